@@ -1,0 +1,59 @@
+/**
+ * The import arrows of Tokenhub (docs/architecture.md): contracts ← platform ← {http, queues, limits, jobs} ←
+ * {providers, registry} ← apps, and contracts ← {routing, tokens} ← apps. No cycles. One library per fenced package.
+ */
+const lib = (...names) => `^libs/(${names.join('|')})/src`;
+const anyLibExcept = (...names) => `^libs/(?!(${names.join('|')})/)[^/]+/src`;
+
+/** A library may import itself and what is listed, and no other library or app. */
+const mayImport = (name, ...allowed) => ({
+  name: `${name}-imports-only-${allowed.join('-') || 'nothing'}`,
+  severity: 'error',
+  from: { path: lib(name), pathNot: '\\.spec\\.ts$' },
+  to: { path: [anyLibExcept(name, ...allowed), '^(apps|test|scripts)/'] },
+});
+
+/** A third-party package is imported by one library alone. */
+const fenced = (pkg, ...owners) => ({
+  name: `${pkg}-is-fenced`,
+  severity: 'error',
+  from: { path: '^(apps|libs)/', pathNot: ['\\.spec\\.ts$', lib('testing'), ...owners] },
+  to: { path: `^node_modules/${pkg}/` },
+});
+
+module.exports = {
+  forbidden: [
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    { name: 'no-orphans', severity: 'error', from: { orphan: true, path: '^(apps|libs)/.*\\.ts$', pathNot: ['\\.spec\\.ts$', 'main\\.ts$'] }, to: {} },
+    { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
+    mayImport('contracts'),
+    mayImport('platform', 'contracts'),
+    mayImport('http', 'contracts', 'platform'),
+    mayImport('queues', 'contracts', 'platform'),
+    mayImport('limits', 'contracts', 'platform'),
+    mayImport('jobs', 'contracts', 'platform'),
+    mayImport('providers', 'contracts', 'platform', 'http'),
+    mayImport('registry', 'contracts', 'platform'),
+    mayImport('routing', 'contracts'),
+    mayImport('tokens', 'contracts'),
+    { name: 'apps-do-not-import-each-other', severity: 'error', from: { path: '^apps/([^/]+)/' }, to: { path: '^apps/', pathNot: '^apps/$1/' } },
+    { name: 'testing-is-for-tests', severity: 'error', from: { path: '^(apps|libs)/', pathNot: ['\\.spec\\.ts$', lib('testing')] }, to: { path: lib('testing') } },
+    fenced('ioredis', lib('platform')),
+    fenced('bullmq', lib('queues')),
+    fenced('tiktoken', lib('tokens')),
+    fenced('undici', lib('http')),
+    {
+      name: 'environment-is-fenced',
+      severity: 'error',
+      from: { path: '^(apps|libs)/', pathNot: ['\\.spec\\.ts$', lib('platform', 'testing')] },
+      to: { path: '^(node:)?process$' },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '^dist/' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: { extensions: ['.ts', '.mjs', '.js', '.json'], conditionNames: ['import', 'require', 'node', 'default', 'types'], mainFields: ['module', 'main', 'types'] },
+  },
+};

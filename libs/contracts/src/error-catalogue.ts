@@ -1,0 +1,77 @@
+/**
+ * Every error that a client can see: a stable code, its HTTP status and its title. Both dialects (problem+json and the
+ * vendors' shapes) are written from this one list.
+ */
+export const ERROR_CATALOGUE = {
+  invalid_json: { status: 400, title: 'The body is not valid JSON' },
+  invalid_request: { status: 400, title: 'The request is not valid' },
+  unknown_parameter: { status: 400, title: 'The request has a field that does not exist' },
+  unsupported_value: { status: 400, title: 'A value is not supported' },
+  context_length_exceeded: { status: 400, title: 'The prompt does not fit any eligible model' },
+  no_eligible_model: { status: 400, title: 'No model can take this job' },
+  deadline_in_past: { status: 400, title: 'The deadline has already passed' },
+  content_filtered: { status: 400, title: 'The provider refused the content' },
+  unsupported_media_type: { status: 415, title: 'The body must be application/json' },
+  missing_api_key: { status: 401, title: 'No API key was given' },
+  invalid_api_key: { status: 401, title: 'The API key is not known' },
+  admin_token_required: { status: 401, title: 'The admin token is missing or wrong' },
+  scope_missing: { status: 403, title: 'The API key lacks the scope for this call' },
+  host_not_allowed: { status: 403, title: 'Without authentication only loopback requests are served' },
+  unknown_url: { status: 404, title: 'There is no such route' },
+  model_not_found: { status: 404, title: 'There is no such model' },
+  job_not_found: { status: 404, title: 'There is no such job' },
+  method_not_allowed: { status: 405, title: 'The route does not take this method' },
+  job_finished: { status: 409, title: 'The job has already finished' },
+  job_unfinished: { status: 409, title: 'The job has not finished yet' },
+  job_cancelled: { status: 409, title: 'The job was cancelled' },
+  body_too_large: { status: 413, title: 'The body is larger than the limit' },
+  idempotency_conflict: { status: 422, title: 'The idempotency key was used with another body' },
+  rate_limit_exceeded: { status: 429, title: 'Too many requests' },
+  insufficient_quota: { status: 429, title: 'The budget is spent' },
+  internal_error: { status: 500, title: 'Something went wrong on our side' },
+  provider_error: { status: 502, title: 'Every provider that could take the job failed' },
+  provider_rate_limited: { status: 503, title: 'Every provider that could take the job is at its limit' },
+  worker_crash: { status: 502, title: 'The job crashed its workers repeatedly' },
+  stream_interrupted: { status: 502, title: 'The stream broke after its first content' },
+  store_unavailable: { status: 503, title: 'The store is not reachable' },
+  shutting_down: { status: 503, title: 'This process is shutting down' },
+  sync_timeout: { status: 504, title: 'The answer took longer than a synchronous call may wait' },
+  job_expired: { status: 504, title: 'The job passed its deadline' },
+} as const satisfies Record<string, { status: number; title: string }>;
+
+export type ErrorCode = keyof typeof ERROR_CATALOGUE;
+
+export interface TokenhubErrorOptions {
+  /** The field at fault, as a dotted path from the body's root. */
+  param?: string | undefined;
+  /** Each fault of a body that has several. */
+  errors?: { detail: string; pointer: string }[] | undefined;
+  /** Seconds after which trying again makes sense. */
+  retryAfterS?: number | undefined;
+  /** False tells clients that trying again is useless whatever the status says. */
+  shouldRetry?: boolean | undefined;
+  /** Further members of a problem document, such as the exclusions of a routing decision. */
+  extensions?: Record<string, unknown> | undefined;
+  /** Overrides the catalogue's status, for errors that a provider's own status names. */
+  status?: number | undefined;
+  /** Response headers that go with the error. */
+  headers?: Record<string, string> | undefined;
+  cause?: unknown;
+}
+
+/** An error with a stable code and a message that is safe to show to the client; internals go into `cause`. */
+export class TokenhubError extends Error {
+  readonly status: number;
+  readonly title: string;
+
+  constructor(
+    readonly code: ErrorCode,
+    message?: string,
+    readonly options: TokenhubErrorOptions = {},
+  ) {
+    super(message ?? ERROR_CATALOGUE[code].title, { cause: options.cause });
+    this.name = 'TokenhubError';
+    this.status = options.status ?? ERROR_CATALOGUE[code].status;
+    this.title = ERROR_CATALOGUE[code].title;
+  }
+}

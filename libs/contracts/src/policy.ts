@@ -1,0 +1,35 @@
+import type { Priority } from './job-state.js';
+
+/** Which of the score's terms weighs most; orchestration profiles included. */
+export const ROUTING_MODES = ['cheap', 'normal', 'high_confidence', 'planning', 'adversarial'] as const;
+export type RoutingMode = (typeof ROUTING_MODES)[number];
+
+/** What a client asks of routing; every field is optional on the wire and resolved to this by `resolvePolicy`. */
+export interface Policy {
+  mode: RoutingMode;
+  minWeight: number;
+  maxLatencyMs: number | null;
+  maxBudgetUsd: number | null;
+  /** Restricts and orders; null means every model. */
+  models: string[] | null;
+  /** False pins the first model; null means the default (false when a model id was named, else true). */
+  fallback: boolean | null;
+  /** Billable tries of one call. */
+  maxAttempts: number;
+  priority: Priority;
+  strict: boolean;
+  onContentFilter: 'fail' | 'next';
+}
+
+export const DEFAULT_POLICY: Policy = {
+  mode: 'normal',
+  minWeight: 0,
+  maxLatencyMs: null,
+  maxBudgetUsd: null,
+  models: null,
+  fallback: null,
+  maxAttempts: 6,
+  priority: 'normal',
+  strict: false,
+  onContentFilter: 'fail',
+};

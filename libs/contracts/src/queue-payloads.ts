@@ -1,0 +1,29 @@
+/** What travels in BullMQ: ids only, so that no prompt, answer or secret ever sits in queue data. */
+
+export interface AttemptPayload {
+  jobId: string;
+  callId: string;
+  attempt: number;
+}
+
+/** How an attempt's BullMQ job ended; it never fails inside BullMQ. */
+export type AttemptOutcome = 'completed' | 'advanced' | 'failed' | 'cancelled' | 'expired' | 'superseded' | 'finished' | 'gone' | 'released';
+
+export interface AttemptResult {
+  callId: string;
+  outcome: AttemptOutcome;
+}
+
+/** The BullMQ id of an attempt; the same attempt always has the same id, so that adding it twice runs it once. */
+export function attemptId(callId: string, attempt: number): string {
+  return `${callId}.${attempt}`;
+}
+
+/** Throws a TypeError that names the field when a payload is not an attempt's: checked at enqueue and at dequeue. */
+export function assertAttemptPayload(value: unknown): asserts value is AttemptPayload {
+  const payload = value as Partial<AttemptPayload> | null;
+  if (typeof payload !== 'object' || payload === null) throw new TypeError('attempt payload is not an object');
+  if (typeof payload.jobId !== 'string' || payload.jobId === '') throw new TypeError('attempt payload has no jobId');
+  if (typeof payload.callId !== 'string' || payload.callId === '') throw new TypeError('attempt payload has no callId');
+  if (!Number.isInteger(payload.attempt) || (payload.attempt ?? 0) < 1) throw new TypeError('attempt payload has no attempt number');
+}

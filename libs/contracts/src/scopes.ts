@@ -1,0 +1,12 @@
+/** What a key may do: jobs (jobs, webhooks, explain), chat, embeddings, batches (batches, files), models. */
+export const SCOPES = ['jobs', 'chat', 'embeddings', 'batches', 'models'] as const;
+export type Scope = (typeof SCOPES)[number];
+
+/** Who asks: the project that owns what is created, and the key that it is billed to. */
+export interface Principal {
+  project: string;
+  key: string;
+  scopes: readonly Scope[];
+  /** The key's share of a pool in which several keys wait. */
+  share: number;
+}
