@@ -45,7 +45,7 @@ module.exports = {
     {
       name: 'environment-is-fenced',
       severity: 'error',
-      from: { path: '^(apps|libs)/', pathNot: ['\\.spec\\.ts$', lib('platform', 'testing')] },
+      from: { path: '^(apps|libs)/', pathNot: ['\\.spec\\.ts$', 'main\\.ts$', lib('platform', 'testing')] },
       to: { path: '^(node:)?process$' },
     },
   ],

@@ -5,6 +5,9 @@
 export const ERROR_CATALOGUE = {
   invalid_json: { status: 400, title: 'The body is not valid JSON' },
   invalid_request: { status: 400, title: 'The request is not valid' },
+  missing_required_parameter: { status: 400, title: 'A required field is missing' },
+  invalid_type: { status: 400, title: 'A field has the wrong type' },
+  invalid_value: { status: 400, title: 'A field has a value that is not allowed' },
   unknown_parameter: { status: 400, title: 'The request has a field that does not exist' },
   unsupported_value: { status: 400, title: 'A value is not supported' },
   context_length_exceeded: { status: 400, title: 'The prompt does not fit any eligible model' },

@@ -1,0 +1,153 @@
+import { Module, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { TerminusModule } from '@nestjs/terminus';
+import { EventReader } from '#jobs/event-reader.js';
+import { JobStore } from '#jobs/job-store.js';
+import { Notices } from '#jobs/notices.js';
+import { EndWaiter } from '#jobs/wait-for-end.js';
+import type { TokenhubConfig } from '#platform/config/config.js';
+import type { Logger } from '#platform/logging.js';
+import { CONFIG, LOGGER, PlatformModule, PROCESS_ID, REDIS, REDIS_SUBSCRIBER } from '#platform/platform.module.js';
+import { Presence } from '#platform/process-identity.js';
+import type { RedisClient } from '#platform/redis.js';
+import { AttemptQueues } from '#queues/attempt-queues.js';
+import { buildSnapshot } from '#registry/build-snapshot.js';
+import { KeyRing } from '#registry/key-ring.js';
+import { LiveRegistry } from '#registry/live-registry.js';
+import { TokenCounter } from '#tokens/count-tokens.js';
+import { Inject } from '@nestjs/common';
+import { AdminToken } from './auth/admin-token.js';
+import { HealthController } from './health/health.controller.js';
+import { StoreProbe } from './health/store-probe.js';
+import { JobAccess } from './jobs/job-access.js';
+import { JobSubmission } from './jobs/job-submission.js';
+import { JobsController } from './jobs/jobs.controller.js';
+import { ModelList } from './openai/model-list.js';
+import { OpenAiController } from './openai/openai.controller.js';
+import { StreamedAnswer } from './openai/streamed-answer.js';
+import { SynchronousAnswer } from './openai/synchronous-answer.js';
+import { LiveViewsSource } from './routing/live-views.source.js';
+import { RouteController } from './routing/route.controller.js';
+import { RoutePlanner } from './routing/route-planner.js';
+
+/** An API process. */
+@Module({
+  imports: [PlatformModule.forRole('api'), TerminusModule.forRoot({ logger: false })],
+  controllers: [JobsController, RouteController, OpenAiController, HealthController],
+  providers: [
+    TokenCounter,
+    { provide: AdminToken, inject: [CONFIG], useFactory: (config: TokenhubConfig) => new AdminToken(config) },
+    { provide: KeyRing, inject: [CONFIG], useFactory: (config: TokenhubConfig) => new KeyRing(config) },
+    { provide: StoreProbe, inject: [REDIS], useFactory: (redis: RedisClient) => new StoreProbe(redis) },
+    { provide: JobStore, inject: [REDIS], useFactory: (redis: RedisClient) => new JobStore(redis) },
+    { provide: JobAccess, inject: [JobStore], useFactory: (store: JobStore) => new JobAccess(store) },
+    {
+      provide: AttemptQueues,
+      inject: [REDIS, LOGGER],
+      useFactory: (redis: RedisClient, logger: Logger) =>
+        new AttemptQueues(redis, (error) => logger.debug({ err: error }, 'attempt queues')),
+    },
+    {
+      provide: LiveRegistry,
+      inject: [REDIS, REDIS_SUBSCRIBER, LOGGER],
+      useFactory: (redis: RedisClient, subscriber: RedisClient, logger: Logger) =>
+        new LiveRegistry({ redis, subscriber, onError: (error) => logger.debug({ err: error }, 'registry') }),
+    },
+    {
+      provide: LiveViewsSource,
+      inject: [REDIS, LiveRegistry, LOGGER],
+      useFactory: (redis: RedisClient, registry: LiveRegistry, logger: Logger) =>
+        new LiveViewsSource(redis, registry, logger),
+    },
+    {
+      provide: Presence,
+      inject: [REDIS, PROCESS_ID, LOGGER],
+      useFactory: (redis: RedisClient, processId: string, logger: Logger) => {
+        const startedAt = Date.now();
+        return new Presence(
+          redis,
+          processId,
+          () => ({ role: 'api', startedAt }),
+          (error) => logger.debug({ err: error }, 'presence'),
+        );
+      },
+    },
+    {
+      provide: Notices,
+      inject: [REDIS_SUBSCRIBER, PROCESS_ID, LOGGER],
+      useFactory: (subscriber: RedisClient, processId: string, logger: Logger) =>
+        new Notices(subscriber, processId, (error) => logger.warn({ err: error }, 'notices')),
+    },
+    {
+      provide: EndWaiter,
+      inject: [JobStore, Notices],
+      useFactory: (store: JobStore, notices: Notices) => new EndWaiter(store, notices),
+    },
+    {
+      provide: EventReader,
+      inject: [REDIS, JobStore, Notices],
+      useFactory: (redis: RedisClient, store: JobStore, notices: Notices) => new EventReader(redis, store, notices),
+    },
+    {
+      provide: RoutePlanner,
+      inject: [LiveRegistry, TokenCounter, LiveViewsSource],
+      useFactory: (registry: LiveRegistry, tokens: TokenCounter, views: LiveViewsSource) =>
+        new RoutePlanner(registry, tokens, views),
+    },
+    {
+      provide: JobSubmission,
+      inject: [JobStore, AttemptQueues, RoutePlanner, PROCESS_ID],
+      useFactory: (store: JobStore, queues: AttemptQueues, planner: RoutePlanner, processId: string) =>
+        new JobSubmission({ store, queues, planner, processId }),
+    },
+    { provide: ModelList, inject: [LiveRegistry], useFactory: (registry: LiveRegistry) => new ModelList(registry) },
+    {
+      provide: StreamedAnswer,
+      inject: [JobSubmission, JobStore, EventReader],
+      useFactory: (submission: JobSubmission, store: JobStore, events: EventReader) =>
+        new StreamedAnswer({ submission, store, events }),
+    },
+    {
+      provide: SynchronousAnswer,
+      inject: [JobSubmission, JobStore, EndWaiter, StreamedAnswer, CONFIG],
+      useFactory: buildSynchronousAnswer,
+    },
+  ],
+})
+export class ApiModule implements OnApplicationBootstrap, OnModuleDestroy {
+  constructor(
+    @Inject(CONFIG) private readonly config: TokenhubConfig,
+    private readonly registry: LiveRegistry,
+    private readonly notices: Notices,
+    private readonly presence: Presence,
+    private readonly views: LiveViewsSource,
+    private readonly queues: AttemptQueues,
+  ) {}
+
+  /** Declares what the configuration says and hears what it will be asked to wait for, before the first request. */
+  async onApplicationBootstrap(): Promise<void> {
+    await this.registry.publish(buildSnapshot(this.config));
+    await this.registry.start();
+    await this.notices.start();
+    await this.presence.start();
+    await this.views.start();
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    this.views.stop();
+    this.registry.stop();
+    await this.presence.stop();
+    await this.queues.close();
+  }
+}
+
+function buildSynchronousAnswer(
+  ...[submission, store, waiter, streamed, config]: [
+    JobSubmission,
+    JobStore,
+    EndWaiter,
+    StreamedAnswer,
+    TokenhubConfig,
+  ]
+): SynchronousAnswer {
+  return new SynchronousAnswer({ submission, store, waiter, streamed, syncTimeoutMs: config.syncTimeoutMs });
+}

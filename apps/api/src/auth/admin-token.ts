@@ -1,0 +1,36 @@
+import { randomBytes, timingSafeEqual, hash } from 'node:crypto';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { TokenhubConfig } from '#platform/config/config.js';
+
+/** The administrator's token: `TOKENHUB_ADMIN_TOKEN`, or one generated at first start into a file that only its owner can read. */
+export class AdminToken {
+  private readonly digest: Buffer;
+
+  constructor(config: Pick<TokenhubConfig, 'adminToken' | 'stateDir'>) {
+    this.digest = digestOf(config.adminToken ?? generated(config.stateDir));
+  }
+
+  /** Compares in constant time. */
+  matches(presented: string): boolean {
+    return timingSafeEqual(digestOf(presented), this.digest);
+  }
+}
+
+/** The file is created exclusively, so that API processes that start together agree on one token. */
+function generated(stateDir: string): string {
+  const file = join(stateDir, 'admin-token');
+  mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+  try {
+    writeFileSync(file, randomBytes(32).toString('base64url'), { mode: 0o600, flag: 'wx' });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+  const token = readFileSync(file, 'utf8').trim();
+  if (token === '') throw new Error(`${file} is empty: remove it, and it is made anew`);
+  return token;
+}
+
+function digestOf(token: string): Buffer {
+  return hash('sha256', token, 'buffer');
+}

@@ -1,0 +1,43 @@
+import { Controller, Get, Res } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import { HealthCheckService, HealthIndicatorService, type HealthIndicatorResult } from '@nestjs/terminus';
+import type { Response } from 'express';
+import { LiveRegistry } from '#registry/live-registry.js';
+import { LiveViewsSource } from '../routing/live-views.source.js';
+import { StoreProbe } from './store-probe.js';
+
+/** `/health`: the process is up. `/ready`: it can take work. */
+@ApiTags('operations')
+@Controller()
+export class HealthController {
+  constructor(
+    private readonly checks: HealthCheckService,
+    private readonly indicators: HealthIndicatorService,
+    private readonly probe: StoreProbe,
+    private readonly registry: LiveRegistry,
+    private readonly views: LiveViewsSource,
+  ) {}
+
+  @Get('health')
+  @ApiOperation({ summary: 'The process is up' })
+  health(): object {
+    return { status: 'ok' };
+  }
+
+  @Get('ready')
+  @ApiOperation({ summary: 'Redis answers; workers seen are in the body and do not fail it' })
+  async ready(@Res() response: Response): Promise<void> {
+    const result = await this.checks.check([() => this.redis()]).catch((error: { getResponse: () => object }) => error.getResponse());
+    const ready = 'status' in result && result.status === 'ok';
+    response.status(ready ? 200 : 503).json({
+      ...result,
+      workers_seen: this.views.workersSeen,
+      registry_version: this.registry.current.version,
+    });
+  }
+
+  private async redis(): Promise<HealthIndicatorResult> {
+    const indicator = this.indicators.check('redis');
+    return (await this.probe.answers()) ? indicator.up() : indicator.down('Redis does not answer');
+  }
+}

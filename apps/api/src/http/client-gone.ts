@@ -1,0 +1,18 @@
+import type { Response } from 'express';
+
+/** Why a wait ended when its client went away. */
+export class ClientGone extends Error {
+  constructor() {
+    super('the client closed the connection');
+    this.name = 'ClientGone';
+  }
+}
+
+/** Aborts when the client closes the connection before the answer is complete. */
+export function clientGone(response: Response): AbortSignal {
+  const gone = new AbortController();
+  response.once('close', () => {
+    if (!response.writableFinished) gone.abort(new ClientGone());
+  });
+  return gone.signal;
+}

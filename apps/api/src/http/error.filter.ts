@@ -1,0 +1,65 @@
+import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import type { Request, Response } from 'express';
+import { TokenhubError } from '#contracts/error-catalogue.js';
+import type { Logger } from '#platform/logging.js';
+import { isStoreUnavailable } from '#platform/redis.js';
+import { codeOfStatus, dialectOf, errorResponse, openAiError } from './error-response.js';
+import { requestIdOf } from './request-id.js';
+
+const STORE_RETRY_AFTER_S = 2;
+
+/** Every error of every route ends here and is answered in the route's dialect; only what is ours to mend is logged as an error. */
+@Catch()
+export class ErrorFilter implements ExceptionFilter {
+  constructor(private readonly logger: Logger) {}
+
+  catch(cause: unknown, host: ArgumentsHost): void {
+    const request = host.switchToHttp().getRequest<Request>();
+    const response = host.switchToHttp().getResponse<Response>();
+    const error = toTokenhubError(cause, request);
+    const requestId = requestIdOf(response);
+    if (error.code === 'internal_error') {
+      this.logger.error({ err: cause, requestId, method: request.method, path: request.path }, 'request failed');
+    } else if (error.status >= 500) {
+      this.logger.warn({ code: error.code, requestId, path: request.path, reason: error.message }, 'request failed');
+    }
+    if (response.headersSent) {
+      // A stream is under way: its error is its last event.
+      response.end(response.writableEnded ? undefined : `data: ${JSON.stringify({ error: openAiError(error) })}\n\n`);
+      return;
+    }
+    const { status, headers, body } = errorResponse(error, { dialect: dialectOf(request.path), requestId });
+    response.writeHead(status, headers);
+    response.end(JSON.stringify(body));
+  }
+}
+
+function toTokenhubError(cause: unknown, request: Request): TokenhubError {
+  if (cause instanceof TokenhubError) return cause;
+  if (isStoreUnavailable(cause)) {
+    return new TokenhubError('store_unavailable', 'The job store does not answer at the moment; nothing was lost.', {
+      retryAfterS: STORE_RETRY_AFTER_S,
+      cause,
+    });
+  }
+  const type = (cause as { type?: unknown }).type;
+  if (type === 'entity.too.large') {
+    const limit = (cause as { limit?: number }).limit;
+    return new TokenhubError('body_too_large', `The body is larger than the limit of ${limit} bytes.`, { cause });
+  }
+  if (type === 'entity.parse.failed') {
+    return new TokenhubError('invalid_json', `The body is not valid JSON: ${(cause as Error).message}.`, { cause });
+  }
+  const status = cause instanceof HttpException ? cause.getStatus() : bodyParserStatus(cause);
+  if (status === 404) return new TokenhubError('unknown_url', `There is no route ${request.method} ${request.path}.`, { cause });
+  if (status !== null && status < 500) {
+    return new TokenhubError(codeOfStatus(status), (cause as Error).message, { status, cause });
+  }
+  return new TokenhubError('internal_error', undefined, { cause });
+}
+
+/** Errors of body-parser and the router carry their HTTP status; those of others do not. */
+function bodyParserStatus(cause: unknown): number | null {
+  const { expose, statusCode } = cause as { expose?: unknown; statusCode?: unknown };
+  return expose === true && typeof statusCode === 'number' ? statusCode : null;
+}

@@ -1,0 +1,66 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { Type } from 'class-transformer';
+import { IsDefined, IsIn, IsInt, IsISO8601, IsObject, IsOptional, Max, Min, ValidateNested } from 'class-validator';
+import { CALL_KINDS, type CallKind } from '#contracts/job-state.js';
+import type { JsonObject } from '#contracts/json.js';
+import { IsMetadata } from './is-metadata.js';
+import { PolicyDto } from './policy.dto.js';
+
+const YEAR_MS = 365 * 24 * 3_600_000;
+
+/** What explain and create share: the work, and what is asked of routing. */
+export class RouteRequestDto {
+  @ApiProperty({ enum: CALL_KINDS })
+  @IsIn(CALL_KINDS)
+  type!: CallKind;
+
+  @ApiProperty({ type: Object, description: 'The OpenAI body of that type' })
+  @IsDefined()
+  @IsObject()
+  request!: JsonObject;
+
+  @ApiPropertyOptional({ type: () => PolicyDto })
+  @IsOptional()
+  @ValidateNested()
+  @Type(() => PolicyDto)
+  policy?: PolicyDto;
+}
+
+/** The body of `POST /v1/jobs`. */
+export class JobRequestDto extends RouteRequestDto {
+  @ApiPropertyOptional({ type: Number, description: 'From creation or not_before; not together with deadline' })
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  @Max(YEAR_MS)
+  timeout_ms?: number;
+
+  @ApiPropertyOptional({ type: String, format: 'date-time' })
+  @IsOptional()
+  @IsISO8601({ strict: true })
+  deadline?: string;
+
+  @ApiPropertyOptional({ type: String, format: 'date-time' })
+  @IsOptional()
+  @IsISO8601({ strict: true })
+  not_before?: string;
+
+  @ApiPropertyOptional({ type: Object, description: 'At most 16 pairs of strings' })
+  @IsOptional()
+  @IsMetadata()
+  metadata?: Record<string, string>;
+}
+
+/** What may ride in an OpenAI-shaped body under `tokenhub`. */
+export class TokenhubFieldDto {
+  @ApiPropertyOptional({ type: () => PolicyDto })
+  @IsOptional()
+  @ValidateNested()
+  @Type(() => PolicyDto)
+  policy?: PolicyDto;
+
+  @ApiPropertyOptional({ type: Object })
+  @IsOptional()
+  @IsMetadata()
+  metadata?: Record<string, string>;
+}

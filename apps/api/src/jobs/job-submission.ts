@@ -1,0 +1,124 @@
+import { TokenhubError } from '#contracts/error-catalogue.js';
+import type { CallKind } from '#contracts/job-state.js';
+import type { JsonObject } from '#contracts/json.js';
+import type { Policy } from '#contracts/policy.js';
+import type { Principal } from '#contracts/scopes.js';
+import { answerCallId, type NewJob } from '#jobs/job-record.js';
+import type { JobStore } from '#jobs/job-store.js';
+import type { AttemptQueues } from '#queues/attempt-queues.js';
+import { noEligibleModel } from '#routing/no-eligible-model.js';
+import type { RoutePlanner } from '../routing/route-planner.js';
+import { newJobId } from './job-id.js';
+
+/** How the client gets the outcome: it comes back for it, waits for the answer, or reads the answer as a stream. */
+export type Delivery = 'later' | 'answer' | 'stream';
+
+export interface SubmitRequest {
+  kind: CallKind;
+  /** OpenAI-shaped, validated, without Tokenhub's own fields. */
+  body: JsonObject;
+  policy: Policy;
+  principal: Principal;
+  delivery: Delivery;
+  metadata: Record<string, string>;
+  /** Unix milliseconds. */
+  deadline: number;
+  notBefore: number | null;
+  idempotency: NewJob['idempotency'];
+}
+
+/** Until finished jobs are kept in Postgres: what a client can come back to stays a day, the rest a minute. */
+const KEPT_MS = 24 * 3_600_000;
+const UNKEPT_MS = 60_000;
+
+export interface JobSubmissionDeps {
+  store: JobStore;
+  queues: AttemptQueues;
+  planner: RoutePlanner;
+  /** This process: owner, waiter and reader of synchronous jobs. */
+  processId: string;
+}
+
+/** The way of every request into the queue: planned, recorded, enqueued. */
+export class JobSubmission {
+  constructor(private readonly deps: JobSubmissionDeps) {}
+
+  /** Routes the request and makes the record, writing nothing. Throws when no model can take it. */
+  async plan(request: SubmitRequest): Promise<NewJob> {
+    const { kind, body, policy, principal, delivery } = request;
+    const id = newJobId();
+    const decision = await this.deps.planner.plan({ kind, body, policy, principal, jobId: id });
+    if (decision.candidates.length === 0) throw noEligibleModel(decision);
+    const keep = delivery === 'later' || request.idempotency !== null;
+    return {
+      id,
+      type: kind,
+      project: principal.project,
+      key: principal.key,
+      priority: policy.priority,
+      createdAt: Date.now(),
+      deadline: request.deadline,
+      notBefore: request.notBefore,
+      metadata: request.metadata,
+      // A request that names its model leaves every other one out for that one reason: not worth keeping.
+      decision: { ...decision, excluded: decision.excluded.filter(({ reason }) => reason !== 'not_requested') },
+      estimatedCostNano: decision.candidates[0]?.estimatedCostNano ?? 0,
+      plan: {
+        kind,
+        candidates: decision.candidates.map(({ model, provider, pool }) => ({ model, provider, pool })),
+        stream: delivery === 'stream' || body.stream === true,
+        maxAttempts: policy.maxAttempts,
+        onContentFilter: policy.onContentFilter,
+        inputTokens: decision.inputTokens,
+      },
+      request: body,
+      retainMs: keep ? KEPT_MS : UNKEPT_MS,
+      keep,
+      owner: keep ? null : this.deps.processId,
+      waiter: delivery === 'answer' ? this.deps.processId : null,
+      reader: delivery === 'stream' ? this.deps.processId : null,
+      syncStream: delivery === 'stream',
+      idempotency: request.idempotency,
+    };
+  }
+
+  /**
+   * Makes a planned job durable and enqueues it; resolves once Redis has both. With an idempotency key that was used
+   * before, resolves with the job of then and writes nothing; throws `idempotency_conflict` when the body was another.
+   */
+  async create(job: NewJob): Promise<{ jobId: string; replayed: boolean }> {
+    const payload = { jobId: job.id, callId: answerCallId(job.id), attempt: 1 };
+    const pool = job.plan.candidates[0]?.pool;
+    if (pool === undefined) throw new RangeError('a job without candidates cannot be created');
+    const delayMs = job.notBefore === null ? 0 : job.notBefore - Date.now();
+    const enqueue = (): Promise<void> => this.deps.queues.enqueue(payload, { pool, priority: job.priority, delayMs });
+    if (job.idempotency === null) {
+      // Nothing can refuse this job: record and queue entry go out together, in this order, on one connection.
+      await Promise.all([this.deps.store.create(job), enqueue()]);
+      return { jobId: job.id, replayed: false };
+    }
+    const outcome = await this.deps.store.create(job);
+    switch (outcome.kind) {
+      case 'created':
+        await enqueue();
+        return { jobId: job.id, replayed: false };
+      case 'replayed':
+        return { jobId: outcome.jobId, replayed: true };
+      case 'conflict':
+        throw conflict();
+    }
+  }
+
+  /** The job that an idempotency key already stands for, without planning anything; null for a new one. */
+  async findReplay(idempotency: NewJob['idempotency']): Promise<string | null> {
+    if (idempotency === null) return null;
+    const found = await this.deps.store.findByIdempotencyKey(idempotency.key);
+    if (found === null) return null;
+    if (found.fingerprint !== idempotency.fingerprint) throw conflict();
+    return found.jobId;
+  }
+}
+
+function conflict(): TokenhubError {
+  return new TokenhubError('idempotency_conflict', 'This Idempotency-Key was used with another body.', { shouldRetry: false });
+}

@@ -1,0 +1,104 @@
+import type { AttemptRecord } from '#contracts/attempt.js';
+import type { Candidate, Decision } from '#contracts/decision.js';
+import type { Usage } from '#contracts/usage.js';
+import type { JobRecord } from '#jobs/job-record.js';
+import { nanoToUsd } from '#routing/cost.js';
+
+/** A job as API.md shows it. */
+export function jobView(job: JobRecord): Record<string, unknown> {
+  return {
+    id: job.id,
+    object: 'job',
+    type: job.type,
+    state: job.state,
+    created_at: iso(job.createdAt),
+    started_at: iso(job.startedAt),
+    finished_at: iso(job.finishedAt),
+    deadline: iso(job.deadline),
+    not_before: iso(job.notBefore),
+    ...(job.cancelRequestedAt !== null && { cancel_requested_at: iso(job.cancelRequestedAt) }),
+    queue_position: null,
+    estimated_start_at: null,
+    priority: job.priority,
+    model: job.model,
+    provider: job.provider,
+    result: job.result === null ? null : (JSON.parse(job.result) as unknown),
+    error: job.error === null ? null : errorView(job.error),
+    usage: usageView(job.usage),
+    cost_usd: nanoToUsd(job.costNano),
+    estimated_cost_usd: nanoToUsd(job.estimatedCostNano),
+    decision: decisionView(job.decision),
+    attempts: job.attempts.map(attemptView),
+    steps: [],
+    urls: urlsOf(job.id),
+    metadata: job.metadata,
+  };
+}
+
+/** Where a job's resources are, as paths: the client knows by which host it came. */
+export function urlsOf(jobId: string): Record<'self' | 'events' | 'cancel' | 'result', string> {
+  const self = `/v1/jobs/${jobId}`;
+  return { self, events: `${self}/events`, cancel: `${self}/cancel`, result: `${self}/result` };
+}
+
+/** A routing decision as jobs and `POST /v1/route/explain` show it. */
+export function decisionView(decision: Decision): Record<string, unknown> {
+  return {
+    mode: decision.mode,
+    reason: decision.reason,
+    input_tokens: decision.inputTokens,
+    output_tokens: decision.outputTokens,
+    candidates: decision.candidates.map(candidateView),
+    excluded: decision.excluded,
+  };
+}
+
+function candidateView(candidate: Candidate): Record<string, unknown> {
+  return {
+    model: candidate.model,
+    provider: candidate.provider,
+    pool: candidate.pool,
+    score: round(candidate.score),
+    terms: Object.fromEntries(Object.entries(candidate.terms).map(([name, value]) => [name, round(Number(value))])),
+    estimated_cost_usd: nanoToUsd(candidate.estimatedCostNano),
+    ...(candidate.temporary !== undefined && { temporary: candidate.temporary }),
+  };
+}
+
+/** One attempt as jobs and `attempt.failed` events show it. */
+export function attemptView(attempt: AttemptRecord): Record<string, unknown> {
+  return {
+    n: attempt.n,
+    model: attempt.model,
+    provider: attempt.provider,
+    state: attempt.state,
+    error: attempt.error === null ? null : errorView(attempt.error),
+    waited_ms: attempt.waitedMs,
+    ttft_ms: attempt.ttftMs,
+    duration_ms: attempt.durationMs,
+    usage: attempt.usage === null ? null : usageView(attempt.usage),
+    ...(attempt.usageEstimated && { usage_estimated: true }),
+    cost_usd: nanoToUsd(attempt.costNano),
+  };
+}
+
+function errorView(error: NonNullable<JobRecord['error']>): Record<string, unknown> {
+  return { code: error.code, message: error.message, class: error.class, provider_status: error.providerStatus };
+}
+
+function usageView(usage: Usage): Record<string, number> {
+  return {
+    input_tokens: usage.inputTokens,
+    output_tokens: usage.outputTokens,
+    cached_input_tokens: usage.cachedInputTokens,
+    reasoning_tokens: usage.reasoningTokens,
+  };
+}
+
+function iso(ms: number | null): string | null {
+  return ms === null ? null : new Date(ms).toISOString();
+}
+
+function round(value: number): number {
+  return Math.round(value * 1e4) / 1e4;
+}

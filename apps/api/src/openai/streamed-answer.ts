@@ -1,0 +1,103 @@
+import type { Response } from 'express';
+import type { PublicError } from '#contracts/attempt.js';
+import { TokenhubError } from '#contracts/error-catalogue.js';
+import type { JobEvent } from '#contracts/job-event.js';
+import { isJsonObject, type JsonObject } from '#contracts/json.js';
+import type { OutputDelta } from '#contracts/output-delta.js';
+import type { EventReader } from '#jobs/event-reader.js';
+import type { NewJob } from '#jobs/job-record.js';
+import type { JobStore } from '#jobs/job-store.js';
+import { ClientGone, clientGone } from '../http/client-gone.js';
+import { errorOfJob } from '../jobs/job-error.js';
+import type { JobSubmission } from '../jobs/job-submission.js';
+import { ChunkStream } from './chunk-stream.js';
+import type { OpenAiRequest } from './parse-openai-request.js';
+
+export interface StreamedAnswerDeps {
+  submission: JobSubmission;
+  store: JobStore;
+  events: EventReader;
+}
+
+/** Answers a request as OpenAI's stream of chunks, made from the job's events. */
+export class StreamedAnswer {
+  constructor(private readonly deps: StreamedAnswerDeps) {}
+
+  /**
+   * Streams a new job, or joins the one that an idempotency key stands for. What fails before the first content is thrown
+   * and answered with its HTTP status; what fails later is the stream's last event.
+   */
+  async answer(
+    request: OpenAiRequest,
+    source: { job: NewJob | null; replay: string | null },
+    response: Response,
+  ): Promise<void> {
+    const gone = clientGone(response);
+    const { job } = source;
+    // Reading starts before the job exists, so that no event is missed.
+    const expected = job && this.deps.events.read(job.id, { after: 0, signal: gone, fromCreation: true });
+    let events = expected;
+    let first = expected?.next();
+    first?.catch(() => undefined);
+    let jobId = source.replay ?? job?.id ?? '';
+    try {
+      const created = job ? await this.deps.submission.create(job) : { jobId, replayed: true };
+      if (created.replayed) {
+        jobId = created.jobId;
+        response.setHeader('idempotent-replayed', 'true');
+        events = this.deps.events.read(jobId, { after: 0, signal: gone });
+        first = events.next();
+      }
+      const chunks = new ChunkStream(response, { jobId, request, signal: gone });
+      for (let next = await first; next && !next.done; next = await events?.next()) {
+        if (await this.relay(next.value, jobId, chunks)) return;
+      }
+      throw new TokenhubError('job_not_found', 'The job is gone.');
+    } catch (error) {
+      if (!(error instanceof ClientGone)) throw error;
+      if (job !== null && job.idempotency === null) await this.deps.store.cancel(jobId);
+    } finally {
+      await Promise.all([events?.return(), expected?.return()]);
+    }
+  }
+
+  /** Passes one event on; true when it was the last. */
+  private async relay(event: JobEvent, jobId: string, chunks: ChunkStream): Promise<boolean> {
+    switch (event.type) {
+      case 'attempt.started':
+        chunks.servedBy(JSON.parse(event.data) as { n: number; model: string; provider: string });
+        return false;
+      case 'output.delta':
+        await chunks.write(JSON.parse(event.data) as OutputDelta);
+        return false;
+      case 'output.reset':
+        if (!chunks.opened) return false;
+        chunks.fail(new TokenhubError('stream_interrupted', 'The attempt that was streamed so far has failed.'));
+        return true;
+      case 'job.completed':
+        await chunks.finish(await this.usageOf(jobId));
+        return true;
+      case 'job.failed':
+      case 'job.cancelled':
+      case 'job.expired':
+        chunks.fail(errorOfJob(jobId, await this.errorOf(jobId)));
+        return true;
+      case 'job.queued':
+      case 'job.started':
+      case 'attempt.failed':
+      case 'step.completed':
+        return false;
+    }
+  }
+
+  private async usageOf(jobId: string): Promise<JsonObject | null> {
+    const result = (await this.deps.store.read(jobId))?.result;
+    const body: unknown = result == null ? null : JSON.parse(result);
+    return isJsonObject(body) && isJsonObject(body.usage) ? body.usage : null;
+  }
+
+  private async errorOf(jobId: string): Promise<PublicError> {
+    const error = (await this.deps.store.read(jobId))?.error;
+    return error ?? { code: 'internal_error', message: 'The job has no error.', class: null, providerStatus: null };
+  }
+}

@@ -1,0 +1,86 @@
+import type { ServerResponse } from 'node:http';
+import type { Controls } from './controls.js';
+import { InstructionError, readArming, readSettings } from './instructions.js';
+
+export const CONTROL_PREFIX = '/_control/';
+
+interface ControlRequest {
+  method: string;
+  url: URL;
+  text: string;
+}
+
+interface ControlAnswer {
+  status: number;
+  body: unknown;
+}
+
+type Verb = (controls: Controls, request: ControlRequest) => ControlAnswer;
+
+const VERBS: Record<string, Verb> = {
+  'POST faults': (controls, { text }) => ({ status: 201, body: { id: controls.arm(readArming(parsed(text))) } }),
+  'GET faults': (controls) => ok({ faults: controls.armed() }),
+  'DELETE faults': (controls) => ok({ cleared: controls.disarm() }),
+  'GET settings': (controls) => ok(controls.settings),
+  'PUT settings': (controls, { text }) => ok(controls.configure(readSettings(parsed(text)))),
+  'GET seen': (controls, { url }) => ok(controls.seen(limitOf(url))),
+  'POST reset': (controls) => {
+    controls.reset();
+    return ok({ reset: true });
+  },
+};
+
+/** Answers a request to `/_control/…`. It is for tests, on loopback: nothing here asks for a credential. */
+export function answerControl(controls: Controls, request: ControlRequest, response: ServerResponse): void {
+  const { status, body } = controlAnswer(controls, request);
+  const json = JSON.stringify(body);
+  response.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(json) });
+  response.end(json);
+}
+
+function controlAnswer(controls: Controls, request: ControlRequest): ControlAnswer {
+  const name = request.url.pathname.slice(CONTROL_PREFIX.length);
+  const [, id] = /^faults\/(.+)$/.exec(name) ?? [];
+  if (id !== undefined && request.method === 'DELETE') {
+    return controls.disarm(id) > 0 ? ok({ cleared: 1 }) : refused(404, `No fault ${id} is armed.`);
+  }
+  const verb = VERBS[`${request.method} ${name}`];
+  if (verb === undefined) {
+    return refused(404, `There is no ${request.method} ${request.url.pathname}; see apps/simulator/README.md.`);
+  }
+  try {
+    return verb(controls, request);
+  } catch (error) {
+    if (error instanceof InstructionError) {
+      return refused(400, error.message);
+    }
+    throw error;
+  }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new InstructionError('The body is not JSON.');
+  }
+}
+
+function limitOf(url: URL): number | undefined {
+  const text = url.searchParams.get('limit');
+  if (text === null) {
+    return undefined;
+  }
+  if (!/^\d+$/.test(text)) {
+    throw new InstructionError('limit is not a whole number.');
+  }
+  return Number(text);
+}
+
+function ok(body: unknown): ControlAnswer {
+  return { status: 200, body };
+}
+
+function refused(status: number, message: string): ControlAnswer {
+  return { status, body: { error: { message } } };
+}

@@ -1,0 +1,50 @@
+import { describe, expect, it } from '@jest/globals';
+import { FaultBook, type FaultMatch } from './fault-book.js';
+
+const CHAT: Required<FaultMatch> = { model: 'a', path: '/v1/chat/completions', endpoint: 'chat' };
+
+describe('FaultBook', () => {
+  it.each<[string, FaultMatch | undefined, boolean]>([
+    ['no match', undefined, true],
+    ['its model', { model: 'a' }, true],
+    ['another model', { model: 'b' }, false],
+    ['its endpoint', { endpoint: 'chat' }, true],
+    ['another endpoint', { endpoint: 'embedding' }, false],
+    ['its path', { path: '/v1/chat/completions' }, true],
+    ['model and another path', { model: 'a', path: '/v1/completions' }, false],
+  ])('a fault with %s strikes: %#', (_, match, strikes) => {
+    const book = new FaultBook();
+    book.arm({ fault: { kind: 'reset' }, match });
+    expect(book.take(CHAT) !== null).toBe(strikes);
+  });
+
+  it('strikes exactly as many times as armed, and misses do not count', () => {
+    const book = new FaultBook();
+    book.arm({ fault: { kind: 'reset' }, match: { model: 'a' }, times: 2 });
+    const struck = ['a', 'b', 'a', 'a'].map((model) => book.take({ ...CHAT, model })?.kind ?? null);
+    expect(struck).toEqual(['reset', null, 'reset', null]);
+    expect(book.list()).toEqual([]);
+  });
+
+  it('strikes until its time is over', () => {
+    let now = 1000;
+    const book = new FaultBook(() => now);
+    book.arm({ fault: { kind: 'hang' }, for_ms: 50 });
+    expect(book.take(CHAT)).toEqual({ kind: 'hang' });
+    now = 1049;
+    expect(book.take(CHAT)).toEqual({ kind: 'hang' });
+    now = 1050;
+    expect(book.take(CHAT)).toBeNull();
+  });
+
+  it('goes by the order of arming and clears one or all', () => {
+    const book = new FaultBook();
+    const first = book.arm({ fault: { kind: 'reset' } });
+    book.arm({ fault: { kind: 'hang' } });
+    expect(book.take(CHAT)?.kind).toBe('reset');
+    expect(book.clear(first)).toBe(1);
+    expect(book.take(CHAT)?.kind).toBe('hang');
+    expect(book.clear()).toBe(1);
+    expect(book.take(CHAT)).toBeNull();
+  });
+});

@@ -1,0 +1,76 @@
+import type { Fault } from './fault-shapes.js';
+import type { EndpointName } from './protocol.js';
+
+/** Which requests a fault strikes; a field left out matches all. */
+export interface FaultMatch {
+  model?: string;
+  path?: string;
+  endpoint?: EndpointName;
+}
+
+/** A fault for a while: for so many requests, for so long, or, with neither, until it is cleared. */
+export interface Arming {
+  fault: Fault;
+  match?: FaultMatch;
+  times?: number;
+  for_ms?: number;
+}
+
+export interface ArmedFault extends Arming {
+  id: string;
+}
+
+/** The faults that are armed, in the order of their arrival: the first that matches a request strikes it. */
+export class FaultBook {
+  private armed: (ArmedFault & { expiresAt: number })[] = [];
+  private lastId = 0;
+
+  constructor(private readonly now: () => number = Date.now) {}
+
+  /** Arms a fault and returns its id. */
+  arm(arming: Arming): string {
+    const id = `fault_${++this.lastId}`;
+    this.armed.push({ ...arming, id, expiresAt: this.now() + (arming.for_ms ?? Infinity) });
+    return id;
+  }
+
+  /** The fault that strikes this request, if any; takes one off its times. */
+  take(request: Required<FaultMatch>): Fault | null {
+    if (this.armed.length === 0) {
+      return null;
+    }
+    this.dropSpent();
+    const struck = this.armed.find(({ match }) => matches(match ?? {}, request));
+    if (struck?.times !== undefined) {
+      struck.times -= 1;
+    }
+    return struck?.fault ?? null;
+  }
+
+  list(): ArmedFault[] {
+    this.dropSpent();
+    return this.armed.map(({ expiresAt: _, ...armed }) => armed);
+  }
+
+  /** Disarms one fault, or all; returns how many there were. */
+  clear(id?: string): number {
+    this.dropSpent();
+    const kept = id === undefined ? [] : this.armed.filter((armed) => armed.id !== id);
+    const cleared = this.armed.length - kept.length;
+    this.armed = kept;
+    return cleared;
+  }
+
+  private dropSpent(): void {
+    const now = this.now();
+    this.armed = this.armed.filter((armed) => armed.times !== 0 && armed.expiresAt > now);
+  }
+}
+
+function matches(match: FaultMatch, request: Required<FaultMatch>): boolean {
+  return (
+    (match.model ?? request.model) === request.model &&
+    (match.path ?? request.path) === request.path &&
+    (match.endpoint ?? request.endpoint) === request.endpoint
+  );
+}

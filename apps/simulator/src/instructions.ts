@@ -1,0 +1,65 @@
+import { Ajv, type ValidateFunction } from 'ajv';
+import type { Arming } from './fault-book.js';
+import type { Fault } from './fault-shapes.js';
+import { FAULT_SCHEMA } from './faults.js';
+import { COUNT_SCHEMA, DELAY_SCHEMA, SETTINGS_PROPERTIES, type Settings } from './settings.js';
+
+/** The `simulator` field of a request: settings, an answer and a fault for it alone. */
+export interface Instructions extends Partial<Settings> {
+  text?: string;
+  fault?: Fault;
+}
+
+/** Thrown when something said to the simulator itself is not understood. */
+export class InstructionError extends Error {}
+
+const ajv = new Ajv({ discriminator: true, allowUnionTypes: true, strictTypes: false });
+const ENDPOINTS = ['chat', 'completion', 'embedding', 'models'];
+
+const instructionsCheck = ajv.compile<Instructions>({
+  type: 'object',
+  properties: { ...SETTINGS_PROPERTIES, text: { type: 'string' }, fault: FAULT_SCHEMA },
+  additionalProperties: false,
+});
+const settingsCheck = ajv.compile<Partial<Settings>>({
+  type: 'object',
+  properties: SETTINGS_PROPERTIES,
+  additionalProperties: false,
+});
+const armingCheck = ajv.compile<Arming>({
+  type: 'object',
+  properties: {
+    fault: FAULT_SCHEMA,
+    match: {
+      type: 'object',
+      properties: { model: { type: 'string' }, path: { type: 'string' }, endpoint: { enum: ENDPOINTS } },
+      additionalProperties: false,
+    },
+    times: { ...COUNT_SCHEMA, minimum: 1 },
+    for_ms: DELAY_SCHEMA,
+  },
+  required: ['fault'],
+  additionalProperties: false,
+});
+
+/** Reads the `simulator` field of a request; throws InstructionError. */
+export function readInstructions(value: unknown): Instructions {
+  return checked(instructionsCheck, value, 'simulator');
+}
+
+/** Reads settings to be changed; throws InstructionError. */
+export function readSettings(value: unknown): Partial<Settings> {
+  return checked(settingsCheck, value, 'settings');
+}
+
+/** Reads a fault to be armed; throws InstructionError. */
+export function readArming(value: unknown): Arming {
+  return checked(armingCheck, value, 'body');
+}
+
+function checked<T>(check: ValidateFunction<T>, value: unknown, name: string): T {
+  if (check(value)) {
+    return value;
+  }
+  throw new InstructionError(ajv.errorsText(check.errors, { dataVar: name }));
+}

@@ -1,0 +1,194 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { isJsonObject, type JsonObject } from '#contracts/json.js';
+import { answerControl, CONTROL_PREFIX } from './control.js';
+import type { Controls } from './controls.js';
+import type { OpenRequest } from './counters.js';
+import { Exchange } from './exchange.js';
+import { planUnderFault, problemPlan } from './faults.js';
+import { InstructionError, readInstructions, type Instructions } from './instructions.js';
+import type { Plan } from './plan.js';
+import { RequestProblem, type Protocol, type Route } from './protocol.js';
+import type { Settings } from './settings.js';
+
+const MAX_BODY_BYTES = 100 * 1024 * 1024;
+/** Kept in the log; credentials never are. */
+const HEADERS_OF_INTEREST = [
+  'accept',
+  'content-type',
+  'idempotency-key',
+  'openai-organization',
+  'openai-project',
+  'traceparent',
+  'user-agent',
+  'x-client-request-id',
+  'x-request-id',
+  'x-stainless-retry-count',
+];
+
+/** A request that has been read, and what will answer it. */
+interface Received {
+  request: IncomingMessage;
+  path: string;
+  /** Null when it was too large to be kept. */
+  text: string | null;
+  /** Null when the text is no JSON object. */
+  body: JsonObject | null;
+  protocol: Protocol;
+  route: Route | null;
+  settings: Settings;
+}
+
+/** Takes each request from its bytes to its plan. */
+export class RequestHandler {
+  /** Set while the simulator closes, so that the connections it drops do not count as left by clients. */
+  isClosing = false;
+  private lastRequest = 0;
+
+  constructor(
+    private readonly controls: Controls,
+    private readonly protocols: readonly [Protocol, ...Protocol[]],
+  ) {}
+
+  handle(request: IncomingMessage, response: ServerResponse): void {
+    const startedMs = performance.now();
+    const url = request.url ?? '/';
+    readBody(request, (text) => {
+      if (url.startsWith(CONTROL_PREFIX)) {
+        const asked = { method: request.method ?? '', url: new URL(url, 'http://simulator'), text: text ?? '' };
+        answerControl(this.controls, asked, response);
+      } else {
+        this.answer(this.received(request, text), { response, startedMs });
+      }
+    });
+  }
+
+  private received(request: IncomingMessage, text: string | null): Received {
+    const url = request.url ?? '/';
+    const queryAt = url.indexOf('?');
+    const path = queryAt < 0 ? url : url.slice(0, queryAt);
+    // A path of no vendor's is refused in the first one's words.
+    const protocol = this.protocols.find((candidate) => candidate.route(path) !== null) ?? this.protocols[0];
+    const { settings } = this.controls;
+    return { request, path, text, body: parsedBody(text), protocol, route: protocol.route(path), settings };
+  }
+
+  private answer(received: Received, { response, startedMs }: { response: ServerResponse; startedMs: number }): void {
+    const { protocol, route } = received;
+    const opened = this.controls.counters.open(arrival(received), route?.path ?? 'unknown');
+    const requestId = `req_${(++this.lastRequest).toString(36).padStart(20, '0')}`;
+    const exchange = new Exchange(response, opened, {
+      counters: this.controls.counters,
+      headers: () => ({
+        ...protocol.answerHeaders({ requestId, processingMs: Math.round(performance.now() - startedMs) }),
+        ...received.settings.headers,
+      }),
+      isClosing: () => this.isClosing,
+    });
+    exchange.send(this.planFor(received, opened));
+  }
+
+  private planFor(received: Received, opened: OpenRequest): Plan {
+    const { protocol } = received;
+    try {
+      return this.answerPlan(received, opened);
+    } catch (error) {
+      if (error instanceof RequestProblem) {
+        return problemPlan(error.problem, protocol);
+      }
+      const message = error instanceof Error ? error.message : String(error);
+      const wish =
+        error instanceof InstructionError
+          ? { status: 400, code: 'invalid_instructions', param: 'simulator', message }
+          : { status: 500, code: 'simulator_defect', message: `The simulator itself failed: ${message}` };
+      return problemPlan(protocol.problem(wish), protocol);
+    }
+  }
+
+  private answerPlan(received: Received, opened: OpenRequest): Plan {
+    const { request, path, body, protocol } = received;
+    protocol.authorize(request.headers);
+    const route = this.routeOf(received);
+    const instructions: Instructions = body?.simulator === undefined ? {} : readInstructions(body.simulator);
+    const { text = null, fault: ownFault, ...settings } = instructions;
+    received.settings = { ...received.settings, ...settings };
+    const model = opened.model ?? '';
+    const fault = ownFault ?? this.controls.faults.take({ model, path, endpoint: route.endpoint });
+    const asked = { path, body: body ?? {}, model, settings: received.settings, text };
+    if (fault === null) {
+      return route.answer({ ...asked, reshape: (draft) => draft });
+    }
+    this.controls.counters.struck(opened, fault.kind);
+    return planUnderFault(fault, protocol, (reshape) => route.answer({ ...asked, reshape }));
+  }
+
+  private routeOf({ request, path, text, body, protocol, route }: Received): Route {
+    const method = request.method ?? '';
+    if (route === null) {
+      const message = `Invalid URL (${method} ${path})`;
+      throw new RequestProblem(protocol.problem({ status: 404, code: 'unknown_url', message }));
+    }
+    if (route.method !== method) {
+      const message = `Not allowed to ${method} on ${path}.`;
+      throw new RequestProblem(protocol.problem({ status: 405, code: 'method_not_supported', message }));
+    }
+    if (text === null) {
+      throw new RequestProblem(protocol.problem({ status: 413 }));
+    }
+    if (method === 'POST' && body === null) {
+      const message = 'We could not parse the JSON body of your request. The API expects a JSON object.';
+      throw new RequestProblem(protocol.problem({ status: 400, code: null, message }));
+    }
+    return route;
+  }
+}
+
+/** Hands over the body as text, or null past the limit. A client that leaves before its end is never answered. */
+function readBody(request: IncomingMessage, done: (text: string | null) => void): void {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  request.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes <= MAX_BODY_BYTES) {
+      chunks.push(chunk);
+    }
+  });
+  request.on('end', () => {
+    const [only] = chunks;
+    const whole = chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks);
+    done(bytes > MAX_BODY_BYTES ? null : whole.toString('utf8'));
+  });
+}
+
+function parsedBody(text: string | null): JsonObject | null {
+  if (text === null || text === '') {
+    return null;
+  }
+  try {
+    const body: unknown = JSON.parse(text);
+    return isJsonObject(body) ? body : null;
+  } catch {
+    // The route answers it with the vendor's own error.
+    return null;
+  }
+}
+
+function arrival({ request, path, text, body }: Received): Omit<OpenRequest, 'n' | 'status' | 'outcome'> {
+  const headers: Record<string, string> = {};
+  for (const name of HEADERS_OF_INTEREST) {
+    const value = request.headers[name];
+    if (typeof value === 'string') {
+      headers[name] = value;
+    }
+  }
+  return {
+    at: Date.now(),
+    method: request.method ?? '',
+    path,
+    model: typeof body?.model === 'string' ? body.model : null,
+    stream: body?.stream === true,
+    authorization: request.headers.authorization !== undefined || request.headers['x-api-key'] !== undefined,
+    headers,
+    text: text ?? '',
+    fault: null,
+  };
+}

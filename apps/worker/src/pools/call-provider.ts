@@ -1,0 +1,110 @@
+import type { ProviderType } from '#contracts/registry-snapshot.js';
+import type { Usage } from '#contracts/usage.js';
+import type { AttemptStore, BegunRun, Run } from '#jobs/attempt-store.js';
+import type { Logger } from '#platform/logging.js';
+import type { ProviderAdapter, ProviderAnswer, ProviderCall } from '#providers/provider-adapter.js';
+import { ProviderError } from '#providers/provider-error.js';
+import type { TokenCounter } from '#tokens/count-tokens.js';
+import { OutputWriter } from './output-writer.js';
+import type { ProviderDirectory } from './provider-directory.js';
+import { AttemptStopped } from './running-attempts.js';
+
+/** What became of one call to a provider. */
+export interface CallReport {
+  outcome:
+    | { kind: 'answered'; body: string }
+    | { kind: 'failed'; error: ProviderError }
+    | { kind: 'stopped'; stopped: AttemptStopped };
+  usage: Usage | null;
+  usageEstimated: boolean;
+  ttftMs: number | null;
+  durationMs: number;
+  /** Readers have seen output of this attempt. */
+  committed: boolean;
+}
+
+export type AdapterFor = (type: ProviderType) => ProviderAdapter;
+
+export interface CallProviderDeps {
+  directory: ProviderDirectory;
+  adapterFor: AdapterFor;
+  attempts: AttemptStore;
+  tokens: TokenCounter;
+  logger: Logger;
+}
+
+/** Sends a call to the candidate whose turn it is, streaming the output to the job's events when somebody wants it. */
+export class CallProvider {
+  constructor(private readonly deps: CallProviderDeps) {}
+
+  /** Never rejects for what the provider did: the report says how it ended. Rejects only when Redis fails for good. */
+  async call(run: Run, begun: BegunRun, stop: AbortController): Promise<CallReport> {
+    const startedAt = performance.now();
+    const writer = wantsOutput(begun)
+      ? new OutputWriter({
+          attempt: run.attempt,
+          emit: (delta) => this.deps.attempts.emit(run, delta),
+          onStop: (reason) => stop.abort(new AttemptStopped(reason)),
+        })
+      : null;
+    let outcome: CallReport['outcome'];
+    let answer: ProviderAnswer | null = null;
+    try {
+      answer = await this.execute(begun, stop.signal, writer);
+      await writer?.flush();
+      stop.signal.throwIfAborted();
+      outcome = { kind: 'answered', body: answer.body };
+    } catch (error) {
+      writer?.discard();
+      outcome = this.classify(error, run, stop.signal);
+    }
+    const estimate = answer?.usage ? null : await this.estimate(begun, outcome.kind === 'answered', writer);
+    return {
+      outcome,
+      usage: answer?.usage ?? estimate,
+      usageEstimated: estimate !== null,
+      ttftMs: answer?.ttftMs ?? null,
+      durationMs: Math.round(performance.now() - startedAt),
+      committed: writer?.committed ?? false,
+    };
+  }
+
+  private async execute(begun: BegunRun, signal: AbortSignal, writer: OutputWriter | null): Promise<ProviderAnswer> {
+    const { model, provider } = this.deps.directory.place(begun.plan.candidates[begun.index]?.model ?? '');
+    const call: ProviderCall = {
+      kind: begun.plan.kind,
+      body: begun.request,
+      upstreamModel: model.upstreamModel,
+      endpoint: provider.endpoints[0] ?? '',
+      credential: this.deps.directory.credentialOf(provider),
+      timeouts: provider.timeouts,
+      deadlineMs: begun.deadline,
+      signal,
+      ...(writer && { onDelta: (piece) => writer.write(piece) }),
+    };
+    return this.deps.adapterFor(provider.type).execute(call);
+  }
+
+  private classify(error: unknown, run: Run, signal: AbortSignal): CallReport['outcome'] {
+    if (signal.aborted && signal.reason instanceof AttemptStopped) return { kind: 'stopped', stopped: signal.reason };
+    if (error instanceof ProviderError) {
+      if (error.options.code === 'deadline') return { kind: 'stopped', stopped: new AttemptStopped('deadline') };
+      return { kind: 'failed', error };
+    }
+    // Ours, not the provider's: shown to the operator, and to the client only as a code.
+    this.deps.logger.error({ err: error, jobId: run.jobId, attempt: run.attempt }, 'attempt failed unexpectedly');
+    const internal = new ProviderError('transient', 'Something went wrong while calling the provider.', { code: 'internal_error', cause: error });
+    return { kind: 'failed', error: internal };
+  }
+
+  /** Interrupted streams never give usage, and some providers never do: what was received is counted instead. */
+  private async estimate(begun: BegunRun, answered: boolean, writer: OutputWriter | null): Promise<Usage | null> {
+    if (!answered && !writer?.committed) return null;
+    const outputTokens = writer ? await this.deps.tokens.countText(writer.text) : 0;
+    return { inputTokens: begun.plan.inputTokens, outputTokens, cachedInputTokens: 0, reasoningTokens: 0 };
+  }
+}
+
+function wantsOutput(begun: BegunRun): boolean {
+  return begun.plan.kind !== 'embedding' && (begun.plan.stream || begun.read);
+}

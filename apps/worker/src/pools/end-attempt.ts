@@ -1,0 +1,177 @@
+import type { AttemptRecord, PublicError } from '#contracts/attempt.js';
+import type { AttemptOutcome } from '#contracts/queue-payloads.js';
+import type { AttemptStore, BegunRun, Outcome, Run } from '#jobs/attempt-store.js';
+import type { ProviderError } from '#providers/provider-error.js';
+import type { AttemptQueues } from '#queues/attempt-queues.js';
+import { costOf } from '#routing/cost.js';
+import { nextStep, type NextStep } from '#routing/failover.js';
+import type { CallReport } from './call-provider.js';
+import type { ProviderDirectory } from './provider-directory.js';
+import type { AttemptStopped } from './running-attempts.js';
+
+export interface EndAttemptDeps {
+  attempts: AttemptStore;
+  queues: AttemptQueues;
+  directory: ProviderDirectory;
+  random: () => number;
+}
+
+type Ended = AttemptOutcome | 'refused';
+
+/** Commits what became of an attempt: the job's outcome, or the next attempt in the pool that it goes to. */
+export class EndAttempt {
+  constructor(private readonly deps: EndAttemptDeps) {}
+
+  async end(run: Run, begun: BegunRun, report: CallReport): Promise<Ended> {
+    const { outcome } = report;
+    switch (outcome.kind) {
+      case 'answered':
+        return this.finish(run, {
+          state: 'completed',
+          result: outcome.body,
+          error: null,
+          record: this.record(run, begun, { report, state: 'completed', error: null }),
+        });
+      case 'failed':
+        return this.afterFailure(run, begun, report, outcome.error);
+      case 'stopped':
+        return this.afterStop(run, begun, report, outcome.stopped);
+    }
+  }
+
+  private async afterFailure(run: Run, begun: BegunRun, report: CallReport, error: ProviderError): Promise<Ended> {
+    const publicError = error.toPublic();
+    const record = this.record(run, begun, { report, state: 'failed', error: publicError });
+    const billable = error.errorClass === 'rate_limited' ? 0 : 1;
+    const used = begun.used + billable;
+    const tries = begun.tries + billable;
+    const committedToClient = begun.syncStream && report.committed;
+    const step = nextStep({
+      errorClass: error.errorClass,
+      retryAfterMs: error.options.retryAfterMs ?? null,
+      candidates: begun.plan.candidates,
+      index: begun.index,
+      failures: begun.failures,
+      sameCandidateTries: tries,
+      billableAttempts: used,
+      maxAttempts: begun.plan.maxAttempts,
+      onContentFilter: begun.plan.onContentFilter,
+      contextTokensOf: (model) => this.deps.directory.model(model)?.contextTokens,
+      committedToClient,
+      random: this.deps.random,
+    });
+    if (step.kind === 'fail') {
+      const failure = committedToClient ? interrupted(publicError) : publicError;
+      return this.finish(run, { state: 'failed', result: null, error: failure, record });
+    }
+    const place = placeOf(step, begun);
+    const failures = begun.plan.candidates.map((_, i) =>
+      i === begun.index ? error.errorClass : (begun.failures[i] ?? null),
+    );
+    return this.advance(run, begun, {
+      index: place.index,
+      delayMs: place.delayMs,
+      used,
+      tries: place.index === begun.index ? tries : 0,
+      failures,
+      record,
+    });
+  }
+
+  private async afterStop(run: Run, begun: BegunRun, report: CallReport, { reason }: AttemptStopped): Promise<Ended> {
+    switch (reason) {
+      case 'lock_lost':
+        return 'refused';
+      case 'shutdown':
+        if (begun.syncStream && report.committed) {
+          const error = interrupted(null);
+          const record = this.record(run, begun, { report, state: 'failed', error });
+          return this.finish(run, { state: 'failed', result: null, error, record });
+        }
+        return this.advance(run, begun, { ...begun, delayMs: 0, record: null });
+      case 'deadline':
+        return this.finishStopped(run, begun, report, 'expired');
+      case 'stopped':
+        return this.finishStopped(run, begun, report, Date.now() >= begun.deadline ? 'expired' : 'cancelled');
+    }
+  }
+
+  private async finishStopped(
+    run: Run,
+    begun: BegunRun,
+    report: CallReport,
+    state: 'cancelled' | 'expired',
+  ): Promise<Ended> {
+    const error: PublicError = { ...STOPPED_ERRORS[state], class: null, providerStatus: null };
+    return this.finish(run, { state, result: null, error, record: this.record(run, begun, { report, state, error }) });
+  }
+
+  private async finish(run: Run, outcome: Outcome): Promise<Ended> {
+    const reply = await this.deps.attempts.finish(run, outcome);
+    return reply === 'committed' ? outcome.state : 'refused';
+  }
+
+  private async advance(
+    run: Run,
+    begun: BegunRun,
+    next: Parameters<AttemptStore['advance']>[1],
+  ): Promise<Ended> {
+    const reply = await this.deps.attempts.advance(run, next);
+    if (reply.kind !== 'advanced') return reply.kind;
+    const pool = begun.plan.candidates[next.index]?.pool;
+    if (pool === undefined) throw new RangeError(`candidate ${next.index} does not exist`);
+    await this.deps.queues.enqueue(
+      { jobId: run.jobId, callId: run.callId, attempt: reply.attempt },
+      { pool, priority: reply.priority, delayMs: next.delayMs },
+    );
+    return next.record === null ? 'released' : 'advanced';
+  }
+
+  private record(
+    run: Run,
+    begun: BegunRun,
+    end: { report: CallReport; state: AttemptRecord['state']; error: PublicError | null },
+  ): AttemptRecord {
+    const candidate = begun.plan.candidates[begun.index];
+    const price = this.deps.directory.model(candidate?.model ?? '')?.price;
+    const { usage, usageEstimated, ttftMs, durationMs } = end.report;
+    return {
+      n: run.attempt,
+      model: candidate?.model ?? '',
+      provider: candidate?.provider ?? '',
+      state: end.state,
+      error: end.error,
+      waitedMs: begun.waitedMs,
+      ttftMs,
+      durationMs,
+      usage,
+      usageEstimated,
+      costNano: usage && price ? costOf(usage, price) : 0,
+    };
+  }
+}
+
+const STOPPED_ERRORS = {
+  cancelled: { code: 'job_cancelled', message: 'The job was cancelled.' },
+  expired: { code: 'job_expired', message: 'The job passed its deadline.' },
+} as const;
+
+function placeOf(step: Exclude<NextStep, { kind: 'fail' }>, begun: BegunRun): { index: number; delayMs: number } {
+  switch (step.kind) {
+    case 'retry_same':
+      return { index: begun.index, delayMs: step.delayMs };
+    case 'next':
+      return { index: step.index, delayMs: 0 };
+    case 'wait':
+      return step;
+  }
+}
+
+function interrupted(cause: PublicError | null): PublicError {
+  return {
+    code: 'stream_interrupted',
+    message: `The stream broke after its first content${cause ? `: ${cause.message}` : '.'}`,
+    class: cause?.class ?? null,
+    providerStatus: cause?.providerStatus ?? null,
+  };
+}

@@ -1,0 +1,99 @@
+import type { AttemptPayload, AttemptResult } from '#contracts/queue-payloads.js';
+import type { Pool } from '#contracts/registry-snapshot.js';
+import type { Logger } from '#platform/logging.js';
+import type { RedisClient } from '#platform/redis.js';
+import type { AttemptQueues } from '#queues/attempt-queues.js';
+import { startPoolWorker, type PoolWorker } from '#queues/pool-worker.js';
+import type { Registry } from '#registry/registry.js';
+
+/** How long a shutdown lets attempts finish before they give their work back. */
+const DRAIN_MS = 10_000;
+
+export interface PoolSupervisorDeps {
+  redis: RedisClient;
+  queues: AttemptQueues;
+  process: (payload: AttemptPayload, run: string, lockLost: AbortSignal) => Promise<AttemptResult>;
+  /** Makes what still runs give its work back. */
+  stopRunning: () => void;
+  logger: Logger;
+  /** The pools that this process serves; null means all. */
+  served: readonly string[] | null;
+  /** Attempts at once, per pool and process. */
+  concurrency: number;
+}
+
+/** Keeps one BullMQ worker for each pool that this process serves, as the registry changes. */
+export class PoolSupervisor {
+  private readonly workers = new Map<string, PoolWorker>();
+  private readonly globalConcurrency = new Map<string, number | null>();
+  private following = Promise.resolve();
+  private closing = false;
+
+  constructor(private readonly deps: PoolSupervisorDeps) {}
+
+  /** The pools served at this moment. */
+  get pools(): string[] {
+    return [...this.workers.keys()];
+  }
+
+  /** Starts, adjusts and ends workers until they match the registry; one version after the other. */
+  follow(registry: Registry): void {
+    this.following = this.following
+      .then(() => this.apply(registry))
+      .catch((error: unknown) => this.deps.logger.error({ err: error }, 'the pools could not follow the registry'));
+  }
+
+  /** Takes no more attempts, lets those that run finish for a while, then has them given back; resolves when none is left. */
+  async close(): Promise<void> {
+    this.closing = true;
+    await this.following;
+    const closed = Promise.all([...this.workers.values()].map((worker) => worker.close()));
+    const drain = setTimeout(this.deps.stopRunning, DRAIN_MS);
+    await closed;
+    clearTimeout(drain);
+  }
+
+  private async apply(registry: Registry): Promise<void> {
+    if (this.closing) return;
+    const wanted = registry.pools().filter((pool) => this.serves(pool, registry));
+    for (const pool of wanted) await this.serve(pool);
+    const ids = new Set(wanted.map((pool) => pool.id));
+    for (const [id, worker] of this.workers) {
+      if (ids.has(id)) continue;
+      this.workers.delete(id);
+      this.deps.logger.info({ pool: id }, 'pool is no longer served');
+      await worker.close();
+    }
+  }
+
+  private serves(pool: Pool, registry: Registry): boolean {
+    const enabled = registry.provider(pool.provider)?.enabled ?? false;
+    return enabled && (this.deps.served === null || this.deps.served.includes(pool.id));
+  }
+
+  private async serve(pool: Pool): Promise<void> {
+    const limit = pool.limits.concurrency ?? null;
+    if (this.globalConcurrency.get(pool.id) !== limit) {
+      await this.deps.queues.setConcurrency(pool.id, limit);
+      this.globalConcurrency.set(pool.id, limit);
+    }
+    const concurrency = Math.min(this.deps.concurrency, limit ?? Infinity);
+    const worker = this.workers.get(pool.id);
+    if (worker) {
+      worker.setConcurrency(concurrency);
+      return;
+    }
+    const { logger } = this.deps;
+    this.workers.set(
+      pool.id,
+      startPoolWorker({
+        pool: pool.id,
+        redis: this.deps.redis,
+        concurrency,
+        process: this.deps.process,
+        onError: (error) => logger.warn({ err: error, pool: pool.id }, 'pool worker'),
+      }),
+    );
+    logger.info({ pool: pool.id, concurrency, limits: pool.limits }, 'serving pool');
+  }
+}

@@ -1,0 +1,42 @@
+import type { Model, Provider } from '#contracts/registry-snapshot.js';
+import { ProviderError } from '#providers/provider-error.js';
+import { resolveCredential, type CredentialStores } from '#registry/credentials.js';
+import type { LiveRegistry } from '#registry/live-registry.js';
+
+/** What a worker looks up to call a provider: the registry of the moment, and the secrets that this process can read. */
+export class ProviderDirectory {
+  constructor(
+    private readonly registry: LiveRegistry,
+    private readonly stores: CredentialStores,
+  ) {}
+
+  model(id: string): Model | undefined {
+    return this.registry.current.model(id);
+  }
+
+  /** The model and its provider; throws a `provider_fault` when either is gone or disabled. */
+  place(modelId: string): { model: Model; provider: Provider } {
+    const model = this.model(modelId);
+    const provider = model && this.registry.current.provider(model.provider);
+    if (!model?.enabled || !provider?.enabled) {
+      throw new ProviderError('provider_fault', `The model ${modelId} is no longer available.`, { code: 'model_unavailable' });
+    }
+    return { model, provider };
+  }
+
+  /** The secret for this provider, null when it takes none; throws a `provider_fault` when this process cannot read it. */
+  credentialOf(provider: Provider): string | null {
+    const result = resolveCredential(provider, this.stores);
+    if (result.state === 'resolved') return result.secret;
+    throw new ProviderError('provider_fault', `The credential of provider ${provider.id} is not available: ${result.reason}.`, {
+      code: `credential_${result.state}`,
+    });
+  }
+
+  /** The providers that this process could call. */
+  readableProviders(): string[] {
+    return this.registry.current.snapshot.providers
+      .filter((provider) => resolveCredential(provider, this.stores).state === 'resolved')
+      .map((provider) => provider.id);
+  }
+}

@@ -1,0 +1,50 @@
+import { attemptId } from '#contracts/queue-payloads.js';
+import { answerCallId } from '#jobs/job-record.js';
+import type { UnfinishedJobs } from '#jobs/unfinished-jobs.js';
+import type { Logger } from '#platform/logging.js';
+import type { AttemptQueues } from '#queues/attempt-queues.js';
+
+/** Jobs looked at in one pass, and how many of them at the same time. */
+const PASS_SIZE = 500;
+const AT_ONCE = 25;
+
+export interface ReconcileDeps {
+  unfinished: UnfinishedJobs;
+  queues: AttemptQueues;
+  logger: Logger;
+}
+
+/** What a pass did; for the log and for tests. */
+export interface PassReport {
+  looked: number;
+  ended: number;
+  requeued: number;
+}
+
+/**
+ * One pass over the unfinished jobs that are due to be looked at: expires those past their deadline, cancels synchronous
+ * ones whose API process is gone, and enqueues the next attempt of any whose attempt the queue has lost.
+ */
+export async function reconcile(deps: ReconcileDeps): Promise<PassReport> {
+  const report: PassReport = { looked: 0, ended: 0, requeued: 0 };
+  const due = await deps.unfinished.due(PASS_SIZE);
+  for (let start = 0; start < due.length; start += AT_ONCE) {
+    await Promise.all(due.slice(start, start + AT_ONCE).map((jobId) => lookAt(jobId, { deps, report })));
+  }
+  if (report.ended + report.requeued > 0) deps.logger.info(report, 'reconciled');
+  return report;
+}
+
+async function lookAt(jobId: string, { deps, report }: { deps: ReconcileDeps; report: PassReport }): Promise<void> {
+  const seen = await deps.unfinished.look(jobId);
+  report.looked += 1;
+  if (seen.kind === 'ended') report.ended += 1;
+  if (seen.kind !== 'waiting') return;
+  const callId = answerCallId(jobId);
+  if (await deps.queues.isLive(seen.pool, attemptId(callId, seen.attempt))) return;
+  const attempt = await deps.unfinished.requeue(jobId, seen.attempt);
+  if (attempt === null) return;
+  await deps.queues.enqueue({ jobId, callId, attempt }, { pool: seen.pool, priority: seen.priority });
+  report.requeued += 1;
+  deps.logger.warn({ jobId, attempt }, 'the queue had lost this attempt; enqueued the next');
+}

@@ -1,0 +1,40 @@
+import { InjectQueue, Processor, WorkerHost } from '@nestjs/bullmq';
+import { Inject, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { UnfinishedJobs } from '#jobs/unfinished-jobs.js';
+import type { Logger } from '#platform/logging.js';
+import { LOGGER } from '#platform/platform.module.js';
+import { AttemptQueues } from '#queues/attempt-queues.js';
+import { RECONCILER, type PeriodicQueue } from '#queues/periodic.js';
+import { reconcile, type PassReport } from './reconcile.js';
+
+const EVERY_MS = 2_000;
+
+/** Runs a reconciler pass every two seconds, on one worker at a time. */
+@Processor(RECONCILER, { concurrency: 1, lockDuration: 30_000, stalledInterval: 5_000, maxStalledCount: 1_000_000 })
+export class ReconcilerProcessor extends WorkerHost implements OnApplicationBootstrap, OnModuleDestroy {
+  constructor(
+    @InjectQueue(RECONCILER) private readonly queue: PeriodicQueue,
+    private readonly unfinished: UnfinishedJobs,
+    private readonly queues: AttemptQueues,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {
+    super();
+  }
+
+  async onApplicationBootstrap(): Promise<void> {
+    this.worker.on('error', (error) => this.logger.warn({ err: error }, 'reconciler'));
+    await this.queue.upsertJobScheduler(
+      RECONCILER,
+      { every: EVERY_MS },
+      { opts: { removeOnComplete: true, removeOnFail: { count: 20 } } },
+    );
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    await this.worker.close();
+  }
+
+  override async process(): Promise<PassReport> {
+    return reconcile({ unfinished: this.unfinished, queues: this.queues, logger: this.logger });
+  }
+}

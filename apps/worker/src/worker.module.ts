@@ -1,0 +1,167 @@
+import { BullModule } from '@nestjs/bullmq';
+import { Inject, Module, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { HttpClient } from '#http/http-client.js';
+import { AttemptStore } from '#jobs/attempt-store.js';
+import { UnfinishedJobs } from '#jobs/unfinished-jobs.js';
+import type { TokenhubConfig } from '#platform/config/config.js';
+import { processEnvironment } from '#platform/config/environment.js';
+import { KEY_PREFIX } from '#platform/keys.js';
+import type { Logger } from '#platform/logging.js';
+import { CONFIG, LOGGER, PlatformModule, PROCESS_ID, REDIS, REDIS_SUBSCRIBER } from '#platform/platform.module.js';
+import { Presence } from '#platform/process-identity.js';
+import type { RedisClient } from '#platform/redis.js';
+import { adapterFor } from '#providers/adapters.js';
+import { AttemptQueues } from '#queues/attempt-queues.js';
+import { RECONCILER } from '#queues/periodic.js';
+import { LiveRegistry } from '#registry/live-registry.js';
+import { TokenCounter } from '#tokens/count-tokens.js';
+import { HealthController } from './health/health.controller.js';
+import { CallProvider } from './pools/call-provider.js';
+import { EndAttempt } from './pools/end-attempt.js';
+import { PoolSupervisor } from './pools/pool-supervisor.js';
+import { ProviderDirectory } from './pools/provider-directory.js';
+import { RunAttempt } from './pools/run-attempt.js';
+import { RunningAttempts } from './pools/running-attempts.js';
+import { ReconcilerProcessor } from './reconciler/reconciler.processor.js';
+
+/** A worker process: the pools and the reconciler. */
+@Module({
+  imports: [
+    PlatformModule.forRole('worker'),
+    BullModule.forRootAsync({
+      inject: [REDIS],
+      useFactory: (redis: RedisClient) => ({ connection: redis, prefix: KEY_PREFIX, skipVersionCheck: true }),
+    }),
+    BullModule.registerQueue({ name: RECONCILER }),
+  ],
+  controllers: [HealthController],
+  providers: [
+    ReconcilerProcessor,
+    RunningAttempts,
+    TokenCounter,
+    { provide: HttpClient, useFactory: () => new HttpClient() },
+    { provide: AttemptStore, inject: [REDIS], useFactory: (redis: RedisClient) => new AttemptStore(redis) },
+    { provide: UnfinishedJobs, inject: [REDIS], useFactory: (redis: RedisClient) => new UnfinishedJobs(redis) },
+    {
+      provide: AttemptQueues,
+      inject: [REDIS, LOGGER],
+      useFactory: (redis: RedisClient, logger: Logger) =>
+        new AttemptQueues(redis, (error) => logger.warn({ err: error }, 'attempt queues')),
+    },
+    {
+      provide: LiveRegistry,
+      inject: [REDIS, REDIS_SUBSCRIBER, LOGGER],
+      useFactory: (redis: RedisClient, subscriber: RedisClient, logger: Logger) =>
+        new LiveRegistry({ redis, subscriber, onError: (error) => logger.warn({ err: error }, 'registry') }),
+    },
+    {
+      provide: ProviderDirectory,
+      inject: [LiveRegistry, CONFIG],
+      useFactory: (registry: LiveRegistry, config: TokenhubConfig) =>
+        new ProviderDirectory(registry, { env: processEnvironment(), configSecrets: config.secrets }),
+    },
+    {
+      provide: RunAttempt,
+      inject: [AttemptStore, AttemptQueues, RunningAttempts, ProviderDirectory, TokenCounter, HttpClient, LOGGER],
+      useFactory: buildRunAttempt,
+    },
+    {
+      provide: PoolSupervisor,
+      inject: [REDIS, AttemptQueues, RunAttempt, RunningAttempts, CONFIG, LOGGER],
+      useFactory: buildPoolSupervisor,
+    },
+    {
+      provide: Presence,
+      inject: [REDIS, PROCESS_ID, ProviderDirectory, PoolSupervisor, LOGGER],
+      useFactory: buildPresence,
+    },
+  ],
+})
+export class WorkerModule implements OnApplicationBootstrap, OnModuleDestroy {
+  constructor(
+    private readonly registry: LiveRegistry,
+    private readonly pools: PoolSupervisor,
+    private readonly running: RunningAttempts,
+    private readonly presence: Presence,
+    private readonly queues: AttemptQueues,
+    private readonly http: HttpClient,
+    @Inject(REDIS_SUBSCRIBER) private readonly subscriber: RedisClient,
+  ) {}
+
+  /** Hears about cancellations before it takes the first attempt. */
+  async onApplicationBootstrap(): Promise<void> {
+    await this.running.listen(this.subscriber);
+    await this.registry.start();
+    this.registry.onChange((registry) => this.pools.follow(registry));
+    await this.presence.start();
+  }
+
+  /** Takes no more work, ends or gives back what runs, then lets go of everything else. */
+  async onModuleDestroy(): Promise<void> {
+    this.registry.stop();
+    await this.pools.close();
+    await this.presence.stop();
+    await this.queues.close();
+    await this.http.close();
+  }
+}
+
+function buildRunAttempt(
+  ...[attempts, queues, running, directory, tokens, http, logger]: [
+    AttemptStore,
+    AttemptQueues,
+    RunningAttempts,
+    ProviderDirectory,
+    TokenCounter,
+    HttpClient,
+    Logger,
+  ]
+): RunAttempt {
+  return new RunAttempt({
+    attempts,
+    queues,
+    running,
+    logger,
+    callProvider: new CallProvider({
+      directory,
+      adapterFor: (type) => adapterFor(type, http),
+      attempts,
+      tokens,
+      logger,
+    }),
+    endAttempt: new EndAttempt({ attempts, queues, directory, random: Math.random }),
+  });
+}
+
+function buildPoolSupervisor(
+  ...[redis, queues, runAttempt, running, config, logger]: [
+    RedisClient,
+    AttemptQueues,
+    RunAttempt,
+    RunningAttempts,
+    TokenhubConfig,
+    Logger,
+  ]
+): PoolSupervisor {
+  return new PoolSupervisor({
+    redis,
+    queues,
+    logger,
+    process: (payload, run, lockLost) => runAttempt.run(payload, run, lockLost),
+    stopRunning: () => running.stopAll('shutdown'),
+    served: config.worker.pools,
+    concurrency: config.worker.concurrency,
+  });
+}
+
+function buildPresence(
+  ...[redis, processId, directory, pools, logger]: [RedisClient, string, ProviderDirectory, PoolSupervisor, Logger]
+): Presence {
+  const startedAt = Date.now();
+  return new Presence(
+    redis,
+    processId,
+    () => ({ role: 'worker', startedAt, credentials: directory.readableProviders(), pools: pools.pools }),
+    (error) => logger.warn({ err: error }, 'presence'),
+  );
+}

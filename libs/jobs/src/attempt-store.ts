@@ -1,0 +1,179 @@
+import type { AttemptRecord, ErrorClass, PublicError } from '#contracts/attempt.js';
+import type { JobState, Priority, TerminalState } from '#contracts/job-state.js';
+import type { JsonObject } from '#contracts/json.js';
+import type { AttemptPayload } from '#contracts/queue-payloads.js';
+import { NO_USAGE, type Usage } from '#contracts/usage.js';
+import { keys, prefixes } from '#platform/keys.js';
+import type { RedisClient } from '#platform/redis.js';
+import type { CallPlan } from './job-record.js';
+import { loadJobScripts, type JobScripts } from './job-scripts.js';
+
+/** How long a running attempt goes unlooked at by the reconciler. */
+const RUNNING_LOOK_MS = 30_000;
+
+/** A call whose runs crash this often is given up as `worker_crash`. */
+export const MAX_CRASHES = 5;
+
+/** An attempt and the BullMQ lock token that fences this run of it. */
+export interface Run extends AttemptPayload {
+  run: string;
+}
+
+export interface BegunRun {
+  kind: 'run';
+  request: JsonObject;
+  plan: CallPlan;
+  /** The candidate whose turn it is. */
+  index: number;
+  /** Billable attempts so far, and how many of them in a row on this candidate. */
+  used: number;
+  tries: number;
+  /** The class of each candidate's last failure, by its place in the plan; null or absent for one not tried yet. */
+  failures: (ErrorClass | null)[];
+  waitedMs: number;
+  deadline: number;
+  /** Somebody reads the events at this moment. */
+  read: boolean;
+  syncStream: boolean;
+}
+
+export type BeginReply =
+  | BegunRun
+  | { kind: 'superseded'; attempt: number; pool: string; priority: Priority; begun: boolean }
+  | { kind: 'finished'; state: JobState }
+  | { kind: 'gone' };
+
+export interface NextAttempt {
+  index: number;
+  used: number;
+  tries: number;
+  failures: readonly (ErrorClass | null)[];
+  /** What the ended attempt leaves on the record; null when it leaves nothing (work given back). */
+  record: AttemptRecord | null;
+  /** Milliseconds until the next attempt may start. */
+  delayMs: number;
+}
+
+export type AdvanceReply =
+  | { kind: 'advanced'; attempt: number; priority: Priority }
+  | { kind: 'refused' }
+  | { kind: 'finished'; state: JobState };
+
+export interface Outcome {
+  state: TerminalState;
+  /** JSON text; null unless completed. */
+  result: string | null;
+  error: PublicError | null;
+  record: AttemptRecord;
+}
+
+/** The worker's side of the job record. Every write carries the run and is refused when a newer run has taken over. */
+export class AttemptStore {
+  private readonly scripts: JobScripts;
+
+  constructor(redis: RedisClient) {
+    this.scripts = loadJobScripts(redis);
+  }
+
+  /** Makes this the attempt's newest run, or says why it must not run. */
+  async begin(run: Run): Promise<BeginReply> {
+    const reply = (await this.scripts.begin(this.keysOf(run), [
+      ...fence(run),
+      RUNNING_LOOK_MS,
+      MAX_CRASHES,
+    ])) as (string | number)[];
+    switch (reply[0]) {
+      case 'run':
+        return parseRun(reply);
+      case 'superseded':
+        return {
+          kind: 'superseded',
+          attempt: Number(reply[1]),
+          pool: String(reply[2]),
+          priority: reply[3] as Priority,
+          begun: reply[4] === 1,
+        };
+      case 'finished':
+        return { kind: 'finished', state: reply[1] as JobState };
+      default:
+        return { kind: 'gone' };
+    }
+  }
+
+  /** Appends streamed output (JSON text of an OutputDelta); `stop` means written, but cancellation was asked for. */
+  async emit(run: Run, delta: string): Promise<'ok' | 'refused' | 'stop'> {
+    const [job, call, events] = this.keysOf(run);
+    return (await this.scripts.emit([job, call, events], [...fence(run), delta])) as 'ok' | 'refused' | 'stop';
+  }
+
+  /** Ends this attempt and opens the next; the caller then enqueues it. */
+  async advance(run: Run, next: NextAttempt): Promise<AdvanceReply> {
+    const reply = (await this.scripts.advance(this.keysOf(run), [
+      ...fence(run),
+      next.index,
+      next.used,
+      next.tries,
+      next.record === null ? '' : JSON.stringify(next.record),
+      Date.now() + next.delayMs + RUNNING_LOOK_MS,
+      JSON.stringify(next.failures),
+      ...usageArgs(next.record),
+    ])) as [AdvanceReply['kind'], number | string, string];
+    switch (reply[0]) {
+      case 'advanced':
+        return { kind: 'advanced', attempt: Number(reply[1]), priority: reply[2] as Priority };
+      case 'finished':
+        return { kind: 'finished', state: reply[1] as JobState };
+      case 'refused':
+        return { kind: 'refused' };
+    }
+  }
+
+  /** Commits the job's outcome; `refused` means that another run or a cancellation was first. */
+  async finish(run: Run, outcome: Outcome): Promise<'committed' | 'refused'> {
+    return (await this.scripts['finish-job'](this.keysOf(run), [
+      ...fence(run),
+      outcome.state,
+      outcome.result ?? '',
+      outcome.error === null ? '' : JSON.stringify(outcome.error),
+      JSON.stringify(outcome.record),
+      outcome.record.model,
+      outcome.record.provider,
+      ...usageArgs(outcome.record),
+    ])) as 'committed' | 'refused';
+  }
+
+  private keysOf(run: Run): [string, string, string, string] {
+    return [keys.job(run.jobId), keys.call(run.callId), keys.events(run.jobId), keys.unfinished()];
+  }
+}
+
+function fence(run: Run): (string | number)[] {
+  return [run.jobId, run.attempt, run.run, prefixes.toProcess];
+}
+
+function usageArgs(record: AttemptRecord | null): number[] {
+  const usage: Usage = record?.usage ?? NO_USAGE;
+  return [
+    usage.inputTokens,
+    usage.outputTokens,
+    usage.cachedInputTokens,
+    usage.reasoningTokens,
+    record?.costNano ?? 0,
+  ];
+}
+
+function parseRun(reply: (string | number)[]): BegunRun {
+  return {
+    kind: 'run',
+    request: JSON.parse(String(reply[1])) as JsonObject,
+    plan: JSON.parse(String(reply[2])) as CallPlan,
+    index: Number(reply[3]),
+    used: Number(reply[4]),
+    tries: Number(reply[5]),
+    waitedMs: Number(reply[6]),
+    deadline: Number(reply[7]),
+    read: reply[8] === 1,
+    syncStream: reply[9] === 1,
+    failures: JSON.parse(String(reply[10])) as (ErrorClass | null)[],
+  };
+}

@@ -1,0 +1,135 @@
+import type { JobState } from '#contracts/job-state.js';
+import { channels, keys, prefixes } from '#platform/keys.js';
+import type { RedisClient } from '#platform/redis.js';
+import { answerCallId, newJobFields, parseJobRecord, type JobRecord, type NewJob } from './job-record.js';
+import { loadJobScripts, type JobScripts } from './job-scripts.js';
+
+/** How long after creation the reconciler first looks whether the job is really in its queue. */
+export const FIRST_LOOK_MS = 15_000;
+
+export type CreateOutcome = { kind: 'created' } | { kind: 'replayed'; jobId: string } | { kind: 'conflict' };
+export type CancelOutcome = 'missing' | 'finished' | 'cancelled' | 'requested';
+export type DeleteOutcome = 'missing' | 'unfinished' | 'deleted';
+
+export interface JobPage {
+  records: JobRecord[];
+  hasMore: boolean;
+}
+
+/** The API's side of the job record: create, read, list, cancel, delete. Every change is one script. */
+export class JobStore {
+  private readonly scripts: JobScripts;
+
+  constructor(private readonly redis: RedisClient) {
+    this.scripts = loadJobScripts(redis);
+  }
+
+  /**
+   * Writes the job and its call, unless its idempotency key was used: then nothing is written. Resolves only once Redis
+   * has it; rejects when Redis is away.
+   */
+  async create(job: NewJob): Promise<CreateOutcome> {
+    const indexKey = keys.projectJobs(job.project);
+    const fields = newJobFields(job, indexKey);
+    const lookAt = Math.min(job.deadline, Math.max(job.createdAt, job.notBefore ?? 0) + FIRST_LOOK_MS);
+    const reply = (await this.scripts.create(
+      [
+        keys.job(job.id),
+        keys.call(answerCallId(job.id)),
+        keys.events(job.id),
+        keys.unfinished(),
+        indexKey,
+        job.idempotency?.key ?? keys.unfinished(),
+      ],
+      [
+        job.id,
+        job.createdAt,
+        lookAt,
+        job.keep ? '1' : '0',
+        job.idempotency?.fingerprint ?? '',
+        // The key outlives the job by its retention: finishing sets its time to live anew.
+        job.deadline - job.createdAt + job.retainMs,
+        fields.job.length,
+        ...fields.job,
+        ...fields.call,
+      ],
+    )) as [CreateOutcome['kind'], string];
+    return reply[0] === 'replayed' ? { kind: 'replayed', jobId: reply[1] } : { kind: reply[0] };
+  }
+
+  /** The job that an idempotency key stands for, and the fingerprint of the body that it was created with. */
+  async findByIdempotencyKey(key: string): Promise<{ jobId: string; fingerprint: string } | null> {
+    const taken = await this.redis.get(key);
+    if (taken === null) return null;
+    const [jobId = '', fingerprint = ''] = taken.split(' ');
+    return { jobId, fingerprint };
+  }
+
+  /** The whole record, or null when there is no such job (any more). */
+  async read(jobId: string): Promise<JobRecord | null> {
+    const [job, call] = await Promise.all([
+      this.redis.hgetall(keys.job(jobId)),
+      this.redis.hgetall(keys.call(answerCallId(jobId))),
+    ]);
+    return parseJobRecord(job, call);
+  }
+
+  /** The project that a job belongs to and its state: what a door needs to know before it lets anybody at it. */
+  async look(jobId: string): Promise<{ project: string; state: JobState } | null> {
+    const [project, state] = await this.redis.hmget(keys.job(jobId), 'project', 'state');
+    return project == null || state == null ? null : { project, state: state as JobState };
+  }
+
+  /** True for a job that a client can come back to: asynchronous, or with an idempotency key. */
+  async isKept(jobId: string): Promise<boolean> {
+    return (await this.redis.hget(keys.job(jobId), 'keep')) === '1';
+  }
+
+  /**
+   * A project's jobs, newest first, from the one after `after`. Index entries whose record has expired are passed over
+   * and removed.
+   */
+  async list(project: string, options: { after: string | null; limit: number }): Promise<JobPage> {
+    const index = keys.projectJobs(project);
+    const records: JobRecord[] = [];
+    let offset = options.after === null ? 0 : await this.rankAfter(index, options.after);
+    while (offset !== null && records.length <= options.limit) {
+      const ids = await this.redis.zrevrange(index, offset, offset + options.limit);
+      if (ids.length === 0) break;
+      const found = await Promise.all(ids.map((id) => this.read(id)));
+      const expired = ids.filter((_, i) => found[i] === null);
+      if (expired.length > 0) await this.redis.zrem(index, ...expired);
+      records.push(...found.filter((record) => record !== null));
+      offset += ids.length - expired.length;
+    }
+    return { records: records.slice(0, options.limit), hasMore: records.length > options.limit };
+  }
+
+  /** Cancels at once, or asks the worker that runs the job to stop. */
+  async cancel(jobId: string): Promise<CancelOutcome> {
+    const reply = await this.scripts.cancel(
+      [keys.job(jobId), keys.call(answerCallId(jobId)), keys.events(jobId), keys.unfinished()],
+      [jobId, prefixes.toProcess, channels.stops()],
+    );
+    return reply as CancelOutcome;
+  }
+
+  /** Erases a finished job: record, call, events, idempotency key. */
+  async delete(jobId: string): Promise<DeleteOutcome> {
+    const reply = await this.scripts.delete(
+      [keys.job(jobId), keys.call(answerCallId(jobId)), keys.events(jobId)],
+      [jobId],
+    );
+    return reply as DeleteOutcome;
+  }
+
+  /** Makes a process a waiter (told of the end) or a reader (told of each event); answers with the state at that moment. */
+  async watch(jobId: string, processId: string, as: 'waiters' | 'readers'): Promise<JobState | null> {
+    return (await this.scripts.watch([keys.job(jobId)], [processId, as])) as JobState | null;
+  }
+
+  private async rankAfter(index: string, jobId: string): Promise<number | null> {
+    const rank = await this.redis.zrevrank(index, jobId);
+    return rank === null ? null : rank + 1;
+  }
+}

@@ -1,0 +1,98 @@
+import type { JobEvent } from '#contracts/job-event.js';
+import type { TerminalState } from '#contracts/job-state.js';
+import { channels } from '#platform/keys.js';
+import type { RedisClient } from '#platform/redis.js';
+
+/** What the finishing script tells the processes that wait for a job. */
+export interface EndNotice {
+  state: TerminalState;
+  model: string | null;
+  provider: string | null;
+  costNano: number;
+  attempts: number;
+  /** The result's or the error's JSON text; null when it was too large to push and has to be read from the record. */
+  body: string | null;
+}
+
+export interface NoticeListener {
+  onEnd?: (notice: EndNotice) => void;
+  onEvent?: (event: JobEvent) => void;
+  /** The subscription was interrupted: whatever happened meanwhile was missed and must be looked up. */
+  onInterrupted: () => void;
+}
+
+/**
+ * The one channel on which this process hears about the jobs it asked about: no polling and no subscription per request.
+ * Pub/sub is not durable, so every listener is told when the subscription was interrupted.
+ */
+export class Notices {
+  private readonly listeners = new Map<string, Set<NoticeListener>>();
+
+  constructor(
+    private readonly subscriber: RedisClient,
+    readonly processId: string,
+    private readonly onError: (error: unknown) => void,
+  ) {}
+
+  /** Subscribes; resolves when Redis has confirmed. ioredis subscribes again by itself after each reconnection. */
+  async start(): Promise<void> {
+    this.subscriber.on('message', (_channel: string, message: string) => this.dispatch(message));
+    await this.subscriber.subscribe(channels.toProcess(this.processId));
+    this.subscriber.on('ready', () => {
+      // The confirmation of the new subscription orders what follows after it.
+      this.subscriber.subscribe(channels.toProcess(this.processId)).then(() => this.interrupt(), this.onError);
+    });
+  }
+
+  /** Hears about one job until the returned function is called. */
+  listen(jobId: string, listener: NoticeListener): () => void {
+    const listeners = this.listeners.get(jobId) ?? new Set();
+    this.listeners.set(jobId, listeners.add(listener));
+    return () => {
+      listeners.delete(listener);
+      if (listeners.size === 0) this.listeners.delete(jobId);
+    };
+  }
+
+  private dispatch(message: string): void {
+    const lineEnd = message.indexOf('\n');
+    const header = JSON.parse(message.slice(0, lineEnd)) as Header;
+    const listeners = this.listeners.get(header.job);
+    if (!listeners) return;
+    const body = message.slice(lineEnd + 1);
+    for (const listener of [...listeners]) {
+      if (header.kind === 'event') listener.onEvent?.({ seq: header.seq, type: header.type, data: body });
+      else listener.onEnd?.(endNotice(header, body));
+    }
+  }
+
+  private interrupt(): void {
+    for (const listeners of [...this.listeners.values()]) {
+      for (const listener of [...listeners]) listener.onInterrupted();
+    }
+  }
+}
+
+type Header =
+  | { kind: 'event'; job: string; seq: number; type: JobEvent['type'] }
+  | {
+      kind: 'end';
+      job: string;
+      state: TerminalState;
+      model: string | null;
+      provider: string | null;
+      cost_nano: number;
+      attempts: number;
+      pushed: boolean;
+    };
+
+function endNotice(header: Extract<Header, { kind: 'end' }>, body: string): EndNotice {
+  return {
+    state: header.state,
+    model: header.model,
+    provider: header.provider,
+    costNano: header.cost_nano,
+    attempts: header.attempts,
+    body: header.pushed ? body : null,
+  };
+}

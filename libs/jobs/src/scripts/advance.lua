@@ -1,0 +1,32 @@
+-- include: record.lua
+-- Ends an attempt and opens the next one: a hop, a retry, a wait, or work given back at shutdown.
+-- KEYS: job, call, events, unfinished
+-- ARGV: job id, attempt, run, channel prefix, next index, used, tries, attempt record JSON or '', look_at,
+--       failures JSON, usage: input, output, cached, reasoning, nano-dollars
+-- Returns {'advanced', next attempt, priority} | {'refused'} | {'finished', state}
+local job_id, attempt, run = ARGV[1], ARGV[2], ARGV[3]
+local ctx = open_job(KEYS[1], KEYS[3], job_id, ARGV[4])
+if not ctx or not is_current(KEYS[2], attempt, run) then return { 'refused' } end
+if TERMINAL[ctx.state] then return { 'finished', ctx.state } end
+
+local next_attempt = tonumber(attempt) + 1
+if ARGV[8] ~= '' then
+  redis.call('HSET', KEYS[2], 'attempt:' .. attempt, ARGV[8])
+  redis.call('HINCRBY', KEYS[1], 'attempts', 1)
+  log_event(ctx, 'attempt.failed', ARGV[8])
+end
+add_usage(KEYS[1], { ARGV[11], ARGV[12], ARGV[13], ARGV[14], ARGV[15] })
+
+local streamed = redis.call('HGET', KEYS[2], 'streamed')
+if streamed == '1' then log_event(ctx, 'output.reset', '{"attempt":' .. next_attempt .. ',"reason":"attempt_failed"}') end
+redis.call('HDEL', KEYS[2], 'run')
+redis.call('HSET', KEYS[2], 'attempt', next_attempt, 'index', ARGV[5], 'used', ARGV[6], 'tries', ARGV[7],
+  'failures', ARGV[10], 'streamed', '0', 'enqueued_at', int(now_ms()))
+redis.call('ZADD', KEYS[4], int(math.min(ctx.deadline, tonumber(ARGV[9]))), job_id)
+
+-- Asked for while this attempt ran: no need to queue another.
+if ctx.cancel_requested_at then
+  end_cancelled(ctx, KEYS[2], KEYS[4])
+  return { 'finished', 'cancelled' }
+end
+return { 'advanced', next_attempt, redis.call('HGET', KEYS[1], 'priority') }

@@ -1,0 +1,128 @@
+-- What the verbs share: the clock, the event log, notices to API processes, and the one way to end a job.
+-- Fields of a job:  state, project, keep, retain_ms, deadline, waiters, readers, index, idempotency, …
+-- Fields of a call: job, plan, request, attempt, index, used, tries, run, crashes, streamed, enqueued_at, attempt:<n> …
+
+local TERMINAL = { completed = true, failed = true, cancelled = true, expired = true }
+
+-- Redis's own clock, so that all processes agree.
+local function now_ms()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+-- Integers beyond 1e14 would otherwise be written as 1e+14.
+local function int(value)
+  return string.format('%.0f', value)
+end
+
+local function notify(channel_prefix, processes, header, body)
+  if not processes or processes == '' then return end
+  local message = cjson.encode(header) .. '\n' .. body
+  for process in string.gmatch(processes, '[^,]+') do
+    redis.call('PUBLISH', channel_prefix .. process, message)
+  end
+end
+
+-- Appends to the event stream, and passes the event to the processes that read it live. A job that is neither kept nor
+-- read has no stream: nobody could ask for it before it is gone.
+local function log_event(ctx, type, data)
+  if ctx.keep ~= '1' and ctx.readers == '' then return end
+  local id = redis.call('XADD', ctx.events_key, '0-*', 'type', type, 'data', data)
+  if ctx.readers ~= '' then
+    local seq = tonumber(string.sub(id, 3))
+    notify(ctx.channel_prefix, ctx.readers, { kind = 'event', job = ctx.job_id, seq = seq, type = type }, data)
+  end
+end
+
+-- Reads what every verb needs of a job; nil when there is no such job.
+local function open_job(job_key, events_key, job_id, channel_prefix)
+  local f = redis.call('HMGET', job_key, 'state', 'keep', 'readers', 'deadline', 'cancel_requested_at', 'retain_ms')
+  if not f[1] then return nil end
+  return {
+    job_key = job_key, events_key = events_key, job_id = job_id, channel_prefix = channel_prefix,
+    state = f[1], keep = f[2], readers = f[3] or '', deadline = tonumber(f[4]), cancel_requested_at = f[5],
+    retain_ms = tonumber(f[6]),
+  }
+end
+
+-- The only way into a terminal state. `fields` are further pairs for the record; `body` is what waiters are sent: the
+-- result, or the error. Every key of the job then lives for its retention; what only unfinished jobs have, goes.
+local function end_job(ctx, call_key, unfinished_key, state, fields, body)
+  if TERMINAL[ctx.state] then return false end
+  local now = now_ms()
+  redis.call('HSET', ctx.job_key, 'state', state, 'finished_at', int(now), unpack(fields))
+  ctx.state = state
+  log_event(ctx, 'job.' .. state, '{"state":"' .. state .. '"}')
+
+  local f = redis.call('HMGET', ctx.job_key, 'waiters', 'index', 'idempotency', 'model', 'provider', 'cost_nano', 'attempts')
+  -- Redis drops a subscriber whose backlog grows past 8 MB for a minute: large bodies are fetched, not pushed.
+  local pushed = #body <= 262144
+  notify(ctx.channel_prefix, f[1], {
+    kind = 'end', job = ctx.job_id, state = state, model = f[4] or cjson.null, provider = f[5] or cjson.null,
+    cost_nano = tonumber(f[6]) or 0, attempts = tonumber(f[7]) or 0, pushed = pushed,
+  }, pushed and body or '')
+
+  redis.call('ZREM', unfinished_key, ctx.job_id)
+  redis.call('PEXPIRE', ctx.job_key, ctx.retain_ms)
+  redis.call('PEXPIRE', call_key, ctx.retain_ms)
+  if ctx.keep == '1' or ctx.readers ~= '' then redis.call('PEXPIRE', ctx.events_key, ctx.retain_ms) end
+  if ctx.keep ~= '1' then redis.call('ZREM', f[2], ctx.job_id) end
+  if f[3] then redis.call('PEXPIRE', f[3], ctx.retain_ms) end
+  return true
+end
+
+local function error_json(code, message)
+  return cjson.encode({ code = code, message = message, class = cjson.null, providerStatus = cjson.null })
+end
+
+local function end_cancelled(ctx, call_key, unfinished_key)
+  local body = error_json('job_cancelled', 'The job was cancelled.')
+  return end_job(ctx, call_key, unfinished_key, 'cancelled', { 'error', body }, body)
+end
+
+local function end_expired(ctx, call_key, unfinished_key)
+  local body = error_json('job_expired', 'The job passed its deadline.')
+  return end_job(ctx, call_key, unfinished_key, 'expired', { 'error', body }, body)
+end
+
+local function end_failed(ctx, call_key, unfinished_key, code, message)
+  local body = error_json(code, message)
+  return end_job(ctx, call_key, unfinished_key, 'failed', { 'error', body }, body)
+end
+
+-- Adds what an attempt used to the job's totals: input, output, cached, reasoning tokens, nano-dollars.
+local function add_usage(job_key, usage)
+  local names = { 'input_tokens', 'output_tokens', 'cached_input_tokens', 'reasoning_tokens', 'cost_nano' }
+  for i, name in ipairs(names) do
+    if usage[i] ~= '0' then redis.call('HINCRBY', job_key, name, usage[i]) end
+  end
+end
+
+-- True when this run of this attempt is the newest one: only it may write.
+local function is_current(call_key, attempt, run)
+  local f = redis.call('HMGET', call_key, 'attempt', 'run')
+  return f[1] == attempt and f[2] == run
+end
+
+-- The pool of the candidate whose turn it is.
+local function current_pool(call_key)
+  local f = redis.call('HMGET', call_key, 'plan', 'index')
+  return cjson.decode(f[1]).candidates[tonumber(f[2]) + 1].pool
+end
+
+-- Counts a run that died or lost its lock. True when that ended the job: too many, or a synchronous stream that had
+-- already sent content (it cannot be taken back). Otherwise readers are told that what was streamed is void.
+local function ended_by_crash(ctx, call_key, unfinished_key, attempt, streamed, most_crashes)
+  local crashes = redis.call('HINCRBY', call_key, 'crashes', 1)
+  if streamed == '1' and redis.call('HGET', ctx.job_key, 'sync_stream') == '1' then
+    return end_failed(ctx, call_key, unfinished_key, 'stream_interrupted', 'The worker that was streaming the answer was lost.')
+  end
+  if crashes >= tonumber(most_crashes) then
+    return end_failed(ctx, call_key, unfinished_key, 'worker_crash', 'The job was abandoned after ' .. crashes .. ' crashed runs.')
+  end
+  if streamed == '1' then
+    redis.call('HSET', call_key, 'streamed', '0')
+    log_event(ctx, 'output.reset', '{"attempt":' .. attempt .. ',"reason":"worker_crash"}')
+  end
+  return false
+end

@@ -1,0 +1,65 @@
+import type { JobState, Priority } from '#contracts/job-state.js';
+import { channels, keys, prefixes } from '#platform/keys.js';
+import type { RedisClient } from '#platform/redis.js';
+import { MAX_CRASHES } from './attempt-store.js';
+import { answerCallId } from './job-record.js';
+import { FIRST_LOOK_MS } from './job-store.js';
+import { loadJobScripts, type JobScripts } from './job-scripts.js';
+
+/** A job is looked at again after a tenth of its age, within these bounds. */
+const LONGEST_LOOK_MS = 600_000;
+
+/** How long past its deadline a running job is left to its worker. */
+const DEADLINE_GRACE_MS = 10_000;
+
+export type LookReply =
+  | { kind: 'gone' }
+  | { kind: 'ended'; state: JobState }
+  | { kind: 'waiting'; attempt: number; pool: string; priority: Priority };
+
+/** The reconciler's side of the job record: unfinished jobs, each looked at when its time has come. */
+export class UnfinishedJobs {
+  private readonly scripts: JobScripts;
+
+  constructor(private readonly redis: RedisClient) {
+    this.scripts = loadJobScripts(redis);
+  }
+
+  /** Ids of jobs that are due to be looked at, the longest overdue first. */
+  async due(limit: number): Promise<string[]> {
+    return this.redis.zrangebyscore(keys.unfinished(), '-inf', Date.now(), 'LIMIT', 0, limit);
+  }
+
+  /** Expires or cancels what must end, sets the time of the next look, and tells which attempt the queue should have. */
+  async look(jobId: string): Promise<LookReply> {
+    const reply = (await this.scripts.look(
+      [keys.job(jobId), keys.call(answerCallId(jobId)), keys.events(jobId), keys.unfinished()],
+      [
+        jobId,
+        prefixes.toProcess,
+        prefixes.presence,
+        channels.stops(),
+        FIRST_LOOK_MS,
+        LONGEST_LOOK_MS,
+        DEADLINE_GRACE_MS,
+      ],
+    )) as [LookReply['kind'], number | string, string, string];
+    switch (reply[0]) {
+      case 'waiting':
+        return { kind: 'waiting', attempt: Number(reply[1]), pool: reply[2], priority: reply[3] as Priority };
+      case 'ended':
+        return { kind: 'ended', state: reply[1] as JobState };
+      case 'gone':
+        return { kind: 'gone' };
+    }
+  }
+
+  /** Opens a new attempt in place of one that the queue has lost; null when the job moved on meanwhile. */
+  async requeue(jobId: string, lostAttempt: number): Promise<number | null> {
+    const reply = await this.scripts.requeue(
+      [keys.job(jobId), keys.call(answerCallId(jobId)), keys.events(jobId), keys.unfinished()],
+      [jobId, lostAttempt, prefixes.toProcess, MAX_CRASHES],
+    );
+    return reply as number | null;
+  }
+}

@@ -1,0 +1,55 @@
+import { BUILT_IN_PROVIDERS, CHAT_CAPABILITIES, type BuiltInModel, type BuiltInProvider } from './built-in-models.js';
+import { SUPPORTED_PROVIDER_TYPES } from './config.js';
+import { readVariable, type Environment } from './environment.js';
+
+export interface BuiltIns {
+  /** In the file's own shape, so that they are checked and filled in like declared ones. */
+  providers: Record<string, unknown>[];
+  models: Record<string, unknown>[];
+  warnings: string[];
+}
+
+/**
+ * The providers whose vendor's key is in the environment, with their built-in models, for a file that declares no provider. `today` is
+ * an ISO date: models that are shut down by then are left out.
+ */
+export function builtInsOf(env: Environment, today: string): BuiltIns {
+  const found = BUILT_IN_PROVIDERS.filter((provider) => readVariable(env, provider.keyVariable) !== undefined);
+  const supported = found.filter((provider) => SUPPORTED_PROVIDER_TYPES.includes(provider.type));
+  const unsupported = found.filter((provider) => !SUPPORTED_PROVIDER_TYPES.includes(provider.type));
+  return {
+    providers: supported.map(toFileProvider),
+    models: supported.flatMap((provider) =>
+      provider.models
+        .filter(([, , , , , , , , until]) => until === undefined || today < until)
+        .map((model) => toFileModel(model, provider.type)),
+    ),
+    warnings: unsupported.map(
+      (provider) => `${provider.keyVariable}: has no effect, this version has no adapter for ${provider.type}`,
+    ),
+  };
+}
+
+function toFileProvider(provider: BuiltInProvider): Record<string, unknown> {
+  return {
+    id: provider.type,
+    type: provider.type,
+    base_url: provider.baseUrl,
+    credential: { source: 'env', name: provider.keyVariable },
+  };
+}
+
+function toFileModel(model: BuiltInModel, provider: string): Record<string, unknown> {
+  const [id, weight, contextTokens, maxOutputTokens, input, cachedInput, output, expectedLatencyMs] = model;
+  return {
+    id,
+    provider,
+    weight,
+    expected_latency_ms: expectedLatencyMs,
+    context_tokens: contextTokens,
+    price: { input_per_1k: input / 1_000, output_per_1k: output / 1_000, cached_input_per_1k: cachedInput / 1_000 },
+    ...(maxOutputTokens === null
+      ? { kinds: ['embedding'] }
+      : { max_output_tokens: maxOutputTokens, capabilities: [...CHAT_CAPABILITIES] }),
+  };
+}

@@ -1,0 +1,147 @@
+import type { CallKind } from '#contracts/job-state.js';
+import type { Capability, CredentialSource, Limits, ProviderType, Timeouts } from '#contracts/registry-snapshot.js';
+import type { Scope } from '#contracts/scopes.js';
+
+/** The provider types that this version has an adapter for; a configured provider of another type is refused. */
+export const SUPPORTED_PROVIDER_TYPES: readonly ProviderType[] = ['openai'];
+
+export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** Everything that a process is told at start, checked, with every default filled in. It never changes while the process lives. */
+export interface TokenhubConfig {
+  readonly server: ServerConfig;
+  /** `off` needs no key on `/v1/*`; only ever together with a loopback host. */
+  readonly auth: 'on' | 'off';
+  /** A key of project `default` with all scopes. */
+  readonly apiKey: string | null;
+  readonly adminToken: string | null;
+  readonly redis: RedisTarget;
+  readonly worker: WorkerConfig;
+  /** How long a synchronous call may wait before it is answered with 504. */
+  readonly syncTimeoutMs: number;
+  /** How long a finished job stays in Redis. */
+  readonly hotMinutes: number;
+  readonly logLevel: LogLevel;
+  /** Absolute path of the folder for private files: the admin token, embedded stores. */
+  readonly stateDir: string;
+  readonly providers: readonly ProviderConfig[];
+  readonly models: readonly ModelConfig[];
+  readonly aliases: readonly AliasConfig[];
+  readonly projects: readonly ProjectConfig[];
+  /** The values of `source: config`, by secret name. A Map, so that a configuration that is logged or serialised shows none. */
+  readonly secrets: ReadonlyMap<string, string>;
+}
+
+export interface ServerConfig {
+  readonly host: string;
+  readonly port: number;
+  readonly bodyLimitBytes: number;
+}
+
+export interface WorkerConfig {
+  /** Where the worker serves health and metrics. */
+  readonly host: string;
+  readonly port: number;
+  /** The pools that this worker serves; null means all. */
+  readonly pools: readonly string[] | null;
+  /** Attempts at a time, per pool and process. */
+  readonly concurrency: number;
+}
+
+export type RedisTarget =
+  | { readonly kind: 'single'; readonly url: string }
+  | {
+      readonly kind: 'sentinel';
+      readonly sentinels: readonly RedisNode[];
+      readonly name: string;
+      readonly access: RedisAccess;
+    }
+  | { readonly kind: 'cluster'; readonly nodes: readonly RedisNode[]; readonly access: RedisAccess };
+
+export interface RedisNode {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** What the Redis URL says besides the address; with Sentinel and Cluster it is used for every data node. */
+export interface RedisAccess {
+  readonly username?: string;
+  readonly password?: string;
+  readonly db?: number;
+  readonly tls?: Record<string, never>;
+}
+
+export interface ProviderConfig {
+  readonly id: string;
+  readonly type: ProviderType;
+  /** Base URLs without a trailing slash; more than one only for vLLM. */
+  readonly endpoints: readonly string[];
+  readonly credential: CredentialSource;
+  readonly enabled: boolean;
+  readonly limits: Limits;
+  readonly timeouts: Timeouts;
+}
+
+export interface ModelConfig {
+  readonly id: string;
+  readonly provider: string;
+  readonly upstreamModel: string;
+  readonly weight: number;
+  readonly enabled: boolean;
+  readonly expectedLatencyMs: number;
+  readonly contextTokens: number;
+  readonly maxOutputTokens: number;
+  readonly price: PriceConfig;
+  readonly capabilities: readonly Capability[];
+  readonly kinds: readonly CallKind[];
+  readonly limits: Limits | null;
+}
+
+/** US dollars per 1,000 tokens, as declared. */
+export interface PriceConfig {
+  readonly inputPer1k: number;
+  readonly outputPer1k: number;
+  readonly cachedInputPer1k: number;
+}
+
+export interface AliasConfig {
+  readonly id: string;
+  readonly members: readonly { readonly model: string; readonly weight: number }[];
+  readonly stickyBy: 'key' | 'request';
+}
+
+export interface ProjectConfig {
+  readonly id: string;
+  /** Signs the webhooks that a job names itself; null means that such jobs are refused. */
+  readonly webhookSecret: SecretSource | null;
+  readonly keys: readonly KeyConfig[];
+  readonly webhookEndpoints: readonly WebhookEndpointConfig[];
+}
+
+export type SecretSource = Exclude<CredentialSource, { source: 'none' }>;
+
+export interface KeyConfig {
+  readonly id: string;
+  /** Lower-case hex of the key's SHA-256; the key itself is never declared. */
+  readonly sha256: string;
+  readonly scopes: readonly Scope[];
+  readonly share: number;
+  readonly limits: Limits;
+  /** Unix milliseconds from which on the key is refused. */
+  readonly expiresAtMs: number | null;
+}
+
+export interface WebhookEndpointConfig {
+  readonly id: string;
+  readonly url: string;
+  readonly secret: SecretSource;
+  readonly events: readonly string[];
+}
+
+/** Names of the secrets in `TokenhubConfig.secrets`. */
+export const secretNames = {
+  provider: (providerId: string) => `provider:${providerId}`,
+  project: (projectId: string) => `project:${projectId}`,
+  webhookEndpoint: (projectId: string, endpointId: string) => `webhook:${projectId}/${endpointId}`,
+} as const;

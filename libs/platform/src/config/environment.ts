@@ -1,0 +1,20 @@
+import process from 'node:process';
+
+/** Environment variables by name. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** The environment of this process: the only place where it is read. */
+export function processEnvironment(): Environment {
+  return process.env;
+}
+
+/** The folder that this process was started in. */
+export function processDirectory(): string {
+  return process.cwd();
+}
+
+/** A variable's value; an empty one counts as unset, as compose files and shells write `VAR=`. */
+export function readVariable(env: Environment, name: string): string | undefined {
+  const value = env[name]?.trim();
+  return value === '' ? undefined : value;
+}

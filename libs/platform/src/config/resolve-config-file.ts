@@ -1,0 +1,104 @@
+import {
+  secretNames,
+  type AliasConfig,
+  type ModelConfig,
+  type ProjectConfig,
+  type ProviderConfig,
+  type SecretSource,
+} from './config.js';
+import type { ConfigFile, FileModel, FileProject, FileProvider, FileSecret } from './config-file.js';
+
+export interface ResolvedConfigFile {
+  providers: ProviderConfig[];
+  models: ModelConfig[];
+  aliases: AliasConfig[];
+  projects: ProjectConfig[];
+  /** The values of `source: config`, by secret name. */
+  secrets: Map<string, string>;
+}
+
+/** Turns a checked file into the configuration's types; the values of `config` secrets are moved out into the map. */
+export function resolveConfigFile(file: ConfigFile): ResolvedConfigFile {
+  const secrets = new Map<string, string>();
+  const keep: KeepSecret = (name, secret) => {
+    if (secret.source !== 'config') return secret;
+    secrets.set(name, secret.value);
+    return { source: 'config' };
+  };
+  return {
+    providers: file.providers.map((provider) => toProvider(provider, keep)),
+    models: file.models.map(toModel),
+    aliases: file.aliases.map((alias) => ({ id: alias.id, members: alias.members, stickyBy: alias.sticky_by })),
+    projects: file.projects.map((project) => toProject(project, keep)),
+    secrets,
+  };
+}
+
+type KeepSecret = (name: string, secret: FileSecret) => SecretSource;
+
+function toProvider(provider: FileProvider, keep: KeepSecret): ProviderConfig {
+  const endpoints = provider.endpoints ?? (provider.base_url === undefined ? [] : [provider.base_url]);
+  const { credential, timeouts } = provider;
+  return {
+    id: provider.id,
+    type: provider.type,
+    endpoints: endpoints.map((url) => url.replace(/\/+$/, '')),
+    credential: credential.source === 'none' ? credential : keep(secretNames.provider(provider.id), credential),
+    enabled: provider.enabled,
+    limits: provider.limits,
+    timeouts: {
+      connectMs: timeouts.connect_ms,
+      firstTokenMs: timeouts.first_token_ms,
+      idleMs: timeouts.idle_ms,
+      answerMs: timeouts.answer_ms,
+    },
+  };
+}
+
+const DEFAULT_MAX_OUTPUT_TOKENS = 4_096;
+
+function toModel(model: FileModel): ModelConfig {
+  const embedsOnly = model.kinds.every((kind) => kind === 'embedding');
+  return {
+    id: model.id,
+    provider: model.provider,
+    upstreamModel: model.upstream_model ?? model.id,
+    weight: model.weight,
+    enabled: model.enabled,
+    expectedLatencyMs: model.expected_latency_ms,
+    contextTokens: model.context_tokens,
+    // An embedding puts nothing out, and a reserve for it would take room from the input.
+    maxOutputTokens: embedsOnly
+      ? 0
+      : (model.max_output_tokens ?? Math.min(DEFAULT_MAX_OUTPUT_TOKENS, model.context_tokens)),
+    price: {
+      inputPer1k: model.price.input_per_1k,
+      outputPer1k: model.price.output_per_1k,
+      cachedInputPer1k: model.price.cached_input_per_1k ?? model.price.input_per_1k,
+    },
+    capabilities: model.capabilities ?? (embedsOnly ? [] : ['tools', 'json_schema', 'streaming']),
+    kinds: model.kinds,
+    limits: model.limits ?? null,
+  };
+}
+
+function toProject(project: FileProject, keep: KeepSecret): ProjectConfig {
+  return {
+    id: project.id,
+    webhookSecret: project.webhook_secret ? keep(secretNames.project(project.id), project.webhook_secret) : null,
+    keys: project.keys.map((key) => ({
+      id: key.id,
+      sha256: key.sha256.toLowerCase(),
+      scopes: key.scopes,
+      share: key.share,
+      limits: key.limits,
+      expiresAtMs: key.expires_at === undefined ? null : Date.parse(key.expires_at),
+    })),
+    webhookEndpoints: project.webhook_endpoints.map((endpoint) => ({
+      id: endpoint.id,
+      url: endpoint.url,
+      secret: keep(secretNames.webhookEndpoint(project.id, endpoint.id), endpoint.secret),
+      events: endpoint.events,
+    })),
+  };
+}

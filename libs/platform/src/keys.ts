@@ -1,0 +1,51 @@
+/**
+ * Every Redis key, channel and queue name of Tokenhub. All keys share one hash tag, so that on Redis Cluster a script
+ * may touch any of them and BullMQ's keys lie in the same slot.
+ */
+export const KEY_PREFIX = '{th}';
+
+export const keys = {
+  /** Hash: the job's record. */
+  job: (jobId: string) => `${KEY_PREFIX}:job:${jobId}`,
+  /** Hash: one language-model request with its candidates, attempt number and current run. */
+  call: (callId: string) => `${KEY_PREFIX}:call:${callId}`,
+  /** Stream: the job's events, ids `0-<sequence number>`. */
+  events: (jobId: string) => `${KEY_PREFIX}:events:${jobId}`,
+  /** Sorted set: unfinished jobs by the time (ms) at which the reconciler must next look at them. */
+  unfinished: () => `${KEY_PREFIX}:unfinished`,
+  /** Sorted set: a project's jobs by creation time (ms). */
+  projectJobs: (project: string) => `${KEY_PREFIX}:jobs:${project}`,
+  /** String: job id and body fingerprint of an idempotency key; `scope` is the route. */
+  idempotency: (project: string, scope: string, keyHash: string) => `${KEY_PREFIX}:idempotency:${project}:${scope}:${keyHash}`,
+  /** String with a time to live: the process is alive; its value is what it reports of itself. */
+  presence: (processId: string) => `${KEY_PREFIX}:presence:${processId}`,
+  /** Sorted set: process ids by the time (ms) of their last sign of life. */
+  processes: () => `${KEY_PREFIX}:processes`,
+  /** Hash: version and content of the registry snapshot. */
+  registry: () => `${KEY_PREFIX}:registry`,
+} as const;
+
+export const channels = {
+  /** What one API process waits for: ends and events of jobs that it asked about. */
+  toProcess: (processId: string) => `${KEY_PREFIX}:to:${processId}`,
+  /** Job ids whose running attempt should stop; every worker listens. */
+  stops: () => `${KEY_PREFIX}:stops`,
+  /** Versions of the registry snapshot. */
+  registry: () => `${KEY_PREFIX}:registry-changes`,
+} as const;
+
+/** Prefixes that scripts complete with an id they find in a record. */
+export const prefixes = {
+  toProcess: `${KEY_PREFIX}:to:`,
+  presence: `${KEY_PREFIX}:presence:`,
+} as const;
+
+/** BullMQ refuses `:` in queue names, and model names such as `llama3:8b` have it: everything unusual is percent-encoded. */
+export function poolQueueName(poolId: string): string {
+  return `pool.${encodeURIComponent(poolId)}`;
+}
+
+/** The inverse of `poolQueueName`; null for a queue that is not a pool. */
+export function poolIdOfQueue(queueName: string): string | null {
+  return queueName.startsWith('pool.') ? decodeURIComponent(queueName.slice('pool.'.length)) : null;
+}

@@ -1,0 +1,43 @@
+import type { Params } from 'nestjs-pino';
+import { pino, type Logger, type LoggerOptions } from 'pino';
+import { processEnvironment } from './config/environment.js';
+import type { LogLevel } from './config/config.js';
+
+export type { Logger };
+
+/** Paths that never reach a log line, wherever an object that has them is logged. */
+const REDACTED = [
+  'authorization',
+  'req.headers.authorization',
+  'req.headers["x-api-key"]',
+  'req.headers.cookie',
+  'headers.authorization',
+  'headers["x-api-key"]',
+  'headers.cookie',
+  'credential',
+  'apiKey',
+  'adminToken',
+];
+
+/** One JSON line per event, or a readable one with `TOKENHUB_LOG_FORMAT=pretty`; secrets are cut out in this one place. */
+export function loggerOptions(level: LogLevel, role: string): LoggerOptions {
+  const pretty = processEnvironment().TOKENHUB_LOG_FORMAT === 'pretty';
+  return {
+    level,
+    base: { role },
+    redact: { paths: REDACTED, censor: '[redacted]' },
+    ...(pretty && {
+      transport: { target: 'pino-pretty', options: { colorize: false, ignore: 'pid,hostname,role', translateTime: 'SYS:HH:MM:ss.l', singleLine: true } },
+    }),
+  };
+}
+
+/** A logger outside of Nest's container. */
+export function createLogger(level: LogLevel, role: string): Logger {
+  return pino(loggerOptions(level, role));
+}
+
+/** Parameters of nestjs-pino's module. Requests are logged by the request log of the API, once, when they end. */
+export function nestLogging(logger: Logger): Params {
+  return { pinoHttp: { logger, autoLogging: false, quietReqLogger: true } };
+}

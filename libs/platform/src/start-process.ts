@@ -1,0 +1,51 @@
+import process from 'node:process';
+import type { Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import { Logger as NestLogger } from 'nestjs-pino';
+import { ConfigError } from './config/config-error.js';
+import type { TokenhubConfig } from './config/config.js';
+import type { Logger } from './logging.js';
+import { CONFIG, LOGGER } from './platform.module.js';
+import type { ProcessRole } from './process-identity.js';
+
+export interface ProcessOptions {
+  role: ProcessRole;
+  module: Type;
+  /** Where the process serves HTTP. */
+  listen: (config: TokenhubConfig) => { readonly host: string; readonly port: number };
+  /** Sets up the HTTP side before it listens. */
+  prepare?: (app: NestExpressApplication, config: TokenhubConfig) => void;
+}
+
+/**
+ * Starts a process of Tokenhub and keeps it until SIGTERM or SIGINT, which shut it down in order. What cannot start says
+ * why in one line on standard error and exits with 1.
+ */
+export async function startProcess(options: ProcessOptions): Promise<void> {
+  try {
+    const app = await NestFactory.create<NestExpressApplication>(options.module, {
+      bufferLogs: true,
+      abortOnError: false,
+      bodyParser: false,
+    });
+    app.useLogger(app.get(NestLogger));
+    app.enableShutdownHooks();
+    const config = app.get<TokenhubConfig>(CONFIG);
+    options.prepare?.(app, config);
+    const { host, port } = options.listen(config);
+    await app.listen(port, host);
+    app.get<Logger>(LOGGER).info(`${options.role} listens on http://${host}:${port}`);
+  } catch (error) {
+    process.stderr.write(`tokenhub ${options.role}: ${reasonOf(error)}\n`);
+    process.exit(1);
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof ConfigError) return error.message;
+  if (!(error instanceof Error)) return String(error);
+  const { code, address, port } = error as NodeJS.ErrnoException & { address?: string; port?: number };
+  if (code === 'EADDRINUSE') return `${address}:${port} is already in use`;
+  return error.stack ?? error.message;
+}

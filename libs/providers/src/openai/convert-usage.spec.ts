@@ -1,0 +1,59 @@
+import { expect, test } from '@jest/globals';
+import { toUsage } from './convert-usage.js';
+
+test.each<[string, unknown, [number, number, number, number] | null]>([
+  ['plain', { prompt_tokens: 19, completion_tokens: 10, total_tokens: 29 }, [19, 10, 0, 0]],
+  [
+    'cached and reasoning are inside the totals',
+    {
+      prompt_tokens: 2006,
+      completion_tokens: 300,
+      total_tokens: 2306,
+      prompt_tokens_details: { cached_tokens: 1920 },
+      completion_tokens_details: { reasoning_tokens: 256 },
+    },
+    [2006, 300, 1920, 256],
+  ],
+  [
+    'xAI: reasoning beside the completion',
+    {
+      prompt_tokens: 32,
+      completion_tokens: 9,
+      total_tokens: 135,
+      prompt_tokens_details: { cached_tokens: 6 },
+      completion_tokens_details: { reasoning_tokens: 94 },
+    },
+    [32, 103, 6, 94],
+  ],
+  [
+    'DeepSeek: cache hits beside the details',
+    {
+      prompt_tokens: 100,
+      completion_tokens: 5,
+      total_tokens: 105,
+      prompt_cache_hit_tokens: 64,
+      prompt_cache_miss_tokens: 36,
+    },
+    [100, 5, 64, 0],
+  ],
+  ['an embedding has no completion', { prompt_tokens: 5, total_tokens: 5 }, [5, 0, 0, 0]],
+  [
+    'null details',
+    { prompt_tokens: 5, completion_tokens: 1, prompt_tokens_details: null, completion_tokens_details: null },
+    [5, 1, 0, 0],
+  ],
+  [
+    'more cached than there is',
+    { prompt_tokens: 5, completion_tokens: 1, prompt_tokens_details: { cached_tokens: 9 } },
+    [5, 1, 5, 0],
+  ],
+  ['absent', undefined, null],
+  ['null', null, null],
+  ['unreadable', { prompt_tokens: '5' }, null],
+  ['negative', { prompt_tokens: -1, completion_tokens: 3 }, null],
+])('%s', (_name, raw, expected) => {
+  const usage = toUsage(raw);
+  expect(usage && [usage.inputTokens, usage.outputTokens, usage.cachedInputTokens, usage.reasoningTokens]).toEqual(
+    expected,
+  );
+});

@@ -1,0 +1,44 @@
+import { isJsonObject } from '#contracts/json.js';
+import type { Usage } from '#contracts/usage.js';
+
+/** An OpenAI-shaped usage object as ours; null when it is absent or has no readable figure for the prompt. */
+export function toUsage(value: unknown): Usage | null {
+  if (!isJsonObject(value)) return null;
+  const inputTokens = tokens(value.prompt_tokens);
+  if (inputTokens === null) return null;
+  const completion = tokens(value.completion_tokens) ?? 0;
+  const reasoning = detail(value.completion_tokens_details, 'reasoning_tokens') ?? 0;
+  const outputTokens = withReasoning({
+    completion,
+    reasoning,
+    total: tokens(value.total_tokens),
+    input: inputTokens,
+  });
+  // DeepSeek's name for the cached part stands beside the details.
+  const cached = detail(value.prompt_tokens_details, 'cached_tokens') ?? tokens(value.prompt_cache_hit_tokens) ?? 0;
+  return {
+    inputTokens,
+    outputTokens,
+    cachedInputTokens: Math.min(cached, inputTokens),
+    reasoningTokens: Math.min(reasoning, outputTokens),
+  };
+}
+
+/** OpenAI counts reasoning inside the completion; a total that adds it up once more says that this provider (xAI) does not. */
+function withReasoning(counted: {
+  completion: number;
+  reasoning: number;
+  total: number | null;
+  input: number;
+}): number {
+  const { completion, reasoning, total, input } = counted;
+  return reasoning > 0 && total === input + completion + reasoning ? completion + reasoning : completion;
+}
+
+function detail(details: unknown, field: string): number | null {
+  return isJsonObject(details) ? tokens(details[field]) : null;
+}
+
+function tokens(value: unknown): number | null {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : null;
+}

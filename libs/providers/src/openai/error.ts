@@ -1,0 +1,152 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { ErrorClass } from '#contracts/attempt.js';
+import { isJsonObject, type JsonObject } from '#contracts/json.js';
+import { ProviderError } from '../provider-error.js';
+import { redact } from '../redact.js';
+import { readRetryAfterMs } from '../retry-after.js';
+
+/** What an error says, from whichever place it was found in. */
+interface ErrorFacts {
+  /** The HTTP status, or the one that a stream's error names; null when there is none. */
+  status: number | null;
+  code: string | null;
+  type: string | null;
+  param: string | null;
+  message: string | null;
+}
+
+/** The ProviderError for an answer whose status is not a success. */
+export function errorFromResponse(
+  answer: { status: number; headers: IncomingHttpHeaders; body: Buffer },
+  credential: string | null,
+): ProviderError {
+  const facts = { ...factsOf(parsed(answer.body)), status: answer.status };
+  return toProviderError(facts, { credential, retryAfterMs: readRetryAfterMs(answer.headers) });
+}
+
+/** The ProviderError for an error that came inside a successful answer: an event of a stream, or a body with `error`. */
+export function errorFromEvent(body: JsonObject, credential: string | null): ProviderError {
+  return toProviderError(factsOf(body), { credential });
+}
+
+/** True for a body that is an error whatever its status was; vLLM's older ones are flat. */
+export function isErrorBody(body: JsonObject): boolean {
+  return Boolean(body.error) || body.object === 'error';
+}
+
+function toProviderError(
+  facts: ErrorFacts,
+  { credential, retryAfterMs }: { credential: string | null; retryAfterMs?: number | undefined },
+): ProviderError {
+  const errorClass = RULES.find((rule) => rule.when(facts))?.errorClass ?? 'transient';
+  const own = errorClass === 'context_overflow' ? null : (facts.code ?? facts.type);
+  const message =
+    facts.message ??
+    (facts.status === null ? 'The provider reported an error' : `The provider answered HTTP ${facts.status}`);
+  return new ProviderError(errorClass, redact(message, credential), {
+    status: facts.status ?? undefined,
+    code: redact(own ?? DEFAULT_CODES[errorClass], credential),
+    param: facts.param === null ? null : redact(facts.param, credential),
+    retryAfterMs: errorClass === 'rate_limited' || errorClass === 'transient' ? retryAfterMs : undefined,
+  });
+}
+
+/** The first rule that fits decides. Codes come before statuses: a spent quota is a 429 that no waiting cures. */
+const RULES: readonly { errorClass: ErrorClass; when: (facts: ErrorFacts) => boolean }[] = [
+  { errorClass: 'provider_fault', when: isQuota },
+  { errorClass: 'content_filtered', when: (facts) => blamesRequest(facts) && isNamed(facts, FILTER_CODES) },
+  {
+    errorClass: 'context_overflow',
+    when: (facts) => blamesRequest(facts) && isNamed(facts, ['context_length_exceeded']),
+  },
+  {
+    errorClass: 'context_overflow',
+    when: (facts) => blamesRequest(facts) && CONTEXT_WORDINGS.test(facts.message ?? ''),
+  },
+  { errorClass: 'rate_limited', when: ({ status }) => status === 429 || status === 529 },
+  { errorClass: 'rate_limited', when: (facts) => facts.status === null && isNamed(facts, RATE_CODES) },
+  { errorClass: 'transient', when: ({ status }) => status === 408 || status === 409 || (status ?? 0) >= 500 },
+  // The path and the model are ours, so a 404 without a more specific code is the configuration's fault, not the client's.
+  {
+    errorClass: 'provider_fault',
+    when: (facts) =>
+      facts.status === 404 && (facts.code === null || isNamed(facts, ['model_not_found', 'unknown_url'])),
+  },
+  // A redirect is a wrong base URL; 402 is an empty account (DeepSeek, OpenRouter).
+  {
+    errorClass: 'provider_fault',
+    when: ({ status }) => (status !== null && status < 400) || status === 401 || status === 402 || status === 403,
+  },
+  { errorClass: 'provider_fault', when: (facts) => facts.status === null && isNamed(facts, ACCOUNT_CODES) },
+  { errorClass: 'invalid_request', when: ({ status }) => status !== null },
+  { errorClass: 'invalid_request', when: (facts) => isNamed(facts, ['invalid_request_error', 'invalid_prompt']) },
+];
+
+const QUOTA_CODES = [
+  'insufficient_quota',
+  'credit_balance_exhausted',
+  'billing_hard_limit_reached',
+  'organization_usage_limit_exceeded',
+];
+const FILTER_CODES = ['content_filter', 'content_policy_violation'];
+const RATE_CODES = ['rate_limit_exceeded', 'rate_limit_error', 'slow_down', 'requests', 'tokens'];
+const ACCOUNT_CODES = ['invalid_api_key', 'authentication_error', 'permission_error', 'model_not_found'];
+
+/** OpenAI's two wordings (legacy completions give no code), vLLM's, and Anthropic's through its compatible surface. */
+const CONTEXT_WORDINGS =
+  /maximum context length is \d+|context length is only|max_model_len|input tokens exceed the configured limit|prompt is too long: \d+ tokens/i;
+
+/** Codes for errors whose provider gave none. */
+const DEFAULT_CODES: Record<ErrorClass, string> = {
+  rate_limited: 'rate_limit_exceeded',
+  context_overflow: 'context_length_exceeded',
+  transient: 'server_error',
+  provider_fault: 'provider_refused',
+  content_filtered: 'content_filter',
+  invalid_request: 'invalid_request_error',
+};
+
+function isNamed({ code, type }: ErrorFacts, names: readonly string[]): boolean {
+  return names.some((name) => name === code || name === type);
+}
+
+/** Spend limits come in many scopes (organization, project, …), all of them named alike. */
+function isQuota(facts: ErrorFacts): boolean {
+  return (
+    isNamed(facts, QUOTA_CODES) || [facts.code, facts.type].some((name) => name?.endsWith('_spend_limit_exceeded'))
+  );
+}
+
+function blamesRequest({ status }: ErrorFacts): boolean {
+  return status === null || status === 400 || status === 413 || status === 422;
+}
+
+function parsed(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString('utf8')) as unknown;
+  } catch {
+    // A proxy's page or a cut body: the status alone decides then.
+    return null;
+  }
+}
+
+/** Reads `{error: {…}}`, a list of one such (Google), `{error: "…"}`, vLLM's flat form and FastAPI's `{detail}`. */
+function factsOf(body: unknown): ErrorFacts {
+  const outer: unknown = Array.isArray(body) ? body[0] : body;
+  if (!isJsonObject(outer)) return { status: null, code: null, type: null, param: null, message: null };
+  const inner = isJsonObject(outer.error) ? outer.error : outer;
+  const code = inner.code;
+  const status = typeof code === 'string' && /^\d{3}$/.test(code) ? Number(code) : code;
+  return {
+    // vLLM's code is the HTTP status; a stream's error has no other.
+    status: typeof status === 'number' && status >= 400 && status < 600 ? status : null,
+    code: typeof code === 'string' && !/^\d+$/.test(code) ? code : null,
+    type: textOf(inner.type),
+    param: textOf(inner.param),
+    message: textOf(inner.message) ?? textOf(outer.error) ?? textOf(outer.detail),
+  };
+}
+
+function textOf(value: unknown): string | null {
+  return typeof value === 'string' && value !== '' ? value : null;
+}

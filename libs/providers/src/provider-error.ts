@@ -1,0 +1,36 @@
+import type { ErrorClass, PublicError } from '#contracts/attempt.js';
+
+export interface ProviderErrorOptions {
+  /** The provider's HTTP status, when it answered. */
+  status?: number | undefined;
+  /** The provider's own code, or ours where it gave none. */
+  code: string;
+  param?: string | null | undefined;
+  /** How long the provider asks us to stay away. */
+  retryAfterMs?: number | undefined;
+  /** What was streamed before it failed may have been billed. */
+  cause?: unknown;
+}
+
+/** A failed attempt. Its class is set here, once, and decides what happens next; the message is the provider's and safe to show. */
+export class ProviderError extends Error {
+  constructor(
+    readonly errorClass: ErrorClass,
+    message: string,
+    readonly options: ProviderErrorOptions,
+  ) {
+    super(message, { cause: options.cause });
+    this.name = 'ProviderError';
+  }
+
+  /** The form in which attempts and jobs keep it. */
+  toPublic(): PublicError {
+    return {
+      code: this.options.code,
+      message: this.message,
+      class: this.errorClass,
+      providerStatus: this.options.status ?? null,
+      param: this.options.param ?? null,
+    };
+  }
+}

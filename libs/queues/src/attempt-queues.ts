@@ -1,0 +1,77 @@
+import { Queue } from 'bullmq';
+import type { Priority } from '#contracts/job-state.js';
+import { assertAttemptPayload, attemptId, type AttemptPayload } from '#contracts/queue-payloads.js';
+import { KEY_PREFIX, poolQueueName } from '#platform/keys.js';
+import type { RedisClient } from '#platform/redis.js';
+
+export interface EnqueueOptions {
+  pool: string;
+  priority: Priority;
+  /** Milliseconds until a worker may take it. */
+  delayMs?: number;
+}
+
+/** BullMQ takes lower numbers first. */
+const BULLMQ_PRIORITY: Record<Priority, number> = { high: 1, normal: 2, low: 3 };
+
+/** Events of a queue that BullMQ keeps for its own subscribers; nothing here reads them. */
+const EVENTS_KEPT = 100;
+
+/** The states in which BullMQ will still bring an attempt to a worker. */
+const LIVE_STATES = new Set(['prioritized', 'waiting', 'active', 'delayed', 'waiting-children']);
+
+/** The one door through which attempts are enqueued: it decides queue, id, priority and delay. */
+export class AttemptQueues {
+  private readonly queues = new Map<string, Queue>();
+
+  constructor(
+    private readonly redis: RedisClient,
+    private readonly onError: (error: unknown) => void,
+  ) {}
+
+  /**
+   * Adds an attempt to its pool. Adding the same attempt again while BullMQ has it changes nothing. Throws a TypeError
+   * for a payload that is not an attempt's, and rejects when Redis is away.
+   */
+  async enqueue(payload: AttemptPayload, options: EnqueueOptions): Promise<void> {
+    assertAttemptPayload(payload);
+    await this.queueOf(options.pool).add('attempt', payload, {
+      jobId: attemptId(payload.callId, payload.attempt),
+      priority: BULLMQ_PRIORITY[options.priority],
+      ...(options.delayMs !== undefined && options.delayMs > 0 && { delay: options.delayMs }),
+    });
+  }
+
+  /** True while BullMQ will bring this attempt to a worker. */
+  async isLive(pool: string, id: string): Promise<boolean> {
+    return LIVE_STATES.has(await this.queueOf(pool).getJobState(id));
+  }
+
+  /** How many attempts of a pool run at once, over all workers; null lifts the limit. */
+  async setConcurrency(pool: string, concurrency: number | null): Promise<void> {
+    const queue = this.queueOf(pool);
+    if (concurrency === null) await queue.removeGlobalConcurrency();
+    else await queue.setGlobalConcurrency(concurrency);
+  }
+
+  /** BullMQ's queue of a pool, for the Bull Board. */
+  queueOf(pool: string): Queue {
+    const known = this.queues.get(pool);
+    if (known) return known;
+    const queue = new Queue(poolQueueName(pool), {
+      connection: this.redis,
+      prefix: KEY_PREFIX,
+      skipVersionCheck: true,
+      skipWaitingForReady: true,
+      streams: { events: { maxLen: EVENTS_KEPT } },
+    });
+    queue.on('error', this.onError);
+    this.queues.set(pool, queue);
+    return queue;
+  }
+
+  /** Lets go of the queues; the Redis connection is the caller's. */
+  async close(): Promise<void> {
+    await Promise.all([...this.queues.values()].map((queue) => queue.close()));
+  }
+}

@@ -1,0 +1,40 @@
+import type { Provider } from '#contracts/registry-snapshot.js';
+import { secretNames } from '#platform/config/config.js';
+import { readVariable, type Environment } from '#platform/config/environment.js';
+
+/** `missing`: this process was not given the secret. `unavailable`: it lies in a vault that is not open. Reasons hold no secret. */
+export type CredentialResult =
+  | { state: 'resolved'; secret: string | null }
+  | { state: 'missing'; reason: string }
+  | { state: 'unavailable'; reason: string };
+
+export interface CredentialStores {
+  env: Environment;
+  /** `secrets` of this process's configuration. */
+  configSecrets: ReadonlyMap<string, string>;
+}
+
+/** The secret that calls to this provider carry; resolved as null for a provider that takes none. */
+export function resolveCredential(
+  provider: Pick<Provider, 'id' | 'credential'>,
+  { env, configSecrets }: CredentialStores,
+): CredentialResult {
+  const { credential } = provider;
+  switch (credential.source) {
+    case 'none':
+      return { state: 'resolved', secret: null };
+    case 'env':
+      return found(readVariable(env, credential.name), `the variable ${credential.name} is not set`);
+    case 'config':
+      return found(
+        configSecrets.get(secretNames.provider(provider.id)),
+        `this process's configuration file has no secret for provider ${provider.id}`,
+      );
+    case 'escrow':
+      return { state: 'unavailable', reason: 'this version has no vault' };
+  }
+}
+
+function found(secret: string | undefined, reason: string): CredentialResult {
+  return secret === undefined ? { state: 'missing', reason } : { state: 'resolved', secret };
+}

@@ -1,0 +1,85 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { NO_USAGE, type Usage } from '#contracts/usage.js';
+import { costOf, estimateCost, nanoToUsd, pricePerTokenNano, usdToNano } from './cost.js';
+
+/** gpt-4o's list price in dollars per 1,000 tokens: input, cached input, output. */
+const GPT_4O = {
+  inputNano: pricePerTokenNano(0.0025),
+  cachedInputNano: pricePerTokenNano(0.00125),
+  outputNano: pricePerTokenNano(0.01),
+};
+const GPT_4O_MINI = {
+  inputNano: pricePerTokenNano(0.00015),
+  cachedInputNano: pricePerTokenNano(0.000075),
+  outputNano: pricePerTokenNano(0.0006),
+};
+const TINY = { inputNano: 0.1, cachedInputNano: 0.01, outputNano: 0.7 };
+const usage = (inputTokens: number, outputTokens: number, cachedInputTokens = 0, reasoningTokens = 0): Usage => ({
+  inputTokens,
+  outputTokens,
+  cachedInputTokens,
+  reasoningTokens,
+});
+
+describe('costOf', () => {
+  it.each([
+    ['nothing', NO_USAGE, GPT_4O, 0],
+    ['input and output', usage(1_000, 1_000), GPT_4O, 12_500_000],
+    ['cached input at its own price and not twice', usage(1_000, 0, 600), GPT_4O, 1_750_000],
+    ['input that was cached entirely', usage(1_000, 0, 1_000), GPT_4O, 1_250_000],
+    ['reasoning as the part of the output that it is', usage(0, 1_000, 0, 900), GPT_4O, 10_000_000],
+    ['a small model', usage(1_234, 567, 1_024), GPT_4O_MINI, 448_500],
+    ['more cached than input as all cached', usage(100, 0, 500), GPT_4O, 125_000],
+    ['negative figures as nothing', usage(-5, -5, -5), GPT_4O, 0],
+    ['fractions rounded up', usage(1, 1), TINY, 1],
+    ['fractions without the noise of floats', usage(3, 0), { ...TINY, inputNano: 1 / 3 }, 1],
+    ['fractions that add up to a whole', usage(30, 0), TINY, 3],
+    [
+      'whole sums exactly, however large',
+      usage(1_831_578_974_461_388, 0),
+      { ...TINY, inputNano: 1 },
+      1_831_578_974_461_388,
+    ],
+    ['sums past nine dollars exactly', usage(10_000_000_003, 0), GPT_4O, 25_000_000_007_500],
+  ])('bills %s', (_name, used, price, nano) => {
+    expect(costOf(used, price)).toBe(nano);
+  });
+
+  it('is whole, never negative, and never more than without a cache', () => {
+    const tokens = fc.integer({ min: -10, max: 1_000_000 });
+    const anyPrice = fc.tuple(fc.nat(100_000), fc.nat(100_000), fc.nat(100_000)).map(([input, output, saved]) => ({
+      inputNano: input / 1_000,
+      outputNano: output / 1_000,
+      cachedInputNano: Math.max(0, input - saved) / 1_000,
+    }));
+    fc.assert(
+      fc.property(tokens, tokens, tokens, anyPrice, (input, output, cached, price) => {
+        const cost = costOf(usage(input, output, cached), price);
+        expect(Number.isInteger(cost)).toBe(true);
+        expect(cost).toBeGreaterThanOrEqual(0);
+        expect(cost).toBeLessThanOrEqual(costOf(usage(input, output), price));
+      }),
+    );
+  });
+});
+
+describe('money', () => {
+  it.each([
+    [0.0025, 2_500],
+    [0.00015, 150],
+    [0.000075, 75],
+    [0.00000015, 0.15],
+    [0, 0],
+  ])('reads %d dollars per 1,000 tokens as %d nano-dollars per token', (usd, nano) => {
+    expect(pricePerTokenNano(usd)).toBe(nano);
+  });
+
+  it('keeps whole nano-dollars through dollars and back', () => {
+    fc.assert(fc.property(fc.nat(2 ** 31), (nano) => expect(usdToNano(nanoToUsd(nano))).toBe(nano)));
+  });
+
+  it('estimates what the same usage would be billed without a cache', () => {
+    expect(estimateCost({ inputTokens: 1_000, outputTokens: 10 }, GPT_4O)).toBe(costOf(usage(1_000, 10), GPT_4O));
+  });
+});

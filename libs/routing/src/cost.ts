@@ -1,0 +1,42 @@
+import type { Price } from '#contracts/registry-snapshot.js';
+import type { Usage } from '#contracts/usage.js';
+
+const NANO_PER_USD = 1e9;
+/** Prices may be fractions of a nano-dollar; beyond this many parts of one, a fraction is the noise of binary floats. */
+const NANO_PARTS = 1e6;
+
+/**
+ * What a usage costs in whole nano-dollars, rounded up. Cached input is billed at its own price and never twice; a provider
+ * that reports more cached tokens than input is billed as if all of its input were cached.
+ */
+export function costOf(usage: Usage, price: Price): number {
+  const input = Math.max(0, usage.inputTokens);
+  const cached = Math.min(Math.max(0, usage.cachedInputTokens), input);
+  const output = Math.max(0, usage.outputTokens);
+  return wholeNano((input - cached) * price.inputNano + cached * price.cachedInputNano + output * price.outputNano);
+}
+
+/** What so many tokens would cost with nothing cached, in whole nano-dollars, rounded up. */
+export function estimateCost(tokens: { inputTokens: number; outputTokens: number }, price: Price): number {
+  return wholeNano(tokens.inputTokens * price.inputNano + tokens.outputTokens * price.outputNano);
+}
+
+/** Dollars for people and for the wire. */
+export function nanoToUsd(nano: number): number {
+  return nano / NANO_PER_USD;
+}
+
+/** Dollars from the wire as whole nano-dollars. */
+export function usdToNano(usd: number): number {
+  return Math.round(usd * NANO_PER_USD);
+}
+
+/** The configured price of 1,000 tokens in dollars as nano-dollars per token (0.0025 gives 2,500). */
+export function pricePerTokenNano(usdPer1k: number): number {
+  return Math.round((usdPer1k / 1000) * NANO_PER_USD * NANO_PARTS) / NANO_PARTS;
+}
+
+/** Without the rounding of parts, 3 × 0.1 would be billed as more than 0.3. */
+function wholeNano(nano: number): number {
+  return Number.isInteger(nano) ? nano : Math.ceil(Math.round(nano * NANO_PARTS) / NANO_PARTS);
+}

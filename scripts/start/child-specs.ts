@@ -1,0 +1,63 @@
+import { join } from 'node:path';
+import type { ChildSpec } from '../lib/supervised-child.ts';
+import type { StartPlan } from './plan-start.ts';
+
+export interface Surroundings {
+  root: string;
+  stateDir: string;
+  /** What every process gets beside the person's own environment. */
+  env: NodeJS.ProcessEnv;
+}
+
+export function simulatorSpec(port: number, surroundings: Surroundings): ChildSpec {
+  return {
+    ...nodeCommand('simulator', { args: ['--host', '127.0.0.1', '--port', String(port)], surroundings }),
+    isReady: () => answersOk(`http://127.0.0.1:${port}/v1/models`),
+    stopTimeoutMs: 15_000,
+  };
+}
+
+export function apiSpec(plan: StartPlan, surroundings: Surroundings): ChildSpec {
+  return {
+    ...nodeCommand('api', { env: { TOKENHUB_HOST: plan.host, TOKENHUB_PORT: String(plan.apiPort) }, surroundings }),
+    isReady: () => answersOk(`http://${reachable(plan.host)}:${plan.apiPort}/ready`),
+    stopTimeoutMs: 15_000,
+  };
+}
+
+export function workerSpecs(plan: StartPlan, surroundings: Surroundings): ChildSpec[] {
+  return plan.workerPorts.map((port, index) => ({
+    ...nodeCommand('worker', { env: { TOKENHUB_HOST: plan.host, TOKENHUB_WORKER_PORT: String(port) }, surroundings }),
+    name: plan.workers === 1 ? 'worker' : `worker-${index + 1}`,
+    isReady: () => answersOk(`http://${reachable(plan.host)}:${port}/ready`),
+    // An answer under way may take long; a worker that is killed loses nothing, but its calls are made twice.
+    stopTimeoutMs: 30_000,
+  }));
+}
+
+function nodeCommand(
+  app: string,
+  { args = [], env = {}, surroundings }: { args?: string[]; env?: NodeJS.ProcessEnv; surroundings: Surroundings },
+): Pick<ChildSpec, 'name' | 'command' | 'args' | 'env' | 'readyTimeoutMs'> {
+  const { root } = surroundings;
+  const preload = join(root, 'scripts', 'lib', 'end-with-supervisor.mjs');
+  return {
+    name: app,
+    command: process.execPath,
+    args: ['--enable-source-maps', '--import', preload, join(root, 'dist', 'apps', app, 'src', 'main.js'), ...args],
+    env: { ...process.env, ...surroundings.env, ...env },
+    readyTimeoutMs: 60_000,
+  };
+}
+
+/** A server on every address is asked on the loopback. */
+function reachable(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return '127.0.0.1';
+  return host.includes(':') && !host.startsWith('[') ? `[${host}]` : host;
+}
+
+async function answersOk(url: string): Promise<boolean> {
+  const answer = await fetch(url, { signal: AbortSignal.timeout(2_000) });
+  await answer.arrayBuffer();
+  return answer.status === 200;
+}

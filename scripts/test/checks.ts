@@ -1,0 +1,54 @@
+export interface Check {
+  /** Also the word on the command line. */
+  name: string;
+  what: string;
+  /** For Node, from the checkout's root. */
+  args: string[];
+  /** Set when it is a Jest run, whose tests are counted. */
+  jestProject?: string;
+}
+
+const JEST = 'node_modules/jest/bin/jest.js';
+
+/** In this order: what is quick and names its line first, real processes last, when all else is known to be well. */
+export const CHECKS: Check[] = [
+  {
+    name: 'format',
+    what: 'Prettier',
+    args: ['node_modules/prettier/bin/prettier.cjs', '--check', '--log-level', 'warn', '.'],
+  },
+  {
+    name: 'lint',
+    what: 'ESLint, no warnings',
+    args: ['node_modules/eslint/bin/eslint.js', '--max-warnings', '0', '.'],
+  },
+  { name: 'types', what: 'TypeScript', args: ['node_modules/typescript/bin/tsc', '--noEmit'] },
+  {
+    name: 'arrows',
+    what: 'imports point one way',
+    args: [
+      'node_modules/dependency-cruiser/bin/dependency-cruiser.mjs',
+      '--config',
+      '.dependency-cruiser.cjs',
+      'apps',
+      'libs',
+      'test',
+      'scripts',
+    ],
+  },
+  { name: 'build', what: 'swc to dist/', args: ['scripts/build.mjs'] },
+  { name: 'unit', what: 'specs beside their source', args: [JEST, '--selectProjects', 'unit'], jestProject: 'unit' },
+  {
+    name: 'integration',
+    what: 'against a real Redis',
+    args: [JEST, '--selectProjects', 'integration', '--maxWorkers', '2'],
+    jestProject: 'integration',
+  },
+  {
+    name: 'e2e',
+    what: 'real processes, from dist/',
+    // One at a time: each suite starts whole stacks, and the quick start wants the default ports.
+    args: [JEST, '--selectProjects', 'e2e', '--runInBand'],
+    jestProject: 'e2e',
+  },
+];

@@ -1,0 +1,168 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import type { RegistrySnapshot } from '#contracts/registry-snapshot.js';
+import { connectRedis, type RedisClient } from '#platform/redis.js';
+import type { SnapshotContent } from '#registry/build-snapshot.js';
+import { SnapshotStore } from '#registry/snapshot-store.js';
+import { startRedis, type RedisServer } from '#testing/redis-harness.js';
+import { waitFor } from '#testing/wait-for.js';
+
+const KEY = '{th}:registry';
+const CHANNEL = '{th}:registry-changes';
+
+let server: RedisServer;
+let clients: RedisClient[];
+let following: AbortController;
+
+beforeAll(async () => {
+  server = await startRedis({ appendfsync: 'no' });
+});
+
+afterAll(async () => {
+  await server.stop();
+});
+
+beforeEach(async () => {
+  clients = [];
+  following = new AbortController();
+  await connect().flushall();
+});
+
+afterEach(() => {
+  following.abort();
+  for (const client of clients) client.disconnect();
+});
+
+function connect(): RedisClient {
+  const client = connectRedis({ kind: 'single', url: server.url }, { name: 'test', whenAway: 'wait' });
+  // A connection that the test breaks reports it here; what follows from it is asserted.
+  client.on('error', () => undefined);
+  clients.push(client);
+  return client;
+}
+
+function newStore(): SnapshotStore {
+  return new SnapshotStore({ redis: connect(), key: KEY, channel: CHANNEL });
+}
+
+/** An hour between polls leaves only the channel; a few milliseconds leave only the polls, once the channel is silent. */
+async function follow(store: SnapshotStore, pollMs: number) {
+  const seen: RegistrySnapshot[] = [];
+  const errors: unknown[] = [];
+  const subscriber = connect();
+  const options = { subscriber, signal: following.signal, onError: (error: unknown) => errors.push(error), pollMs };
+  await store.follow((snapshot) => seen.push(snapshot), options);
+  return { seen, errors, subscriber };
+}
+
+const contentOf = (...ids: string[]): SnapshotContent => ({
+  providers: [],
+  models: [],
+  aliases: ids.map((id) => ({ id, members: [{ model: 'm', weight: 1 }], stickyBy: 'key' })),
+});
+
+const HOUR_MS = 3_600_000;
+
+describe('publishing', () => {
+  it('gives the first content version 1 and other content the next one', async () => {
+    const store = newStore();
+    expect(await store.read()).toBeNull();
+    expect((await store.publish(contentOf('a'))).version).toBe(1);
+    expect((await store.publish(contentOf('b'))).version).toBe(2);
+    expect(await store.read()).toEqual({ version: 2, ...contentOf('b') });
+  });
+
+  it('keeps the version of equal content, whatever the order of its fields', async () => {
+    const store = newStore();
+    await store.publish(contentOf('a'));
+    const reordered: SnapshotContent = {
+      aliases: [{ stickyBy: 'key', members: [{ weight: 1, model: 'm' }], id: 'a' }],
+      models: [],
+      providers: [],
+    };
+    expect((await store.publish(reordered)).version).toBe(1);
+  });
+
+  it('by many processes at once counts each change once', async () => {
+    const stores = Array.from({ length: 8 }, newStore);
+    const published = await Promise.all(stores.map((store) => store.publish(contentOf('same'))));
+    expect(new Set(published.map((snapshot) => snapshot.version))).toEqual(new Set([1]));
+    const versions = (await Promise.all(stores.map((store, i) => store.publish(contentOf(`${i}`))))).map(
+      ({ version }) => version,
+    );
+    expect(versions.toSorted((a, b) => a - b)).toEqual([2, 3, 4, 5, 6, 7, 8, 9]);
+  });
+});
+
+describe('following', () => {
+  it('begins with what is there', async () => {
+    await newStore().publish(contentOf('a'));
+    const { seen } = await follow(newStore(), HOUR_MS);
+    expect(seen).toEqual([{ version: 1, ...contentOf('a') }]);
+  });
+
+  it('hears of a new version over the channel, and not of a repeated one', async () => {
+    const { seen } = await follow(newStore(), HOUR_MS);
+    const publisher = newStore();
+    await publisher.publish(contentOf('a'));
+    await publisher.publish(contentOf('a'));
+    await publisher.publish(contentOf('b'));
+    await waitFor(() => seen.at(-1)?.version === 2, { describe: 'version 2' });
+    const versions = seen.map((snapshot) => snapshot.version);
+    expect(versions).toEqual([...new Set(versions)].toSorted((a, b) => a - b));
+  });
+
+  it('finds by itself a version that no message told of', async () => {
+    const { seen, subscriber } = await follow(newStore(), 10);
+    await subscriber.unsubscribe(CHANNEL);
+    await newStore().publish(contentOf('a'));
+    await waitFor(() => seen.length === 1, { describe: 'the version' });
+    expect(seen[0]?.version).toBe(1);
+  });
+
+  it('takes over what is published after Redis lost its data, though the version is smaller', async () => {
+    const publisher = newStore();
+    await publisher.publish(contentOf('a'));
+    await publisher.publish(contentOf('b'));
+    const { seen } = await follow(newStore(), HOUR_MS);
+    await connect().flushall();
+    await publisher.publish(contentOf('c'));
+    await waitFor(() => seen.at(-1)?.aliases[0]?.id === 'c', { describe: 'the new content' });
+    expect(seen.map((snapshot) => snapshot.version)).toEqual([2, 1]);
+  });
+
+  it('reports a look that fails and goes on', async () => {
+    const { seen, errors } = await follow(newStore(), 10);
+    const client = connect();
+    await client.set(KEY, 'not a hash');
+    await waitFor(() => errors.length > 0, { describe: 'the error' });
+    await client.del(KEY);
+    await newStore().publish(contentOf('a'));
+    await waitFor(() => seen.length === 1, { describe: 'the version' });
+    expect(String(errors[0])).toContain('WRONGTYPE');
+  });
+
+  it('survives a broken connection', async () => {
+    const { seen } = await follow(newStore(), 10);
+    await connect().call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+    await connect().call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    await newStore().publish(contentOf('a'));
+    await waitFor(() => seen.length === 1, { describe: 'the version' });
+    expect(seen[0]?.version).toBe(1);
+  });
+
+  it('ends with its signal', async () => {
+    const { seen } = await follow(newStore(), 10);
+    const witness = await follow(newStore(), HOUR_MS);
+    following.abort();
+    following = new AbortController();
+    const later = await follow(newStore(), 10);
+    await newStore().publish(contentOf('a'));
+    await waitFor(() => later.seen.length === 1, { describe: 'the version at another follower' });
+    expect([seen, witness.seen]).toEqual([[], []]);
+  });
+
+  it('rejects when the first look fails', async () => {
+    await connect().set(KEY, 'not a hash');
+    await expect(follow(newStore(), 10)).rejects.toThrow('WRONGTYPE');
+  });
+});
