@@ -93,7 +93,8 @@ async function install(reason) {
     else complaints.push(line);
   });
   const progress = setInterval(() => {
-    console.log(`  … ${Math.min(fetched, total)} of about ${total} packages, ${seconds()}`);
+    const doing = fetched < total ? `${fetched} of about ${total} packages` : 'putting them in place';
+    console.log(`  … ${doing}, ${seconds()}`);
   }, 3000);
   const outcome = await new Promise((resolve) => {
     npm.once('error', (error) => resolve(error.message));
