@@ -24,7 +24,6 @@ export interface PoolWorkerOptions {
 }
 
 export interface PoolWorker {
-  setConcurrency(concurrency: number): void;
   /** Takes no further attempts; resolves when those that run have ended. */
   close(): Promise<void>;
 }
@@ -57,7 +56,8 @@ export function startPoolWorker(options: PoolWorkerOptions): PoolWorker {
       removeOnComplete: { count: 0 },
       removeOnFail: { count: 100 },
       runRetryDelay: 500,
-      skipVersionCheck: true,
+      // `skipVersionCheck` must stay off: BullMQ then takes Redis for one that blocks in whole seconds, and every delayed
+      // attempt (a backoff of 100 ms) comes up to a second late.
     },
   );
   worker.on('error', options.onError);
@@ -65,7 +65,6 @@ export function startPoolWorker(options: PoolWorkerOptions): PoolWorker {
     for (const id of ids) worker.cancelJob(id, LOCK_LOST as unknown as string);
   });
   return {
-    setConcurrency: (concurrency) => (worker.concurrency = concurrency),
     close: () => worker.close(),
   };
 }
