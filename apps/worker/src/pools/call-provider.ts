@@ -1,4 +1,4 @@
-import type { ProviderType } from '#contracts/registry-snapshot.js';
+import type { Model, Price, Provider, ProviderType } from '#contracts/registry-snapshot.js';
 import type { Usage } from '#contracts/usage.js';
 import type { AttemptStore, BegunRun, Run } from '#jobs/attempt-store.js';
 import type { Logger } from '#platform/logging.js';
@@ -16,6 +16,8 @@ export interface CallReport {
     | { kind: 'failed'; error: ProviderError }
     | { kind: 'stopped'; stopped: AttemptStopped };
   usage: Usage | null;
+  /** Of the model when it was called: it may be gone from the registry by now. Null when nothing was called. */
+  price: Price | null;
   usageEstimated: boolean;
   ttftMs: number | null;
   durationMs: number;
@@ -45,12 +47,16 @@ export class CallProvider {
           attempt: run.attempt,
           emit: (delta) => this.deps.attempts.emit(run, delta),
           onStop: (reason) => stop.abort(new AttemptStopped(reason)),
+          onError: (error) => stop.abort(error),
         })
       : null;
     let outcome: CallReport['outcome'];
     let answer: ProviderAnswer | null = null;
+    let price: Price | null = null;
     try {
-      answer = await this.execute(begun, stop.signal, writer);
+      const place = this.deps.directory.place(begun.plan.candidates[begun.index]?.model ?? '');
+      price = place.model.price;
+      answer = await this.execute(begun, place, { signal: stop.signal, writer });
       await writer?.flush();
       stop.signal.throwIfAborted();
       outcome = { kind: 'answered', body: answer.body };
@@ -63,14 +69,18 @@ export class CallProvider {
       outcome,
       usage: answer?.usage ?? estimate,
       usageEstimated: estimate !== null,
+      price,
       ttftMs: answer?.ttftMs ?? null,
       durationMs: Math.round(performance.now() - startedAt),
       committed: writer?.committed ?? false,
     };
   }
 
-  private async execute(begun: BegunRun, signal: AbortSignal, writer: OutputWriter | null): Promise<ProviderAnswer> {
-    const { model, provider } = this.deps.directory.place(begun.plan.candidates[begun.index]?.model ?? '');
+  private async execute(
+    begun: BegunRun,
+    { model, provider }: { model: Model; provider: Provider },
+    { signal, writer }: { signal: AbortSignal; writer: OutputWriter | null },
+  ): Promise<ProviderAnswer> {
     const call: ProviderCall = {
       kind: begun.plan.kind,
       body: begun.request,

@@ -10,8 +10,10 @@ export interface OutputWriterOptions {
   attempt: number;
   /** Appends a delta's JSON text; anything but `ok` means that this run must stop. */
   emit: (delta: string) => Promise<'ok' | 'refused' | 'stop'>;
-  /** Called once when the run must stop, or when writing failed. */
+  /** Called once when the run must stop. */
   onStop: (reason: 'lock_lost' | 'stopped') => void;
+  /** Called once when Redis refused to write; the attempt has then failed on our side. */
+  onError: (error: unknown) => void;
 }
 
 /**
@@ -71,10 +73,18 @@ export class OutputWriter {
 
   private async emit(json: string): Promise<void> {
     if (this.stopped) return;
-    const reply = await this.options.emit(json);
-    if (reply === 'ok' || this.stopped) return;
+    try {
+      const reply = await this.options.emit(json);
+      if (reply !== 'ok') this.halt(() => this.options.onStop(reply === 'refused' ? 'lock_lost' : 'stopped'));
+    } catch (error) {
+      this.halt(() => this.options.onError(error));
+    }
+  }
+
+  private halt(tell: () => void): void {
+    if (this.stopped) return;
     this.discard();
-    this.options.onStop(reply === 'refused' ? 'lock_lost' : 'stopped');
+    tell();
   }
 }
 
