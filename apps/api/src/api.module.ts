@@ -141,13 +141,7 @@ export class ApiModule implements OnApplicationBootstrap, OnModuleDestroy {
 }
 
 function buildSynchronousAnswer(
-  ...[submission, store, waiter, streamed, config]: [
-    JobSubmission,
-    JobStore,
-    EndWaiter,
-    StreamedAnswer,
-    TokenhubConfig,
-  ]
+  ...[submission, store, waiter, streamed, config]: [JobSubmission, JobStore, EndWaiter, StreamedAnswer, TokenhubConfig]
 ): SynchronousAnswer {
   return new SynchronousAnswer({ submission, store, waiter, streamed, syncTimeoutMs: config.syncTimeoutMs });
 }

@@ -77,11 +77,9 @@ export class AttemptStore {
 
   /** Makes this the attempt's newest run, or says why it must not run. */
   async begin(run: Run): Promise<BeginReply> {
-    const reply = (await this.scripts.begin(this.keysOf(run), [
-      ...fence(run),
-      RUNNING_LOOK_MS,
-      MAX_CRASHES,
-    ])) as (string | number)[];
+    const reply = (await this.scripts.begin(this.keysOf(run), [...fence(run), RUNNING_LOOK_MS, MAX_CRASHES])) as (
+      string | number
+    )[];
     switch (reply[0]) {
       case 'run':
         return parseRun(reply);
@@ -153,13 +151,7 @@ function fence(run: Run): (string | number)[] {
 
 function usageArgs(record: AttemptRecord | null): number[] {
   const usage: Usage = record?.usage ?? NO_USAGE;
-  return [
-    usage.inputTokens,
-    usage.outputTokens,
-    usage.cachedInputTokens,
-    usage.reasoningTokens,
-    record?.costNano ?? 0,
-  ];
+  return [usage.inputTokens, usage.outputTokens, usage.cachedInputTokens, usage.reasoningTokens, record?.costNano ?? 0];
 }
 
 function parseRun(reply: (string | number)[]): BegunRun {

@@ -27,7 +27,10 @@ export function loggerOptions(level: LogLevel, role: string): LoggerOptions {
     base: { role },
     redact: { paths: REDACTED, censor: '[redacted]' },
     ...(pretty && {
-      transport: { target: 'pino-pretty', options: { colorize: false, ignore: 'pid,hostname,role', translateTime: 'SYS:HH:MM:ss.l', singleLine: true } },
+      transport: {
+        target: 'pino-pretty',
+        options: { colorize: false, ignore: 'pid,hostname,role', translateTime: 'SYS:HH:MM:ss.l', singleLine: true },
+      },
     }),
   };
 }

@@ -10,7 +10,12 @@ export function refuseForeignHosts(request: Request, _response: Response, next: 
   const host = request.headers.host ?? '';
   const origin = request.headers.origin;
   if (!isLoopbackAuthority(host)) {
-    next(new TokenhubError('host_not_allowed', `TOKENHUB_AUTH is off: the Host header must be a loopback name, not "${host}".`));
+    next(
+      new TokenhubError(
+        'host_not_allowed',
+        `TOKENHUB_AUTH is off: the Host header must be a loopback name, not "${host}".`,
+      ),
+    );
   } else if (origin !== undefined && !isLoopbackOrigin(origin)) {
     next(new TokenhubError('host_not_allowed', `TOKENHUB_AUTH is off: requests from pages of ${origin} are refused.`));
   } else {

@@ -27,7 +27,9 @@ export class HealthController {
   @Get('ready')
   @ApiOperation({ summary: 'Redis answers; workers seen are in the body and do not fail it' })
   async ready(@Res() response: Response): Promise<void> {
-    const result = await this.checks.check([() => this.redis()]).catch((error: { getResponse: () => object }) => error.getResponse());
+    const result = await this.checks
+      .check([() => this.redis()])
+      .catch((error: { getResponse: () => object }) => error.getResponse());
     const ready = 'status' in result && result.status === 'ok';
     response.status(ready ? 200 : 503).json({
       ...result,

@@ -29,10 +29,14 @@ export function configureApp(app: NestExpressApplication, config: TokenhubConfig
 
 /** A body of another type would be ignored by the parser and reported as missing fields. */
 function requireJson(request: Request, _response: Response, next: NextFunction): void {
-  const hasBody = request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0;
+  const hasBody =
+    request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0;
   if (hasBody && !request.is('application/json')) {
     next(
-      new TokenhubError('unsupported_media_type', 'Send the body as application/json (curl: -H "content-type: application/json").'),
+      new TokenhubError(
+        'unsupported_media_type',
+        'Send the body as application/json (curl: -H "content-type: application/json").',
+      ),
     );
     return;
   }

@@ -47,7 +47,12 @@ function problem(error: TokenhubError, requestId: string): object {
 }
 
 /** The object under `error` in OpenAI's answers, also sent as a stream's last event. */
-export function openAiError(error: TokenhubError): { message: string; type: string; param: string | null; code: string } {
+export function openAiError(error: TokenhubError): {
+  message: string;
+  type: string;
+  param: string | null;
+  code: string;
+} {
   return { message: error.message, type: openAiType(error), param: error.options.param ?? null, code: codeOf(error) };
 }
 

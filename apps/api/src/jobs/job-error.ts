@@ -16,7 +16,10 @@ export function errorOfJob(jobId: string, error: PublicError): TokenhubError {
   };
   switch (error.class) {
     case 'invalid_request':
-      return new TokenhubError('invalid_request', error.message, { ...options, status: clientStatus(error.providerStatus) });
+      return new TokenhubError('invalid_request', error.message, {
+        ...options,
+        status: clientStatus(error.providerStatus),
+      });
     case 'context_overflow':
       return new TokenhubError('context_length_exceeded', error.message, {
         ...options,

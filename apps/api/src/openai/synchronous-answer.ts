@@ -108,7 +108,9 @@ export class SynchronousAnswer {
     const kept = await this.deps.store.isKept(jobId);
     if (!kept) await this.deps.store.cancel(jobId);
     const seconds = Math.round(this.deps.syncTimeoutMs / 1_000);
-    const fate = kept ? 'It goes on: ask again with the same Idempotency-Key' : 'It was cancelled: post it as a job to wait longer';
+    const fate = kept
+      ? 'It goes on: ask again with the same Idempotency-Key'
+      : 'It was cancelled: post it as a job to wait longer';
     return new TokenhubError('sync_timeout', `Job ${jobId} took longer than ${seconds} s. ${fate}.`, {
       shouldRetry: false,
       headers: { 'x-tokenhub-job-id': jobId },
