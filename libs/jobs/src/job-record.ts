@@ -64,7 +64,7 @@ export interface NewJob {
   request: JsonObject;
   /** How long the record is kept once finished. */
   retainMs: number;
-  /** Listed and with an event stream from the start; false for synchronous jobs that nobody can come back to. */
+  /** Listed, and with an event stream from the start; false for synchronous jobs that nobody can come back to. */
   keep: boolean;
   /** The API process that a synchronous job belongs to; when it is gone the job is cancelled. */
   owner: string | null;
@@ -131,16 +131,18 @@ export function parseJobRecord(job: Record<string, string>, call: Record<string,
     provider: job.provider ?? null,
     result: job.result ?? null,
     error: job.error === undefined ? null : (JSON.parse(job.error) as PublicError),
-    usage: {
-      inputTokens: Number(job.input_tokens ?? 0),
-      outputTokens: Number(job.output_tokens ?? 0),
-      cachedInputTokens: Number(job.cached_input_tokens ?? 0),
-      reasoningTokens: Number(job.reasoning_tokens ?? 0),
-    },
-    costNano: Number(job.cost_nano ?? 0),
+    ...parseTotals(job.totals),
     attempts: parseAttempts(call),
     waiting: queued ? { attempt: Number(call.attempt), pool: candidate.pool } : null,
   };
+}
+
+/** The field that the scripts keep: attempts, input, output, cached and reasoning tokens, nano-dollars. */
+function parseTotals(totals = '0 0 0 0 0 0'): Pick<JobRecord, 'usage' | 'costNano'> {
+  const [, inputTokens = 0, outputTokens = 0, cachedInputTokens = 0, reasoningTokens = 0, costNano = 0] = totals
+    .split(' ')
+    .map(Number);
+  return { usage: { inputTokens, outputTokens, cachedInputTokens, reasoningTokens }, costNano };
 }
 
 function parseAttempts(call: Record<string, string>): AttemptRecord[] {
