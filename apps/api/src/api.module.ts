@@ -32,7 +32,8 @@ import { RoutePlanner } from './routing/route-planner.js';
 /** An API process. */
 @Module({
   imports: [PlatformModule.forRole('api'), TerminusModule.forRoot({ logger: false })],
-  controllers: [JobsController, RouteController, OpenAiController, HealthController],
+  // Express tries routes in order: the busiest come first.
+  controllers: [OpenAiController, JobsController, RouteController, HealthController],
   providers: [
     TokenCounter,
     { provide: AdminToken, inject: [CONFIG], useFactory: (config: TokenhubConfig) => new AdminToken(config) },

@@ -186,7 +186,7 @@ export class JobsController {
   @ApiOperation({ summary: 'Erase a finished job' })
   async delete(@Req() request: AuthenticatedRequest, @Param('id') id: string): Promise<void> {
     await this.access.look(request.principal, id);
-    switch (await this.store.delete(id)) {
+    switch (await this.store.delete(id, request.principal.project)) {
       case 'missing':
         throw jobNotFound(id);
       case 'unfinished':

@@ -9,7 +9,7 @@ local ctx = open_job(KEYS[1], KEYS[3], job_id, ARGV[4])
 if not ctx then return { 'gone' } end
 if TERMINAL[ctx.state] then return { 'finished', ctx.state } end
 
-local f = redis.call('HMGET', KEYS[2], 'attempt', 'run', 'crashes', 'streamed', 'request', 'plan', 'index', 'used', 'tries', 'enqueued_at', 'not_before', 'failures')
+local f = redis.call('HMGET', KEYS[2], 'attempt', 'run', 'crashes', 'streamed', 'request', 'plan', 'index', 'used', 'tries', 'enqueued_at', 'failures')
 local newest = tonumber(f[1])
 if not newest or tonumber(attempt) > newest then return { 'gone' } end
 if tonumber(attempt) < newest then
@@ -36,11 +36,9 @@ if ctx.state == 'queued' then
   log_event(ctx, 'job.started', '{"state":"in_progress"}')
 end
 if ctx.keep == '1' or ctx.readers ~= '' then
-  local candidate = cjson.decode(f[6]).candidates[tonumber(f[7]) + 1]
+  local candidate = cjson.decode(f[6]).candidates[tonumber(f[7] or '0') + 1]
   log_event(ctx, 'attempt.started', cjson.encode({ n = tonumber(attempt), model = candidate.model, provider = candidate.provider }))
 end
 
-local waited = now - math.max(tonumber(f[10]), tonumber(f[11] or '0'))
-return { 'run', f[5], f[6], tonumber(f[7]), tonumber(f[8]), tonumber(f[9]), math.max(waited, 0), int(ctx.deadline),
-  ctx.readers ~= '' and 1 or 0, ctx.sync_stream and 1 or 0,
-  f[12] or '[]' }
+return { 'run', f[5], f[6], f[7] or '0', f[8] or '0', f[9] or '0', math.max(now - tonumber(f[10]), 0), int(ctx.deadline),
+  ctx.readers ~= '' and 1 or 0, ctx.sync_stream and 1 or 0, f[11] or '[]' }
