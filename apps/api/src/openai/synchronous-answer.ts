@@ -99,6 +99,7 @@ export class SynchronousAnswer {
     if (notice === null) throw await this.timedOut(jobId);
     const body = notice.body ?? (await this.bodyOf(jobId));
     if (notice.state !== 'completed') throw errorOfJob(jobId, JSON.parse(body) as PublicError);
+    response.statusCode = 200;
     response.setHeader('content-type', 'application/json');
     for (const [name, value] of Object.entries(answerHeaders(jobId, notice))) response.setHeader(name, value);
     // Headers that are still open when the whole body comes leave with it, in one write and with its length.
