@@ -82,10 +82,7 @@ export function answerCallId(jobId: string): string {
 }
 
 /** What never changes and no script reads, in one field: each field of a hash costs on every write. */
-type JobInfo = Pick<
-  JobRecord,
-  'type' | 'key' | 'notBefore' | 'metadata' | 'decision' | 'estimatedCostNano'
->;
+type JobInfo = Pick<JobRecord, 'type' | 'key' | 'notBefore' | 'metadata' | 'decision' | 'estimatedCostNano'>;
 
 /** The record as `HSET` pairs for the job and for its call; what is absent is zero or null. */
 export function newJobFields(job: NewJob): { job: (string | number)[]; call: (string | number)[] } {
@@ -102,7 +99,16 @@ export function newJobFields(job: NewJob): { job: (string | number)[]; call: (st
   if (job.idempotency !== null) fields.push('idempotency', job.idempotency.key);
 
   const startable = Math.max(job.createdAt, job.notBefore ?? 0);
-  const call = ['plan', JSON.stringify(job.plan), 'request', JSON.stringify(job.request), 'attempt', 1, 'enqueued_at', startable];
+  const call = [
+    'plan',
+    JSON.stringify(job.plan),
+    'request',
+    JSON.stringify(job.request),
+    'attempt',
+    1,
+    'enqueued_at',
+    startable,
+  ];
   return { job: fields, call };
 }
 

@@ -8,7 +8,10 @@ import { isLoopbackHost } from '#platform/config/loopback.js';
  */
 export function foreignHost({ host = '', origin }: IncomingHttpHeaders): TokenhubError | null {
   if (!isLoopbackUrl(`http://${host}`)) {
-    return new TokenhubError('host_not_allowed', `TOKENHUB_AUTH is off: the Host header must be a loopback name, not "${host}".`);
+    return new TokenhubError(
+      'host_not_allowed',
+      `TOKENHUB_AUTH is off: the Host header must be a loopback name, not "${host}".`,
+    );
   }
   if (origin !== undefined && !isLoopbackUrl(origin)) {
     return new TokenhubError('host_not_allowed', `TOKENHUB_AUTH is off: requests from pages of ${origin} are refused.`);
