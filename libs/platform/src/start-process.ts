@@ -23,11 +23,8 @@ export interface ProcessOptions {
  */
 export async function startProcess(options: ProcessOptions): Promise<void> {
   try {
-    const app = await NestFactory.create<NestExpressApplication>(options.module, {
-      bufferLogs: true,
-      abortOnError: false,
-      bodyParser: false,
-    });
+    const settings = { bufferLogs: true, abortOnError: false, bodyParser: false };
+    const app = await NestFactory.create<NestExpressApplication>(options.module, settings);
     app.useLogger(app.get(NestLog));
     app.enableShutdownHooks();
     const config = app.get<TokenhubConfig>(CONFIG);

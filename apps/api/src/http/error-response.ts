@@ -1,4 +1,4 @@
-import { ERROR_CATALOGUE, TokenhubError, type ErrorCode } from '#contracts/error-catalogue.js';
+import { ERROR_CATALOGUE, type ErrorCode, type TokenhubError } from '#contracts/error-catalogue.js';
 
 /** Which error shape a route answers in. */
 export type Dialect = 'problem' | 'openai';

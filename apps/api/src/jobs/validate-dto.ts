@@ -40,14 +40,11 @@ interface Fault {
 }
 
 function split(value: JsonObject, opaqueFields: readonly string[]): { opaque: JsonObject; rest: JsonObject } {
-  const rest = { ...value };
-  const opaque: JsonObject = {};
-  for (const field of opaqueFields) {
-    if (!(field in rest)) continue;
-    opaque[field] = rest[field];
-    delete rest[field];
-  }
-  return { opaque, rest };
+  const entries = Object.entries(value);
+  return {
+    opaque: Object.fromEntries(entries.filter(([field]) => opaqueFields.includes(field))),
+    rest: Object.fromEntries(entries.filter(([field]) => !opaqueFields.includes(field))),
+  };
 }
 
 function flatten(fault: ValidationError, parent: string): Fault[] {
