@@ -15,9 +15,9 @@ export interface OpenAiStack {
   readonly stack: Stack;
   readonly simulator: SimulatorClient;
   /** The official SDK as it comes, retries on; `calls` counts its HTTP requests. */
-  client(options?: { apiKey?: string }): CountingClient;
+  client(apiKey?: string): CountingClient;
   /** The job as `GET /v1/jobs/:id` shows it. */
-  job(id: string, apiKey?: string): Promise<Job>;
+  job(id: string): Promise<Job>;
   /** The newest unfinished or kept job. */
   newestJob(): Promise<Job>;
   untilState(id: string, state: string): Promise<Job>;
@@ -34,24 +34,25 @@ export interface Job {
   state: string;
   model: string | null;
   error: { code: string; message: string } | null;
-  attempts: { n: number; model: string; state: string; error: { class: string } | null }[];
+  attempts: { n: number; model: string; state: string; waited_ms: number; error: { class: string } | null }[];
   metadata: Record<string, string>;
 }
 
 /** `small` and `tiny` on provider `near`; `large` on `far`, so that a hop changes the provider; `smart` is an alias of `sim-large`. */
-export async function startOpenAiStack(options: StackOptions = {}): Promise<OpenAiStack> {
+export async function startOpenAiStack(options: StackOptions & { apiKey?: string } = {}): Promise<OpenAiStack> {
+  const { apiKey: ownKey = 'unused' } = options;
   const stack = await startStack({ appendfsync: 'no', config: openAiConfig, ...options });
   const simulator = new SimulatorClient(stack.simulatorUrl);
-  const get = async (path: string, apiKey?: string): Promise<unknown> => {
-    const answer = await fetch(stack.url + path, { headers: apiKey ? { authorization: `Bearer ${apiKey}` } : {} });
+  const get = async (path: string): Promise<unknown> => {
+    const answer = await fetch(stack.url + path, { headers: { authorization: `Bearer ${ownKey}` } });
     if (answer.status !== 200) throw new Error(`GET ${path}: ${answer.status} ${await answer.text()}`);
     return answer.json();
   };
-  const job = async (id: string, apiKey?: string): Promise<Job> => (await get(`/v1/jobs/${id}`, apiKey)) as Job;
+  const job = async (id: string): Promise<Job> => (await get(`/v1/jobs/${id}`)) as Job;
   return {
     stack,
     simulator,
-    client: ({ apiKey = 'unused' } = {}) => countingClient(`${stack.url}/v1`, apiKey),
+    client: (apiKey = ownKey) => countingClient(`${stack.url}/v1`, apiKey),
     job,
     newestJob: async () => {
       const [newest] = ((await get('/v1/jobs?limit=1')) as { data: Job[] }).data;
@@ -164,7 +165,8 @@ export async function rejection(call: PromiseLike<unknown>): Promise<unknown> {
   throw new Error('the call was expected to fail, and succeeded');
 }
 
-function openAiConfig(simulatorUrl: string): StackConfig {
+/** What `startOpenAiStack` configures when nothing else is said. */
+export function openAiConfig(simulatorUrl: string): StackConfig {
   const provider = { type: 'openai', base_url: simulatorUrl, credential: { source: 'none' } };
   const capabilities = ['tools', 'json_schema', 'streaming'];
   const price = { input_per_1k: 0.0002, output_per_1k: 0.0008 };
