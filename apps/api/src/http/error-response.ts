@@ -56,9 +56,10 @@ export function openAiError(error: TokenhubError): {
   return { message: error.message, type: openAiType(error), param: error.options.param ?? null, code: codeOf(error) };
 }
 
+/** The vendor's own code where the fault is the client's to mend; that a provider is broken has a code of ours. */
 function codeOf(error: TokenhubError): string {
   const vendorCode = error.options.extensions?.provider_code;
-  return typeof vendorCode === 'string' ? vendorCode : error.code;
+  return typeof vendorCode === 'string' && error.status < 500 ? vendorCode : error.code;
 }
 
 function openAiType({ code, status }: TokenhubError): string {
