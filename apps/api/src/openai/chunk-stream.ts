@@ -54,6 +54,12 @@ export class ChunkStream {
     this.response.end(`data: ${JSON.stringify({ error: openAiError(error) })}\n\n`);
   }
 
+  /** No more timers; whoever ends the response does the rest. */
+  stop(): void {
+    clearTimeout(this.opening);
+    this.stream.stopKeepalive();
+  }
+
   private open(): void {
     if (this.opened) return;
     clearTimeout(this.opening);
@@ -66,11 +72,6 @@ export class ChunkStream {
         'x-tokenhub-attempts': String(this.served.n),
       }),
     });
-  }
-
-  private stop(): void {
-    clearTimeout(this.opening);
-    this.stream.stopKeepalive();
   }
 
   private send(chunks: JsonObject[]): Promise<void> {
@@ -88,5 +89,8 @@ function finishApart(choice: ChoiceDelta): ChoiceDelta[] {
   if (delta === undefined || !end.finish_reason || Object.keys(delta).length === 0) return [choice];
   const said: ChoiceDelta = { index: choice.index, delta, finish_reason: null };
   if (logprobs === undefined) return [said, { ...end, delta: {} }];
-  return [{ ...said, logprobs }, { ...end, delta: {}, logprobs: null }];
+  return [
+    { ...said, logprobs },
+    { ...end, delta: {}, logprobs: null },
+  ];
 }
