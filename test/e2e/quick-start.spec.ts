@@ -48,7 +48,7 @@ beforeAll(async () => {
 afterAll(async () => {
   running?.ctrlC();
   await running?.exit;
-  for (const { pid } of groups) killGroup(pid);
+  for (const { pid } of groups) if (pid !== undefined) signalGroup(pid, 'SIGKILL');
 });
 
 describe('the README’s quick start', () => {
@@ -94,7 +94,8 @@ describe('the README’s quick start', () => {
 });
 
 async function start(command: string): Promise<Started> {
-  const child = spawn('sh', ['-c', command], {
+  // `exec`, because a reader's own shell is not in the group that Ctrl-C goes to, and this one would die of it.
+  const child = spawn('sh', ['-c', `exec ${command}`], {
     cwd: root,
     env: environment,
     detached: true,
@@ -114,7 +115,7 @@ async function start(command: string): Promise<Started> {
   });
   if (child.exitCode !== null)
     throw new Error(`${command} ended with ${child.exitCode}:\n${lines.slice(-40).join('\n')}`);
-  return { lines, exit, ctrlC: () => process.kill(-pid, 'SIGINT') };
+  return { lines, exit, ctrlC: () => signalGroup(pid, 'SIGINT') };
 }
 
 /** Runs one command in a shell of its own; what it assigns (`id=$(curl …)`) is there for the commands after it. */
@@ -217,10 +218,9 @@ function isAlive(pid: number): boolean {
   }
 }
 
-function killGroup(pid: number | undefined): void {
-  if (pid === undefined) return;
+function signalGroup(pid: number, signal: NodeJS.Signals): void {
   try {
-    process.kill(-pid, 'SIGKILL');
+    process.kill(-pid, signal);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }

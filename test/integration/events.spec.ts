@@ -163,7 +163,7 @@ describe('readers on several processes', () => {
   it('of a job that does not exist, or was deleted, end at once', async () => {
     const job = await create();
     await fixture.store.cancel(job.id);
-    await fixture.store.delete(job.id);
+    await fixture.store.delete(job.id, job.project);
     const { reader } = await startProcess('api-a');
     expect(await collect(reader.read(job.id, { after: 0, signal: never }))).toEqual([]);
     expect(await collect(reader.read('job_unknown', { after: 3, signal: never }))).toEqual([]);
@@ -273,7 +273,7 @@ describe('an interrupted subscription', () => {
     await interrupt();
     await fixture.attempts.begin(runOf(job, 'a'));
     await complete(job, 'a');
-    await fixture.store.delete(job.id);
+    await fixture.store.delete(job.id, job.project);
     await events;
     expect(await fixture.redis.keys('*')).toEqual([]);
   });

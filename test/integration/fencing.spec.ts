@@ -57,7 +57,7 @@ describe('a fenced attempt changes nothing', () => {
     const deleted = await create();
     await begin(deleted, 'a');
     await fixture.attempts.finish(runOf(deleted, 'a'), outcomeOf('completed'));
-    await fixture.store.delete(deleted.id);
+    await fixture.store.delete(deleted.id, deleted.project);
     const before = await fixture.snapshot();
     for (const job of [queued, deleted]) {
       expect(await fixture.attempts.emit(runOf(job, 'a'), delta(1, 'x'))).toBe('refused');
@@ -120,7 +120,7 @@ describe('begin', () => {
     const job = await create();
     const deleted = await create();
     await fixture.store.cancel(deleted.id);
-    await fixture.store.delete(deleted.id);
+    await fixture.store.delete(deleted.id, deleted.project);
     const before = await fixture.snapshot();
     expect(await begin({ ...job, id: 'job_unknown' }, 'a')).toEqual({ kind: 'gone' });
     expect(await begin(deleted, 'a')).toEqual({ kind: 'gone' });

@@ -253,18 +253,18 @@ describe('deleting', () => {
     const running = await create();
     await fixture.attempts.begin(runOf(running, 'r1'));
     const before = await fixture.snapshot();
-    expect(await fixture.store.delete(queued.id)).toBe('unfinished');
-    expect(await fixture.store.delete(running.id)).toBe('unfinished');
-    expect(await fixture.store.delete('job_unknown')).toBe('missing');
+    expect(await fixture.store.delete(queued.id, queued.project)).toBe('unfinished');
+    expect(await fixture.store.delete(running.id, running.project)).toBe('unfinished');
+    expect(await fixture.store.delete('job_unknown', 'default')).toBe('missing');
     expect(await fixture.snapshot()).toEqual(before);
   });
 
   it('erases record, call, events, list entry and idempotency key', async () => {
     const job = await create({ idempotency: idempotency('k', 'f') });
     await finish(job, 'completed');
-    expect(await fixture.store.delete(job.id)).toBe('deleted');
+    expect(await fixture.store.delete(job.id, job.project)).toBe('deleted');
     expect(await fixture.redis.keys('*')).toEqual([]);
-    expect(await fixture.store.delete(job.id)).toBe('missing');
+    expect(await fixture.store.delete(job.id, job.project)).toBe('missing');
     expect(await fixture.store.create(newJob({ idempotency: idempotency('k', 'another') }))).toEqual({
       kind: 'created',
     });
@@ -296,7 +296,7 @@ describe('deleting', () => {
         const named = shape.idempotency && { idempotency: idempotency(`${shape.idempotency.key}${i}`, 'f') };
         const job = await create({ ...shape, ...named });
         await end(job);
-        expect(await fixture.store.delete(job.id)).toBe('deleted');
+        expect(await fixture.store.delete(job.id, job.project)).toBe('deleted');
       }
     }
     expect(await fixture.redis.keys('*')).toEqual([]);

@@ -8,8 +8,8 @@ import type { RedisClient } from '#platform/redis.js';
 import type { CallPlan } from './job-record.js';
 import { loadJobScripts, type JobScripts } from './job-scripts.js';
 
-/** How long a running attempt goes unlooked at by the reconciler. */
-const RUNNING_LOOK_MS = 30_000;
+/** How long after an attempt may start the reconciler looks whether its queue has it. */
+const LOOK_AFTER_MS = 30_000;
 
 /** A call whose runs crash this often is given up as `worker_crash`. */
 export const MAX_CRASHES = 5;
@@ -77,11 +77,7 @@ export class AttemptStore {
 
   /** Makes this the attempt's newest run, or says why it must not run. */
   async begin(run: Run): Promise<BeginReply> {
-    const reply = (await this.scripts.begin(this.keysOf(run), [
-      ...fence(run),
-      RUNNING_LOOK_MS,
-      MAX_CRASHES,
-    ])) as (string | number)[];
+    const reply = (await this.scripts.begin(this.keysOf(run), [...fence(run), MAX_CRASHES])) as (string | number)[];
     switch (reply[0]) {
       case 'run':
         return parseRun(reply);
@@ -114,7 +110,7 @@ export class AttemptStore {
       next.used,
       next.tries,
       next.record === null ? '' : JSON.stringify(next.record),
-      Date.now() + next.delayMs + RUNNING_LOOK_MS,
+      Date.now() + next.delayMs + LOOK_AFTER_MS,
       JSON.stringify(next.failures),
       ...usageArgs(next.record),
     ])) as [AdvanceReply['kind'], number | string, string];
@@ -153,13 +149,7 @@ function fence(run: Run): (string | number)[] {
 
 function usageArgs(record: AttemptRecord | null): number[] {
   const usage: Usage = record?.usage ?? NO_USAGE;
-  return [
-    usage.inputTokens,
-    usage.outputTokens,
-    usage.cachedInputTokens,
-    usage.reasoningTokens,
-    record?.costNano ?? 0,
-  ];
+  return [usage.inputTokens, usage.outputTokens, usage.cachedInputTokens, usage.reasoningTokens, record?.costNano ?? 0];
 }
 
 function parseRun(reply: (string | number)[]): BegunRun {

@@ -64,7 +64,7 @@ export interface NewJob {
   request: JsonObject;
   /** How long the record is kept once finished. */
   retainMs: number;
-  /** Listed and with an event stream from the start; false for synchronous jobs that nobody can come back to. */
+  /** Listed after its end, and with an event stream from the start; false for synchronous jobs that nobody can come back to. */
   keep: boolean;
   /** The API process that a synchronous job belongs to; when it is gone the job is cancelled. */
   owner: string | null;
@@ -81,66 +81,74 @@ export function answerCallId(jobId: string): string {
   return `${jobId}-answer`;
 }
 
-/** The record as `HSET` pairs for the job and for its call. */
-export function newJobFields(job: NewJob, indexKey: string): { job: (string | number)[]; call: (string | number)[] } {
+/** What never changes and no script reads, in one field: each field of a hash costs on every write. */
+type JobInfo = Pick<JobRecord, 'type' | 'key' | 'notBefore' | 'metadata' | 'decision' | 'estimatedCostNano'>;
+
+/** The record as `HSET` pairs for the job and for its call; what is absent is zero or null. */
+export function newJobFields(job: NewJob, list: string): { job: (string | number)[]; call: (string | number)[] } {
+  const { type, key, notBefore, metadata, decision, estimatedCostNano } = job;
+  const info: JobInfo = { type, key, notBefore, metadata, decision, estimatedCostNano };
   const fields: (string | number)[] = [
-    ...['id', job.id, 'type', job.type, 'state', 'queued', 'project', job.project, 'key', job.key],
-    ...['priority', job.priority, 'created_at', job.createdAt, 'deadline', job.deadline],
-    ...['decision', JSON.stringify(job.decision), 'estimated_cost_nano', job.estimatedCostNano],
-    ...['retain_ms', job.retainMs, 'keep', job.keep ? '1' : '0', 'index', indexKey],
+    ...['state', 'queued', 'project', job.project, 'priority', job.priority, 'info', JSON.stringify(info)],
+    ...['created_at', job.createdAt, 'deadline', job.deadline, 'retain_ms', job.retainMs, 'keep', job.keep ? '1' : '0'],
+    ...['list', list],
   ];
-  if (Object.keys(job.metadata).length > 0) fields.push('metadata', JSON.stringify(job.metadata));
-  if (job.notBefore !== null) fields.push('not_before', job.notBefore);
   if (job.owner !== null) fields.push('owner', job.owner);
   if (job.waiter !== null) fields.push('waiters', job.waiter);
   if (job.reader !== null) fields.push('readers', job.reader);
   if (job.syncStream) fields.push('sync_stream', '1');
   if (job.idempotency !== null) fields.push('idempotency', job.idempotency.key);
 
-  const call: (string | number)[] = [
-    ...['job', job.id, 'plan', JSON.stringify(job.plan), 'request', JSON.stringify(job.request)],
-    ...['attempt', 1, 'index', 0, 'used', 0, 'tries', 0, 'enqueued_at', job.createdAt],
+  const startable = Math.max(job.createdAt, job.notBefore ?? 0);
+  const call = [
+    'plan',
+    JSON.stringify(job.plan),
+    'request',
+    JSON.stringify(job.request),
+    'attempt',
+    1,
+    'enqueued_at',
+    startable,
   ];
-  if (job.notBefore !== null) call.push('not_before', job.notBefore);
   return { job: fields, call };
 }
 
 /** Reads a record from the hashes of the job and its call; null when there is no such job. */
-export function parseJobRecord(job: Record<string, string>, call: Record<string, string>): JobRecord | null {
-  if (job.id === undefined || job.state === undefined) return null;
+export function parseJobRecord(
+  id: string,
+  { job, call }: { job: Record<string, string>; call: Record<string, string> },
+): JobRecord | null {
+  if (job.state === undefined || job.info === undefined) return null;
   const plan = call.plan === undefined ? null : (JSON.parse(call.plan) as CallPlan);
-  const candidate = plan?.candidates[Number(call.index)];
+  const candidate = plan?.candidates[Number(call.index ?? 0)];
   const queued = job.state === 'queued' && candidate !== undefined;
   return {
-    id: job.id,
-    type: job.type as JobType,
+    id,
+    ...(JSON.parse(job.info) as JobInfo),
     state: job.state as JobState,
     project: job.project ?? '',
-    key: job.key ?? '',
     priority: job.priority as Priority,
     createdAt: Number(job.created_at),
     startedAt: optionalNumber(job.started_at),
     finishedAt: optionalNumber(job.finished_at),
     deadline: Number(job.deadline),
-    notBefore: optionalNumber(job.not_before),
     cancelRequestedAt: optionalNumber(job.cancel_requested_at),
-    metadata: job.metadata === undefined ? {} : (JSON.parse(job.metadata) as Record<string, string>),
-    decision: JSON.parse(job.decision ?? 'null') as Decision,
-    estimatedCostNano: Number(job.estimated_cost_nano ?? 0),
     model: job.model ?? null,
     provider: job.provider ?? null,
     result: job.result ?? null,
     error: job.error === undefined ? null : (JSON.parse(job.error) as PublicError),
-    usage: {
-      inputTokens: Number(job.input_tokens ?? 0),
-      outputTokens: Number(job.output_tokens ?? 0),
-      cachedInputTokens: Number(job.cached_input_tokens ?? 0),
-      reasoningTokens: Number(job.reasoning_tokens ?? 0),
-    },
-    costNano: Number(job.cost_nano ?? 0),
+    ...parseTotals(job.totals),
     attempts: parseAttempts(call),
     waiting: queued ? { attempt: Number(call.attempt), pool: candidate.pool } : null,
   };
+}
+
+/** The field that the scripts keep: attempts, input, output, cached and reasoning tokens, nano-dollars. */
+function parseTotals(totals = '0 0 0 0 0 0'): Pick<JobRecord, 'usage' | 'costNano'> {
+  const [, inputTokens = 0, outputTokens = 0, cachedInputTokens = 0, reasoningTokens = 0, costNano = 0] = totals
+    .split(' ')
+    .map(Number);
+  return { usage: { inputTokens, outputTokens, cachedInputTokens, reasoningTokens }, costNano };
 }
 
 function parseAttempts(call: Record<string, string>): AttemptRecord[] {

@@ -29,8 +29,8 @@ export class JobStore {
    * has it; rejects when Redis is away.
    */
   async create(job: NewJob): Promise<CreateOutcome> {
-    const indexKey = keys.projectJobs(job.project);
-    const fields = newJobFields(job, indexKey);
+    const list = keys.projectJobs(job.project);
+    const fields = newJobFields(job, list);
     const lookAt = Math.min(job.deadline, Math.max(job.createdAt, job.notBefore ?? 0) + FIRST_LOOK_MS);
     const reply = (await this.scripts.create(
       [
@@ -38,7 +38,7 @@ export class JobStore {
         keys.call(answerCallId(job.id)),
         keys.events(job.id),
         keys.unfinished(),
-        indexKey,
+        list,
         job.idempotency?.key ?? keys.unfinished(),
       ],
       [
@@ -71,7 +71,7 @@ export class JobStore {
       this.redis.hgetall(keys.job(jobId)),
       this.redis.hgetall(keys.call(answerCallId(jobId))),
     ]);
-    return parseJobRecord(job, call);
+    return parseJobRecord(jobId, { job, call });
   }
 
   /** The project that a job belongs to and its state: what a door needs to know before it lets anybody at it. */
@@ -114,10 +114,10 @@ export class JobStore {
     return reply as CancelOutcome;
   }
 
-  /** Erases a finished job: record, call, events, idempotency key. */
-  async delete(jobId: string): Promise<DeleteOutcome> {
+  /** Erases a finished job of this project: record, call, events, place in the list, idempotency key. */
+  async delete(jobId: string, project: string): Promise<DeleteOutcome> {
     const reply = await this.scripts.delete(
-      [keys.job(jobId), keys.call(answerCallId(jobId)), keys.events(jobId)],
+      [keys.job(jobId), keys.call(answerCallId(jobId)), keys.events(jobId), keys.projectJobs(project)],
       [jobId],
     );
     return reply as DeleteOutcome;

@@ -16,7 +16,8 @@ export const keys = {
   /** Sorted set: a project's jobs by creation time (ms). */
   projectJobs: (project: string) => `${KEY_PREFIX}:jobs:${project}`,
   /** String: job id and body fingerprint of an idempotency key; `scope` is the route. */
-  idempotency: (project: string, scope: string, keyHash: string) => `${KEY_PREFIX}:idempotency:${project}:${scope}:${keyHash}`,
+  idempotency: (project: string, scope: string, keyHash: string) =>
+    `${KEY_PREFIX}:idempotency:${project}:${scope}:${keyHash}`,
   /** String with a time to live: the process is alive; its value is what it reports of itself. */
   presence: (processId: string) => `${KEY_PREFIX}:presence:${processId}`,
   /** Sorted set: process ids by the time (ms) of their last sign of life. */

@@ -1,4 +1,4 @@
-import type { Params } from 'nestjs-pino';
+import { Logger as NestPinoLogger, type Params } from 'nestjs-pino';
 import { pino, type Logger, type LoggerOptions } from 'pino';
 import { processEnvironment } from './config/environment.js';
 import type { LogLevel } from './config/config.js';
@@ -27,7 +27,10 @@ export function loggerOptions(level: LogLevel, role: string): LoggerOptions {
     base: { role },
     redact: { paths: REDACTED, censor: '[redacted]' },
     ...(pretty && {
-      transport: { target: 'pino-pretty', options: { colorize: false, ignore: 'pid,hostname,role', translateTime: 'SYS:HH:MM:ss.l', singleLine: true } },
+      transport: {
+        target: 'pino-pretty',
+        options: { colorize: false, ignore: 'pid,hostname,role', translateTime: 'SYS:HH:MM:ss.l', singleLine: true },
+      },
     }),
   };
 }
@@ -37,7 +40,17 @@ export function createLogger(level: LogLevel, role: string): Logger {
   return pino(loggerOptions(level, role));
 }
 
-/** Parameters of nestjs-pino's module. Requests are logged by the request log of the API, once, when they end. */
+/**
+ * Parameters of nestjs-pino's module. It runs on no route: a logger per request costs a tenth of a small request, and
+ * what fails is logged where it is answered, with its request id.
+ */
 export function nestLogging(logger: Logger): Params {
-  return { pinoHttp: { logger, autoLogging: false, quietReqLogger: true } };
+  return { pinoHttp: { logger }, forRoutes: [] };
+}
+
+/** Nest's own log, without its report of every route and module at start. */
+export class NestLog extends NestPinoLogger {
+  override log(message: unknown, ...context: unknown[]): void {
+    this.debug(message, ...context);
+  }
 }

@@ -17,5 +17,7 @@ export function defineLuaScript(redis: RedisClient, file: string, commandName: s
 }
 
 function readLua(file: string): string {
-  return readFileSync(file, 'utf8').replace(/^-- include: (\S+)$/gm, (_line, name: string) => readLua(join(dirname(file), name)));
+  return readFileSync(file, 'utf8').replace(/^-- include: (\S+)$/gm, (_line, name: string) =>
+    readLua(join(dirname(file), name)),
+  );
 }

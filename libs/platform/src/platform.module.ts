@@ -3,7 +3,7 @@ import { ConfigModule, registerAs } from '@nestjs/config';
 import { LoggerModule } from 'nestjs-pino';
 import type { TokenhubConfig } from './config/config.js';
 import { loadProcessConfig, type LoadedConfig } from './config/load-config.js';
-import { createLogger, nestLogging, type Logger } from './logging.js';
+import { createLogger, NestLog, nestLogging, type Logger } from './logging.js';
 import { newProcessId, type ProcessRole } from './process-identity.js';
 import { untilRedisReady } from './redis-ready.js';
 import { connectRedis, type RedisClient } from './redis.js';
@@ -65,6 +65,7 @@ function platformProviders(role: ProcessRole): Provider[] {
     return redis;
   };
   return [
+    NestLog,
     { provide: CONFIG, inject: [loadedConfig.KEY], useFactory: (loaded: LoadedConfig) => loaded.config },
     {
       provide: LOGGER,

@@ -10,7 +10,10 @@ const REPORT_EVERY_MS = 2_000;
  * Resolves once Redis answers; until then says every two seconds where it is looked for and why it does not answer, and
  * goes on trying. Throws when the server is too old.
  */
-export async function untilRedisReady(redis: RedisClient, options: { target: RedisTarget; logger: Logger }): Promise<void> {
+export async function untilRedisReady(
+  redis: RedisClient,
+  options: { target: RedisTarget; logger: Logger },
+): Promise<void> {
   const { logger } = options;
   let lastReport = 0;
   const report = (error: Error): void => {

@@ -2,10 +2,9 @@ import process from 'node:process';
 import type { Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import { Logger as NestLogger } from 'nestjs-pino';
 import { ConfigError } from './config/config-error.js';
 import type { TokenhubConfig } from './config/config.js';
-import type { Logger } from './logging.js';
+import { NestLog, type Logger } from './logging.js';
 import { CONFIG, LOGGER } from './platform.module.js';
 import type { ProcessRole } from './process-identity.js';
 
@@ -24,12 +23,9 @@ export interface ProcessOptions {
  */
 export async function startProcess(options: ProcessOptions): Promise<void> {
   try {
-    const app = await NestFactory.create<NestExpressApplication>(options.module, {
-      bufferLogs: true,
-      abortOnError: false,
-      bodyParser: false,
-    });
-    app.useLogger(app.get(NestLogger));
+    const settings = { bufferLogs: true, abortOnError: false, bodyParser: false };
+    const app = await NestFactory.create<NestExpressApplication>(options.module, settings);
+    app.useLogger(app.get(NestLog));
     app.enableShutdownHooks();
     const config = app.get<TokenhubConfig>(CONFIG);
     options.prepare?.(app, config);

@@ -22,6 +22,8 @@ export function createReadOnlyBoard(queues: AttemptQueues, basePath: string): Bu
   return {
     router: server.getRouter() as Router,
     showPools: (pools) =>
-      board.replaceQueues(pools.map((pool) => new BullMQAdapter(queues.queueOf(pool), { readOnlyMode: true, displayName: pool }))),
+      board.replaceQueues(
+        pools.map((pool) => new BullMQAdapter(queues.queueOf(pool), { readOnlyMode: true, displayName: pool })),
+      ),
   };
 }

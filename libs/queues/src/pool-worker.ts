@@ -55,9 +55,8 @@ export function startPoolWorker(options: PoolWorkerOptions): PoolWorker {
       maxStalledCount: NEVER,
       removeOnComplete: { count: 0 },
       removeOnFail: { count: 100 },
+      // No skipVersionCheck: BullMQ then takes any server for Redis 5 and rounds each delay up to a whole second.
       runRetryDelay: 500,
-      // `skipVersionCheck` must stay off: BullMQ then takes Redis for one that blocks in whole seconds, and every delayed
-      // attempt (a backoff of 100 ms) comes up to a second late.
     },
   );
   worker.on('error', options.onError);

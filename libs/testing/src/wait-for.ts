@@ -22,7 +22,7 @@ export async function waitFor<T>(
   for (;;) {
     let seen: string;
     try {
-      const value = await within(probe(), end - performance.now());
+      const value = await within(probe(), Math.max(end - performance.now(), 1));
       if (value) return value as Truthy<T>;
       seen = inspect(value, { breakLength: Infinity });
     } catch (error) {

@@ -32,7 +32,10 @@ export class KeyGuard implements CanActivate {
   canActivate(context: ExecutionContext): boolean {
     const request = context.switchToHttp().getRequest<AuthenticatedRequest>();
     request.principal = this.config.auth === 'off' ? ANYONE : this.authenticate(request);
-    const scope = this.reflector.getAllAndOverride<Scope | undefined>(SCOPE, [context.getHandler(), context.getClass()]);
+    const scope = this.reflector.getAllAndOverride<Scope | undefined>(SCOPE, [
+      context.getHandler(),
+      context.getClass(),
+    ]);
     if (scope === undefined) throw new Error(`${context.getClass().name} has a route without a scope`);
     if (!request.principal.scopes.includes(scope)) {
       throw new TokenhubError('scope_missing', `This API key lacks the scope "${scope}".`);

@@ -16,7 +16,11 @@ export function requireAdmin(token: AdminToken) {
       return;
     }
     const headers = { 'www-authenticate': 'Basic realm="Tokenhub admin", charset="UTF-8"' };
-    next(new TokenhubError('admin_token_required', 'Send the admin token as Bearer, or as the password of HTTP Basic.', { headers }));
+    next(
+      new TokenhubError('admin_token_required', 'Send the admin token as Bearer, or as the password of HTTP Basic.', {
+        headers,
+      }),
+    );
   };
 }
 

@@ -51,7 +51,8 @@ function toTokenhubError(cause: unknown, request: Request): TokenhubError {
     return new TokenhubError('invalid_json', `The body is not valid JSON: ${(cause as Error).message}.`, { cause });
   }
   const status = cause instanceof HttpException ? cause.getStatus() : bodyParserStatus(cause);
-  if (status === 404) return new TokenhubError('unknown_url', `There is no route ${request.method} ${request.path}.`, { cause });
+  if (status === 404)
+    return new TokenhubError('unknown_url', `There is no route ${request.method} ${request.path}.`, { cause });
   if (status !== null && status < 500) {
     return new TokenhubError(codeOfStatus(status), (cause as Error).message, { status, cause });
   }

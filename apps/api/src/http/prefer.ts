@@ -28,7 +28,9 @@ export function parseWait(value: unknown): number | null {
   if (value === undefined) return null;
   const seconds = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : NaN;
   if (!(seconds >= 1 && seconds <= LONGEST_WAIT_S)) {
-    throw new TokenhubError('invalid_value', `wait must be whole seconds from 1 to ${LONGEST_WAIT_S}.`, { param: 'wait' });
+    throw new TokenhubError('invalid_value', `wait must be whole seconds from 1 to ${LONGEST_WAIT_S}.`, {
+      param: 'wait',
+    });
   }
   return seconds;
 }

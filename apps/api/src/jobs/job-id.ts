@@ -1,8 +1,20 @@
+import { randomBytes } from 'node:crypto';
 import { v7 } from 'uuid';
+
+// Asking the system for 16 bytes costs as much as asking it for four thousand.
+const POOL_BYTES = 4_096;
+const ID_BYTES = 16;
+let pool = randomBytes(POOL_BYTES);
+let used = 0;
 
 /** A new job id: `job_` and a UUIDv7 without dashes, so that ids sort by time and cannot be guessed (74 random bits). */
 export function newJobId(): string {
-  return `job_${v7().replaceAll('-', '')}`;
+  if (used === POOL_BYTES) {
+    pool = randomBytes(POOL_BYTES);
+    used = 0;
+  }
+  const random = pool.subarray(used, (used += ID_BYTES));
+  return `job_${v7({ random }).replaceAll('-', '')}`;
 }
 
 /** True for what `newJobId` can have made. */

@@ -120,5 +120,7 @@ export class JobSubmission {
 }
 
 function conflict(): TokenhubError {
-  return new TokenhubError('idempotency_conflict', 'This Idempotency-Key was used with another body.', { shouldRetry: false });
+  return new TokenhubError('idempotency_conflict', 'This Idempotency-Key was used with another body.', {
+    shouldRetry: false,
+  });
 }

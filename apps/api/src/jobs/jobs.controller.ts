@@ -1,4 +1,17 @@
-import { Body, Controller, Delete, Get, Headers, HttpCode, Param, Post, Query, Req, Res, UseGuards } from '@nestjs/common';
+import {
+  Body,
+  Controller,
+  Delete,
+  Get,
+  Headers,
+  HttpCode,
+  Param,
+  Post,
+  Query,
+  Req,
+  Res,
+  UseGuards,
+} from '@nestjs/common';
 import { ApiBearerAuth, ApiBody, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
 import { TokenhubError } from '#contracts/error-catalogue.js';
@@ -57,7 +70,9 @@ export class JobsController {
     response.setHeader('vary', 'Prefer');
     if (waitS !== null) {
       response.setHeader('preference-applied', `wait=${waitS}`);
-      await this.waiter.waitForEnd(created.jobId, { timeoutMs: waitS * 1_000, signal: clientGone(response) }).catch(ignoreGone);
+      await this.waiter
+        .waitForEnd(created.jobId, { timeoutMs: waitS * 1_000, signal: clientGone(response) })
+        .catch(ignoreGone);
     }
     const record = await this.access.read(principal, created.jobId);
     response.setHeader('location', urlsOf(record.id).self);
@@ -97,7 +112,11 @@ export class JobsController {
 
   @Get(':id/result')
   @ApiOperation({ summary: 'Only the result' })
-  async result(@Req() request: AuthenticatedRequest, @Param('id') id: string, @Res() response: Response): Promise<void> {
+  async result(
+    @Req() request: AuthenticatedRequest,
+    @Param('id') id: string,
+    @Res() response: Response,
+  ): Promise<void> {
     const record = await this.access.read(request.principal, id);
     if (!isTerminal(record.state)) {
       response.setHeader('retry-after', POLL_AFTER_S);
@@ -167,7 +186,7 @@ export class JobsController {
   @ApiOperation({ summary: 'Erase a finished job' })
   async delete(@Req() request: AuthenticatedRequest, @Param('id') id: string): Promise<void> {
     await this.access.look(request.principal, id);
-    switch (await this.store.delete(id)) {
+    switch (await this.store.delete(id, request.principal.project)) {
       case 'missing':
         throw jobNotFound(id);
       case 'unfinished':

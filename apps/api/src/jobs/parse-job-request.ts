@@ -40,4 +40,3 @@ function refuseLater(body: unknown): void {
 function notYet(param: string, what: string): TokenhubError {
   return new TokenhubError('unsupported_value', `${what} is not available in this version.`, { param });
 }
-

@@ -14,10 +14,16 @@ export interface ValidateOptions {
  * Checks one of Tokenhub's own envelopes against its class. Throws one error that lists every fault with its JSON pointer;
  * fields that the class does not have are faults.
  */
-export function validateDto<T extends object>(dto: ClassConstructor<T>, value: unknown, options: ValidateOptions = {}): T {
+export function validateDto<T extends object>(
+  dto: ClassConstructor<T>,
+  value: unknown,
+  options: ValidateOptions = {},
+): T {
   const path = options.path ?? '';
   if (!isJsonObject(value)) {
-    throw new TokenhubError('invalid_type', `${path || 'The body'} must be a JSON object.`, { param: path || undefined });
+    throw new TokenhubError('invalid_type', `${path || 'The body'} must be a JSON object.`, {
+      param: path || undefined,
+    });
   }
   const { opaque, rest } = split(value, options.opaque ?? []);
   // Copying a large prompt field by field would cost more than all other checks together.
@@ -34,14 +40,11 @@ interface Fault {
 }
 
 function split(value: JsonObject, opaqueFields: readonly string[]): { opaque: JsonObject; rest: JsonObject } {
-  const rest = { ...value };
-  const opaque: JsonObject = {};
-  for (const field of opaqueFields) {
-    if (!(field in rest)) continue;
-    opaque[field] = rest[field];
-    delete rest[field];
-  }
-  return { opaque, rest };
+  const entries = Object.entries(value);
+  return {
+    opaque: Object.fromEntries(entries.filter(([field]) => opaqueFields.includes(field))),
+    rest: Object.fromEntries(entries.filter(([field]) => !opaqueFields.includes(field))),
+  };
 }
 
 function flatten(fault: ValidationError, parent: string): Fault[] {

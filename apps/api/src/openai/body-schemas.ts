@@ -36,7 +36,11 @@ const message = {
       anyOf: [
         { type: 'string' },
         { type: 'null' },
-        { type: 'array', minItems: 1, items: { type: 'object', required: ['type'], properties: { type: { type: 'string' } } } },
+        {
+          type: 'array',
+          minItems: 1,
+          items: { type: 'object', required: ['type'], properties: { type: { type: 'string' } } },
+        },
       ],
     },
     tool_calls: { type: ['array', 'null'], items: { type: 'object' } },
@@ -105,7 +109,9 @@ function describe(error: ErrorObject, at: { field: string; isEmpty: boolean }): 
     default:
       return {
         code: 'invalid_value',
-        message: at.isEmpty ? `'${at.field}' must not be empty.` : `Invalid value for '${at.field}': ${error.message ?? 'wrong value'}.`,
+        message: at.isEmpty
+          ? `'${at.field}' must not be empty.`
+          : `Invalid value for '${at.field}': ${error.message ?? 'wrong value'}.`,
       };
   }
 }

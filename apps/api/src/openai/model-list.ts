@@ -18,7 +18,10 @@ export class ModelList {
     const entries = this.entries();
     const found = entries.find((entry) => entry.id === id);
     if (found) return found;
-    const near = nearestNames(id, entries.map((entry) => entry.id));
+    const near = nearestNames(
+      id,
+      entries.map((entry) => entry.id),
+    );
     const hint = near.length > 0 ? ` Known models: ${near.join(', ')}.` : '';
     throw new TokenhubError('model_not_found', `The model '${id}' does not exist.${hint}`, { param: 'model' });
   }
@@ -28,7 +31,10 @@ export class ModelList {
     const models = current.snapshot.models.filter(
       (model) => model.enabled && current.provider(model.provider)?.enabled === true,
     );
-    return [...models.map((model) => this.modelEntry(model)), ...current.snapshot.aliases.map((alias) => this.aliasEntry(alias))];
+    return [
+      ...models.map((model) => this.modelEntry(model)),
+      ...current.snapshot.aliases.map((alias) => this.aliasEntry(alias)),
+    ];
   }
 
   private modelEntry(model: Model): { id: string } & Record<string, unknown> {

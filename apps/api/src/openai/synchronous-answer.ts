@@ -99,7 +99,10 @@ export class SynchronousAnswer {
     if (notice === null) throw await this.timedOut(jobId);
     const body = notice.body ?? (await this.bodyOf(jobId));
     if (notice.state !== 'completed') throw errorOfJob(jobId, JSON.parse(body) as PublicError);
-    response.writeHead(200, { 'content-type': 'application/json', ...answerHeaders(jobId, notice) });
+    response.statusCode = 200;
+    response.setHeader('content-type', 'application/json');
+    for (const [name, value] of Object.entries(answerHeaders(jobId, notice))) response.setHeader(name, value);
+    // Headers that are still open when the whole body comes leave with it, in one write and with its length.
     response.end(body);
   }
 
@@ -108,7 +111,9 @@ export class SynchronousAnswer {
     const kept = await this.deps.store.isKept(jobId);
     if (!kept) await this.deps.store.cancel(jobId);
     const seconds = Math.round(this.deps.syncTimeoutMs / 1_000);
-    const fate = kept ? 'It goes on: ask again with the same Idempotency-Key' : 'It was cancelled: post it as a job to wait longer';
+    const fate = kept
+      ? 'It goes on: ask again with the same Idempotency-Key'
+      : 'It was cancelled: post it as a job to wait longer';
     return new TokenhubError('sync_timeout', `Job ${jobId} took longer than ${seconds} s. ${fate}.`, {
       shouldRetry: false,
       headers: { 'x-tokenhub-job-id': jobId },

@@ -103,7 +103,10 @@ export class CallProvider {
     }
     // Ours, not the provider's: shown to the operator, and to the client only as a code.
     this.deps.logger.error({ err: error, jobId: run.jobId, attempt: run.attempt }, 'attempt failed unexpectedly');
-    const internal = new ProviderError('transient', 'Something went wrong while calling the provider.', { code: 'internal_error', cause: error });
+    const internal = new ProviderError('transient', 'Something went wrong while calling the provider.', {
+      code: 'internal_error',
+      cause: error,
+    });
     return { kind: 'failed', error: internal };
   }
 

@@ -111,11 +111,7 @@ export class EndAttempt {
     return reply === 'committed' ? outcome.state : 'refused';
   }
 
-  private async advance(
-    run: Run,
-    begun: BegunRun,
-    next: Parameters<AttemptStore['advance']>[1],
-  ): Promise<Ended> {
+  private async advance(run: Run, begun: BegunRun, next: Parameters<AttemptStore['advance']>[1]): Promise<Ended> {
     const reply = await this.deps.attempts.advance(run, next);
     if (reply.kind !== 'advanced') return reply.kind;
     const pool = begun.plan.candidates[next.index]?.pool;

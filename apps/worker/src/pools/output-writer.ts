@@ -12,7 +12,7 @@ export interface OutputWriterOptions {
   emit: (delta: string) => Promise<'ok' | 'refused' | 'stop'>;
   /** Called once when the run must stop. */
   onStop: (reason: 'lock_lost' | 'stopped') => void;
-  /** Called once when Redis refused to write; the attempt has then failed on our side. */
+  /** Called once when writing failed for good. */
   onError: (error: unknown) => void;
 }
 
@@ -68,23 +68,20 @@ export class OutputWriter {
     this.envelope = SENT;
     this.pending = [];
     const json = JSON.stringify(delta);
-    this.writing = this.writing.then(() => this.emit(json));
+    this.writing = this.writing.then(() => this.emit(json)).catch((error: unknown) => this.fail(error));
   }
 
   private async emit(json: string): Promise<void> {
     if (this.stopped) return;
-    try {
-      const reply = await this.options.emit(json);
-      if (reply !== 'ok') this.halt(() => this.options.onStop(reply === 'refused' ? 'lock_lost' : 'stopped'));
-    } catch (error) {
-      this.halt(() => this.options.onError(error));
-    }
+    const reply = await this.options.emit(json);
+    if (reply === 'ok') return;
+    this.discard();
+    this.options.onStop(reply === 'refused' ? 'lock_lost' : 'stopped');
   }
 
-  private halt(tell: () => void): void {
-    if (this.stopped) return;
+  private fail(error: unknown): void {
     this.discard();
-    tell();
+    this.options.onError(error);
   }
 }
 

@@ -19,7 +19,9 @@ export class ProviderDirectory {
     const model = this.model(modelId);
     const provider = model && this.registry.current.provider(model.provider);
     if (!model?.enabled || !provider?.enabled) {
-      throw new ProviderError('provider_fault', `The model ${modelId} is no longer available.`, { code: 'model_unavailable' });
+      throw new ProviderError('provider_fault', `The model ${modelId} is no longer available.`, {
+        code: 'model_unavailable',
+      });
     }
     return { model, provider };
   }
@@ -28,9 +30,13 @@ export class ProviderDirectory {
   credentialOf(provider: Provider): string | null {
     const result = resolveCredential(provider, this.stores);
     if (result.state === 'resolved') return result.secret;
-    throw new ProviderError('provider_fault', `The credential of provider ${provider.id} is not available: ${result.reason}.`, {
-      code: `credential_${result.state}`,
-    });
+    throw new ProviderError(
+      'provider_fault',
+      `The credential of provider ${provider.id} is not available: ${result.reason}.`,
+      {
+        code: `credential_${result.state}`,
+      },
+    );
   }
 
   /** The providers that this process could call. */

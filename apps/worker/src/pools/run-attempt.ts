@@ -56,7 +56,10 @@ export class RunAttempt {
     }
     const outcome = await this.deps.endAttempt.end(run, begun, report);
     if (outcome === 'refused') {
-      this.deps.logger.warn({ jobId: run.jobId, attempt: run.attempt }, 'a newer run has taken over; this one changed nothing');
+      this.deps.logger.warn(
+        { jobId: run.jobId, attempt: run.attempt },
+        'a newer run has taken over; this one changed nothing',
+      );
       return 'superseded';
     }
     return outcome;

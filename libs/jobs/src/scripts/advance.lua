@@ -12,10 +12,9 @@ if TERMINAL[ctx.state] then return { 'finished', ctx.state } end
 local next_attempt = tonumber(attempt) + 1
 if ARGV[8] ~= '' then
   redis.call('HSET', KEYS[2], 'attempt:' .. attempt, ARGV[8])
-  redis.call('HINCRBY', KEYS[1], 'attempts', 1)
+  redis.call('HSET', KEYS[1], 'totals', add_attempt(ctx.totals, 11))
   log_event(ctx, 'attempt.failed', ARGV[8])
 end
-add_usage(KEYS[1], { ARGV[11], ARGV[12], ARGV[13], ARGV[14], ARGV[15] })
 
 local streamed = redis.call('HGET', KEYS[2], 'streamed')
 if streamed == '1' then log_event(ctx, 'output.reset', '{"attempt":' .. next_attempt .. ',"reason":"attempt_failed"}') end
@@ -29,4 +28,4 @@ if ctx.cancel_requested_at then
   end_cancelled(ctx, KEYS[2], KEYS[4])
   return { 'finished', 'cancelled' }
 end
-return { 'advanced', next_attempt, redis.call('HGET', KEYS[1], 'priority') }
+return { 'advanced', next_attempt, ctx.priority }

@@ -1,7 +1,7 @@
 -- include: record.lua
 -- A worker asks to run an attempt; the answer makes it this attempt's newest run, or tells it why not.
 -- KEYS: job, call, events, unfinished
--- ARGV: job id, attempt, run, channel prefix, look interval ms, most crashes
+-- ARGV: job id, attempt, run, channel prefix, most crashes
 -- Returns {'run', request, plan, index, used, tries, waited ms, deadline, read live, synchronous stream, failures}
 --       | {'superseded', newest attempt, its pool, priority} | {'finished', state} | {'gone'}
 local job_id, attempt, run = ARGV[1], ARGV[2], ARGV[3]
@@ -9,11 +9,11 @@ local ctx = open_job(KEYS[1], KEYS[3], job_id, ARGV[4])
 if not ctx then return { 'gone' } end
 if TERMINAL[ctx.state] then return { 'finished', ctx.state } end
 
-local f = redis.call('HMGET', KEYS[2], 'attempt', 'run', 'crashes', 'streamed', 'request', 'plan', 'index', 'used', 'tries', 'enqueued_at', 'not_before', 'failures')
+local f = redis.call('HMGET', KEYS[2], 'attempt', 'run', 'crashes', 'streamed', 'request', 'plan', 'index', 'used', 'tries', 'enqueued_at', 'failures')
 local newest = tonumber(f[1])
 if not newest or tonumber(attempt) > newest then return { 'gone' } end
 if tonumber(attempt) < newest then
-  return { 'superseded', newest, current_pool(KEYS[2]), redis.call('HGET', KEYS[1], 'priority'), f[2] and 1 or 0 }
+  return { 'superseded', newest, current_pool(KEYS[2]), ctx.priority, f[2] and 1 or 0 }
 end
 
 local now = now_ms()
@@ -27,21 +27,18 @@ if ctx.cancel_requested_at then
 end
 
 local taken_over = f[2] and f[2] ~= run
-if taken_over and ended_by_crash(ctx, KEYS[2], KEYS[4], attempt, f[4], ARGV[6]) then return { 'finished', ctx.state } end
+if taken_over and ended_by_crash(ctx, KEYS[2], KEYS[4], attempt, f[4], ARGV[5]) then return { 'finished', ctx.state } end
 
-redis.call('HSET', KEYS[2], 'run', run, 'started_at', int(now))
+redis.call('HSET', KEYS[2], 'run', run)
 if ctx.state == 'queued' then
   redis.call('HSET', KEYS[1], 'state', 'in_progress', 'started_at', int(now))
   ctx.state = 'in_progress'
   log_event(ctx, 'job.started', '{"state":"in_progress"}')
 end
 if ctx.keep == '1' or ctx.readers ~= '' then
-  local candidate = cjson.decode(f[6]).candidates[tonumber(f[7]) + 1]
+  local candidate = cjson.decode(f[6]).candidates[tonumber(f[7] or '0') + 1]
   log_event(ctx, 'attempt.started', cjson.encode({ n = tonumber(attempt), model = candidate.model, provider = candidate.provider }))
 end
-redis.call('ZADD', KEYS[4], int(math.min(ctx.deadline, now + tonumber(ARGV[5]))), job_id)
 
-local waited = now - math.max(tonumber(f[10]), tonumber(f[11] or '0'))
-return { 'run', f[5], f[6], tonumber(f[7]), tonumber(f[8]), tonumber(f[9]), math.max(waited, 0), int(ctx.deadline),
-  ctx.readers ~= '' and 1 or 0, redis.call('HGET', KEYS[1], 'sync_stream') == '1' and 1 or 0,
-  f[12] or '[]' }
+return { 'run', f[5], f[6], f[7] or '0', f[8] or '0', f[9] or '0', math.max(now - tonumber(f[10]), 0), int(ctx.deadline),
+  ctx.readers ~= '' and 1 or 0, ctx.sync_stream and 1 or 0, f[11] or '[]' }

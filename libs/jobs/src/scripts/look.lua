@@ -23,7 +23,7 @@ if ctx.deadline <= now then
   redis.call('PUBLISH', ARGV[4], job_id)
 end
 
-local job = redis.call('HMGET', KEYS[1], 'owner', 'created_at', 'priority')
+local job = redis.call('HMGET', KEYS[1], 'owner', 'created_at')
 if job[1] and redis.call('EXISTS', ARGV[3] .. job[1]) == 0 then
   -- A synchronous job whose API process is gone: nobody is waiting for it.
   if not running then
@@ -43,4 +43,4 @@ local interval = math.min(math.max((now - tonumber(job[2])) / 10, tonumber(ARGV[
 local look_at = now + interval
 if ctx.deadline > now then look_at = math.min(look_at, ctx.deadline) end
 redis.call('ZADD', KEYS[4], int(look_at), job_id)
-return { 'waiting', tonumber(f[2]), current_pool(KEYS[2]), job[3] }
+return { 'waiting', tonumber(f[2]), current_pool(KEYS[2]), ctx.priority }

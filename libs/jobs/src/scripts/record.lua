@@ -1,6 +1,7 @@
 -- What the verbs share: the clock, the event log, notices to API processes, and the one way to end a job.
--- Fields of a job:  state, project, keep, retain_ms, deadline, waiters, readers, index, idempotency, …
--- Fields of a call: job, plan, request, attempt, index, used, tries, run, crashes, streamed, enqueued_at, attempt:<n> …
+-- Fields of a job:  state, project, priority, info, keep, list, retain_ms, deadline, waiters, readers, idempotency,
+--                   totals, …
+-- Fields of a call: plan, request, attempt, index, used, tries, failures, run, crashes, streamed, enqueued_at, attempt:<n>
 
 local TERMINAL = { completed = true, failed = true, cancelled = true, expired = true }
 
@@ -34,40 +35,58 @@ local function log_event(ctx, type, data)
   end
 end
 
--- Reads what every verb needs of a job; nil when there is no such job.
+-- Reads what the verbs need of a job, all at once; nil when there is no such job.
 local function open_job(job_key, events_key, job_id, channel_prefix)
-  local f = redis.call('HMGET', job_key, 'state', 'keep', 'readers', 'deadline', 'cancel_requested_at', 'retain_ms')
+  local f = redis.call('HMGET', job_key, 'state', 'keep', 'readers', 'deadline', 'cancel_requested_at', 'retain_ms',
+    'sync_stream', 'waiters', 'idempotency', 'totals', 'model', 'provider', 'priority', 'list')
   if not f[1] then return nil end
   return {
     job_key = job_key, events_key = events_key, job_id = job_id, channel_prefix = channel_prefix,
     state = f[1], keep = f[2], readers = f[3] or '', deadline = tonumber(f[4]), cancel_requested_at = f[5],
-    retain_ms = tonumber(f[6]),
+    retain_ms = tonumber(f[6]), sync_stream = f[7] == '1', waiters = f[8], idempotency = f[9], totals = f[10],
+    model = f[11], provider = f[12], priority = f[13], list = f[14],
   }
+end
+
+-- A job's totals over its attempts, in one field: attempts, input, output, cached and reasoning tokens, nano-dollars.
+local function parse_totals(totals)
+  local sums = {}
+  for number in string.gmatch(totals or '0 0 0 0 0 0', '%S+') do sums[#sums + 1] = tonumber(number) end
+  return sums
+end
+
+-- The totals with one more attempt in them; `first` is where its five figures begin in ARGV.
+local function add_attempt(totals, first)
+  local sums = parse_totals(totals)
+  sums[1] = sums[1] + 1
+  for i = 2, 6 do sums[i] = sums[i] + tonumber(ARGV[first + i - 2]) end
+  return string.format('%.0f %.0f %.0f %.0f %.0f %.0f', unpack(sums))
 end
 
 -- The only way into a terminal state. `fields` are further pairs for the record; `body` is what waiters are sent: the
 -- result, or the error. Every key of the job then lives for its retention; what only unfinished jobs have, goes.
 local function end_job(ctx, call_key, unfinished_key, state, fields, body)
   if TERMINAL[ctx.state] then return false end
-  local now = now_ms()
-  redis.call('HSET', ctx.job_key, 'state', state, 'finished_at', int(now), unpack(fields))
+  redis.call('HSET', ctx.job_key, 'state', state, 'finished_at', int(now_ms()), unpack(fields))
   ctx.state = state
   log_event(ctx, 'job.' .. state, '{"state":"' .. state .. '"}')
 
-  local f = redis.call('HMGET', ctx.job_key, 'waiters', 'index', 'idempotency', 'model', 'provider', 'cost_nano', 'attempts')
-  -- Redis drops a subscriber whose backlog grows past 8 MB for a minute: large bodies are fetched, not pushed.
-  local pushed = #body <= 262144
-  notify(ctx.channel_prefix, f[1], {
-    kind = 'end', job = ctx.job_id, state = state, model = f[4] or cjson.null, provider = f[5] or cjson.null,
-    cost_nano = tonumber(f[6]) or 0, attempts = tonumber(f[7]) or 0, pushed = pushed,
-  }, pushed and body or '')
+  if ctx.waiters then
+    local sums = parse_totals(ctx.totals)
+    -- Redis drops a subscriber whose backlog grows past 8 MB for a minute: large bodies are fetched, not pushed.
+    local pushed = #body <= 262144
+    notify(ctx.channel_prefix, ctx.waiters, {
+      kind = 'end', job = ctx.job_id, state = state, model = ctx.model or cjson.null, provider = ctx.provider or cjson.null,
+      cost_nano = sums[6], attempts = sums[1], pushed = pushed,
+    }, pushed and body or '')
+  end
 
   redis.call('ZREM', unfinished_key, ctx.job_id)
+  if ctx.keep ~= '1' then redis.call('ZREM', ctx.list, ctx.job_id) end
   redis.call('PEXPIRE', ctx.job_key, ctx.retain_ms)
   redis.call('PEXPIRE', call_key, ctx.retain_ms)
   if ctx.keep == '1' or ctx.readers ~= '' then redis.call('PEXPIRE', ctx.events_key, ctx.retain_ms) end
-  if ctx.keep ~= '1' then redis.call('ZREM', f[2], ctx.job_id) end
-  if f[3] then redis.call('PEXPIRE', f[3], ctx.retain_ms) end
+  if ctx.idempotency then redis.call('PEXPIRE', ctx.idempotency, ctx.retain_ms) end
   return true
 end
 
@@ -90,14 +109,6 @@ local function end_failed(ctx, call_key, unfinished_key, code, message)
   return end_job(ctx, call_key, unfinished_key, 'failed', { 'error', body }, body)
 end
 
--- Adds what an attempt used to the job's totals: input, output, cached, reasoning tokens, nano-dollars.
-local function add_usage(job_key, usage)
-  local names = { 'input_tokens', 'output_tokens', 'cached_input_tokens', 'reasoning_tokens', 'cost_nano' }
-  for i, name in ipairs(names) do
-    if usage[i] ~= '0' then redis.call('HINCRBY', job_key, name, usage[i]) end
-  end
-end
-
 -- True when this run of this attempt is the newest one: only it may write.
 local function is_current(call_key, attempt, run)
   local f = redis.call('HMGET', call_key, 'attempt', 'run')
@@ -107,14 +118,14 @@ end
 -- The pool of the candidate whose turn it is.
 local function current_pool(call_key)
   local f = redis.call('HMGET', call_key, 'plan', 'index')
-  return cjson.decode(f[1]).candidates[tonumber(f[2]) + 1].pool
+  return cjson.decode(f[1]).candidates[tonumber(f[2] or '0') + 1].pool
 end
 
 -- Counts a run that died or lost its lock. True when that ended the job: too many, or a synchronous stream that had
 -- already sent content (it cannot be taken back). Otherwise readers are told that what was streamed is void.
 local function ended_by_crash(ctx, call_key, unfinished_key, attempt, streamed, most_crashes)
   local crashes = redis.call('HINCRBY', call_key, 'crashes', 1)
-  if streamed == '1' and redis.call('HGET', ctx.job_key, 'sync_stream') == '1' then
+  if streamed == '1' and ctx.sync_stream then
     return end_failed(ctx, call_key, unfinished_key, 'stream_interrupted', 'The worker that was streaming the answer was lost.')
   end
   if crashes >= tonumber(most_crashes) then

@@ -1,0 +1,90 @@
+/** Everything that a bench run needs, as processes: Redis, an instant upstream, the bare pipeline and Tokenhub. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePort } from '#testing/free-port.js';
+import { startProcess, type RunningProcess } from '#testing/process-harness.js';
+import { startRedis, type AppendFsync, type RedisServer } from '#testing/redis-harness.js';
+
+export interface Rig {
+  upstreamUrl: string;
+  bareUrl: string;
+  tokenhubUrl: string;
+  redis: RedisServer;
+  /** By the name that tables use. */
+  processes: {
+    bare: Record<string, RunningProcess>;
+    tokenhub: Record<string, RunningProcess>;
+    upstream: RunningProcess;
+  };
+  stop(): Promise<void>;
+}
+
+/** Starts the rig with one API and one worker process; `nodeArgs` go to Tokenhub's two. */
+export async function startRig(options: { appendfsync: AppendFsync; nodeOptions?: string }): Promise<Rig> {
+  const folder = mkdtempSync(join(tmpdir(), 'tokenhub-bench-'));
+  const redis = await startRedis({ appendfsync: options.appendfsync });
+  const [upstreamPort, barePort, apiPort, workerPort] = [
+    await freePort(),
+    await freePort(),
+    await freePort(),
+    await freePort(),
+  ];
+  const upstreamUrl = `http://127.0.0.1:${upstreamPort}`;
+  const config = join(folder, 'tokenhub.json');
+  writeFileSync(config, JSON.stringify(configuration(upstreamUrl)));
+  const env = {
+    NODE_ENV: 'production',
+    REDIS_URL: redis.url,
+    TOKENHUB_CONFIG: config,
+    TOKENHUB_STATE_DIR: folder,
+    TOKENHUB_AUTH: 'off',
+    TOKENHUB_PORT: String(apiPort),
+    TOKENHUB_WORKER_PORT: String(workerPort),
+    ...(options.nodeOptions && { NODE_OPTIONS: options.nodeOptions }),
+  };
+  const bench = (name: string, args: string[]): RunningProcess =>
+    startProcess({ name, entry: `test/bench/bare/${name}.ts`, args, env: { NODE_ENV: 'production' } });
+  const app = (name: 'api' | 'worker', port: number): RunningProcess =>
+    startProcess({ name, entry: `dist/apps/${name}/src/main.js`, env, readyUrl: `http://127.0.0.1:${port}/ready` });
+
+  const upstream = bench('upstream', [String(upstreamPort)]);
+  const bare = { api: bench('api', [String(barePort), redis.url]), worker: bench('worker', [redis.url, upstreamUrl]) };
+  const tokenhub = { api: app('api', apiPort), worker: app('worker', workerPort) };
+  await Promise.all([tokenhub.api.waitUntilReady(), tokenhub.worker.waitUntilReady()]);
+  return {
+    upstreamUrl,
+    bareUrl: `http://127.0.0.1:${barePort}`,
+    tokenhubUrl: `http://127.0.0.1:${apiPort}`,
+    redis,
+    processes: { bare, tokenhub, upstream },
+    stop: async () => {
+      for (const one of [tokenhub.api, tokenhub.worker, bare.api, bare.worker, upstream]) await one.stop();
+      await redis.stop();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function configuration(upstreamUrl: string): object {
+  return {
+    providers: [{ id: 'bench', type: 'openai', base_url: `${upstreamUrl}/v1`, credential: { source: 'none' } }],
+    models: [
+      { id: 'bench', provider: 'bench', upstream_model: 'bench', price: { input_per_1k: 0.0025, output_per_1k: 0.01 } },
+      {
+        id: 'bench-large',
+        provider: 'bench',
+        upstream_model: 'bench-large',
+        weight: 8,
+        price: { input_per_1k: 0.01, output_per_1k: 0.03 },
+      },
+      {
+        id: 'bench-mini',
+        provider: 'bench',
+        upstream_model: 'bench-mini',
+        weight: 3,
+        price: { input_per_1k: 0.0002, output_per_1k: 0.0008 },
+      },
+    ],
+  };
+}
