@@ -120,7 +120,7 @@ describe('readers on several processes', () => {
       await startProcess('api-c'),
     ];
     const job = newJob({ reader: 'api-a', plan: { stream: true } });
-    const early = collect(first.reader.read(job.id, { after: 0, signal: never, fromCreation: true }));
+    const early = collect(first.reader.read(job.id, { after: 0, signal: never, created: Promise.resolve() }));
     await fixture.store.create(job);
     const slow = third.reader.read(job.id, { after: 0, signal: never });
     const slowly = [(await slow.next()).value];
@@ -185,7 +185,7 @@ describe('a job that nobody can come back to', () => {
   it('gives its reader from creation every event live, from number 1', async () => {
     const { reader } = await startProcess('api-a');
     const job = unkept({ reader: 'api-a', syncStream: true });
-    const events = collect(reader.read(job.id, { after: 0, signal: never, fromCreation: true }));
+    const events = collect(reader.read(job.id, { after: 0, signal: never, created: Promise.resolve() }));
     await fixture.store.create(job);
     await fixture.attempts.begin(runOf(job, 'a'));
     await emit(job, 'a', 1, 'x');
@@ -268,7 +268,7 @@ describe('an interrupted subscription', () => {
   it('of a job without a stream that is over and gone ends its reader', async () => {
     const { reader } = await startProcess('api-a');
     const job = unkept({ reader: 'api-a', syncStream: true });
-    const events = collect(reader.read(job.id, { after: 0, signal: never, fromCreation: true }));
+    const events = collect(reader.read(job.id, { after: 0, signal: never, created: Promise.resolve() }));
     await fixture.store.create(job);
     await interrupt();
     await fixture.attempts.begin(runOf(job, 'a'));

@@ -218,7 +218,10 @@ describe('a terminal state is never left', () => {
 });
 
 describe('the list', () => {
-  const ids = async (after: string | null, limit: number): Promise<{ ids: string[]; hasMore: boolean }> => {
+  /** What a client's cursor says of a job: the id, and the time that is in it. */
+  const createdAtOf = new Map<string, number>();
+  const ids = async (cursor: string | null, limit: number): Promise<{ ids: string[]; hasMore: boolean }> => {
+    const after = cursor === null ? null : { id: cursor, createdAt: createdAtOf.get(cursor) ?? 0 };
     const page = await fixture.store.list('default', { after, limit });
     return { ids: page.records.map(({ id }) => id), hasMore: page.hasMore };
   };
@@ -233,6 +236,25 @@ describe('the list', () => {
     expect(await ids(newest[2] ?? '', 3)).toEqual({ ids: newest.slice(3, 6), hasMore: true });
     expect(await ids(newest[5] ?? '', 3)).toEqual({ ids: newest.slice(6), hasMore: false });
     expect(await ids(null, 7)).toEqual({ ids: newest, hasMore: false });
+  });
+
+  it('goes on at the same place when the last job of a page is gone by then, also among jobs of one millisecond', async () => {
+    const now = Date.now();
+    const made: string[] = [];
+    for (let i = 0; i < 6; i++) {
+      const createdAt = now + Math.floor(i / 3);
+      const { id } = await create({ createdAt });
+      createdAtOf.set(id, createdAt);
+      made.push(id);
+    }
+    const newest = [made.slice(3), made.slice(0, 3)].flatMap((sameTime) => sameTime.toSorted().toReversed());
+    for (const cursor of newest.slice(0, 5)) {
+      const rest = (await ids(cursor, 10)).ids;
+      await fixture.redis.zrem(keys.projectJobs('default'), cursor);
+      expect((await ids(cursor, 10)).ids).toEqual(rest);
+      await fixture.redis.zadd(keys.projectJobs('default'), createdAtOf.get(cursor) ?? 0, cursor);
+    }
+    expect((await ids(newest[0] ?? '', 10)).ids).toEqual(newest.slice(1));
   });
 
   it('passes over entries whose record has expired, and drops them', async () => {

@@ -16,6 +16,12 @@ export interface JobPage {
   hasMore: boolean;
 }
 
+export interface ListOptions {
+  /** The last job of the page before; it may be gone by now. */
+  after: { id: string; createdAt: number } | null;
+  limit: number;
+}
+
 /** The API's side of the job record: create, read, list, cancel, delete. Every change is one script. */
 export class JobStore {
   private readonly scripts: JobScripts;
@@ -89,11 +95,11 @@ export class JobStore {
    * A project's jobs, newest first, from the one after `after`. Index entries whose record has expired are passed over
    * and removed.
    */
-  async list(project: string, options: { after: string | null; limit: number }): Promise<JobPage> {
+  async list(project: string, options: ListOptions): Promise<JobPage> {
     const index = keys.projectJobs(project);
     const records: JobRecord[] = [];
     let offset = options.after === null ? 0 : await this.rankAfter(index, options.after);
-    while (offset !== null && records.length <= options.limit) {
+    while (records.length <= options.limit) {
       const ids = await this.redis.zrevrange(index, offset, offset + options.limit);
       if (ids.length === 0) break;
       const found = await Promise.all(ids.map((id) => this.read(id)));
@@ -128,8 +134,15 @@ export class JobStore {
     return (await this.scripts.watch([keys.job(jobId)], [processId, as])) as JobState | null;
   }
 
-  private async rankAfter(index: string, jobId: string): Promise<number | null> {
-    const rank = await this.redis.zrevrank(index, jobId);
-    return rank === null ? null : rank + 1;
+  /** How many jobs come before the page, newest first. */
+  private async rankAfter(index: string, after: { id: string; createdAt: number }): Promise<number> {
+    const rank = await this.redis.zrevrank(index, after.id);
+    if (rank !== null) return rank + 1;
+    // It was deleted or has expired: its place is known all the same.
+    const [newer, sameTime] = await Promise.all([
+      this.redis.zcount(index, `(${after.createdAt}`, '+inf'),
+      this.redis.zrangebyscore(index, after.createdAt, after.createdAt),
+    ]);
+    return newer + sameTime.filter((id) => id > after.id).length;
   }
 }

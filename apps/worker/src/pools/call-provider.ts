@@ -5,6 +5,7 @@ import type { Logger } from '#platform/logging.js';
 import type { ProviderAdapter, ProviderAnswer, ProviderCall } from '#providers/provider-adapter.js';
 import { ProviderError } from '#providers/provider-error.js';
 import type { TokenCounter } from '#tokens/count-tokens.js';
+import { answerText } from './answer-text.js';
 import { OutputWriter } from './output-writer.js';
 import type { ProviderDirectory } from './provider-directory.js';
 import { AttemptStopped } from './running-attempts.js';
@@ -64,7 +65,7 @@ export class CallProvider {
       writer?.discard();
       outcome = this.classify(error, run, stop.signal);
     }
-    const estimate = answer?.usage ? null : await this.estimate(begun, outcome.kind === 'answered', writer);
+    const estimate = answer?.usage ? null : await this.estimate(begun, answer, writer);
     return {
       outcome,
       usage: answer?.usage ?? estimate,
@@ -111,9 +112,13 @@ export class CallProvider {
   }
 
   /** Interrupted streams never give usage, and some providers never do: what was received is counted instead. */
-  private async estimate(begun: BegunRun, answered: boolean, writer: OutputWriter | null): Promise<Usage | null> {
-    if (!answered && !writer?.committed) return null;
-    const outputTokens = writer ? await this.deps.tokens.countText(writer.text) : 0;
+  private async estimate(
+    begun: BegunRun,
+    answer: ProviderAnswer | null,
+    writer: OutputWriter | null,
+  ): Promise<Usage | null> {
+    if (!answer && !writer?.committed) return null;
+    const outputTokens = await this.deps.tokens.countText(writer?.text ?? (answer ? answerText(answer.body) : ''));
     return { inputTokens: begun.plan.inputTokens, outputTokens, cachedInputTokens: 0, reasoningTokens: 0 };
   }
 }
