@@ -70,6 +70,34 @@ describe('countText', () => {
     expect(turns).toBeGreaterThan(1);
   });
 
+  it('takes turns of the same length for ten large texts at once as for one', async () => {
+    const text = 'The quick brown fox jumps over the lazy dog. '.repeat(1_000);
+    const turnsFor = async (texts: number): Promise<number> => {
+      let turns = 0;
+      let done = false;
+      const turn = (): void => {
+        turns++;
+        if (!done) setImmediate(turn);
+      };
+      setImmediate(turn);
+      await Promise.all(Array.from({ length: texts }, () => counter.countText(text)));
+      done = true;
+      return turns;
+    };
+    await turnsFor(1);
+    // The work is tenfold; were it done side by side, the number of turns would stay the same.
+    expect(await turnsFor(10)).toBeGreaterThan(3 * (await turnsFor(1)));
+  });
+
+  it('resolves a small text at once, also while a large one is counted', async () => {
+    const large = counter.countText('語彙'.repeat(100_000));
+    let turned = false;
+    setImmediate(() => (turned = true));
+    await counter.countText('What is the capital of France?');
+    expect(turned).toBe(false);
+    await large;
+  });
+
   it('resolves a small text within the turn it was asked in', async () => {
     let turned = false;
     setImmediate(() => (turned = true));

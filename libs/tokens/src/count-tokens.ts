@@ -4,9 +4,9 @@ import { get_encoding, type Tiktoken } from 'tiktoken';
 import type { CallKind } from '#contracts/job-state.js';
 import type { JsonObject } from '#contracts/json.js';
 import { readPieces } from './read-pieces.js';
-import { nextSlice } from './slice-text.js';
+import { MAX_SLICE, nextSlice } from './slice-text.js';
 
-/** How long counting may hold the event loop before it lets others run. */
+/** How long counting may hold a turn of the event loop, in milliseconds. */
 const HOLD_MS = 5;
 
 export interface CountOptions {
@@ -27,6 +27,10 @@ export interface RequestTokens {
 /** Counts tokens by o200k_base without blocking the event loop. Building one takes about 0.2 s, so a process keeps one. */
 export class TokenCounter {
   readonly #encoding: Tiktoken = get_encoding('o200k_base');
+  /** How long has been counted since the allowance was last given, at the longest in this turn of the event loop. */
+  #heldMs = 0;
+  /** The next turn, while somebody waits for it. */
+  #turn: Promise<void> | null = null;
 
   /** Resolves with the tokens of a text; control tokens in it, such as `<|endoftext|>`, are counted as ordinary text. */
   async countText(text: string, options: CountOptions = {}): Promise<number> {
@@ -49,19 +53,19 @@ export class TokenCounter {
   async #countAll(pieces: { tokens: number; texts: string[] }[], { signal }: CountOptions): Promise<RequestTokens> {
     let inputTokens = 0;
     let longestInputTokens = 0;
-    let heldSinceMs = performance.now();
+    let encoded = 0;
     for (const piece of pieces) {
       let tokens = piece.tokens;
       for (const text of piece.texts) {
         for (let start = 0; start < text.length;) {
-          if (performance.now() - heldSinceMs >= HOLD_MS) {
-            await nextTurn();
+          // What is small in all is counted at once, whatever else is under way.
+          if (encoded > MAX_SLICE) {
+            await this.#untilTimeLeft();
             signal?.throwIfAborted();
-            heldSinceMs = performance.now();
           }
           const end = nextSlice(text, start);
-          // `encode` would throw on control tokens in user text.
-          tokens += this.#encoding.encode_ordinary(text.slice(start, end)).length;
+          tokens += this.#encode(text.slice(start, end));
+          encoded += end - start;
           start = end;
         }
       }
@@ -69,5 +73,24 @@ export class TokenCounter {
       if (tokens > longestInputTokens) longestInputTokens = tokens;
     }
     return { inputTokens, longestInputTokens };
+  }
+
+  /** All counts share one allowance per turn: ten prompts at once must not hold the loop ten times as long. */
+  async #untilTimeLeft(): Promise<void> {
+    while (this.#heldMs >= HOLD_MS) {
+      this.#turn ??= nextTurn().then(() => {
+        this.#heldMs = 0;
+        this.#turn = null;
+      });
+      await this.#turn;
+    }
+  }
+
+  #encode(slice: string): number {
+    const startedAt = performance.now();
+    // `encode` would throw on control tokens in user text.
+    const tokens = this.#encoding.encode_ordinary(slice).length;
+    this.#heldMs += performance.now() - startedAt;
+    return tokens;
   }
 }
