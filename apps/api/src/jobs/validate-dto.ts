@@ -29,7 +29,8 @@ export function validateDto<T extends object>(
   // Copying a large prompt field by field would cost more than all other checks together.
   const instance = Object.assign(plainToInstance(dto, rest), opaque);
   const faults = validateSync(instance, { whitelist: true, forbidNonWhitelisted: true, forbidUnknownValues: true });
-  if (faults.length > 0) throw toError(faults.flatMap((fault) => flatten(fault, path)));
+  const all = [...faults.flatMap((fault) => flatten(fault, path)), ...passedOver(rest, instance, path)];
+  if (all.length > 0) throw toError(all);
   return instance;
 }
 
@@ -50,21 +51,36 @@ function split(value: JsonObject, opaqueFields: readonly string[]): { opaque: Js
   return { opaque, rest };
 }
 
+/** class-transformer leaves out `__proto__` and `constructor`; here they are fields that do not exist, like any other. */
+function passedOver(plain: JsonObject, instance: object, parent: string): Fault[] {
+  return Object.entries(plain).flatMap(([field, value]): Fault[] => {
+    const path = parent === '' ? field : `${parent}.${field}`;
+    if (!Object.hasOwn(instance, field)) return [{ path, detail: `${path} does not exist`, code: 'unknown_parameter' }];
+    const child = (instance as JsonObject)[field];
+    return isJsonObject(value) && isJsonObject(child) ? passedOver(value, child, path) : [];
+  });
+}
+
 function flatten(fault: ValidationError, parent: string): Fault[] {
   const path = parent === '' ? fault.property : `${parent}.${fault.property}`;
-  const own = Object.entries(fault.constraints ?? {}).map(([rule, message]) => ({
+  const broken = Object.entries(fault.constraints ?? {});
+  // A value of the wrong type also breaks the bounds of the right one.
+  const [rule, message] = broken.find(([name]) => !VALUE_RULES.has(name)) ?? broken[0] ?? [];
+  const own = rule !== undefined && {
     path,
     code: codeOf(rule, fault.value),
-    detail: rule === 'whitelistValidation' ? `${path} does not exist` : message.replace(fault.property, path),
-  }));
-  return [...own.slice(0, 1), ...(fault.children ?? []).flatMap((child) => flatten(child, path))];
+    detail: rule === 'whitelistValidation' ? `${path} does not exist` : (message ?? '').replace(fault.property, path),
+  };
+  return [...(own ? [own] : []), ...(fault.children ?? []).flatMap((child) => flatten(child, path))];
 }
+
+/** Rules that a value of the right type can break. */
+const VALUE_RULES = new Set(['isIn', 'min', 'max', 'arrayNotEmpty', 'arrayMaxSize', 'isIso8601', 'isMetadata']);
 
 function codeOf(rule: string, value: unknown): ErrorCode {
   if (rule === 'whitelistValidation') return 'unknown_parameter';
   if (value === undefined) return 'missing_required_parameter';
-  if (rule === 'isIn' || rule === 'min' || rule === 'max') return 'invalid_value';
-  return 'invalid_type';
+  return VALUE_RULES.has(rule) ? 'invalid_value' : 'invalid_type';
 }
 
 function toError(faults: Fault[]): TokenhubError {

@@ -95,6 +95,7 @@ function toError(error: ErrorObject, body: unknown, path: string): TokenhubError
 }
 
 function describe(error: ErrorObject, at: { field: string; isEmpty: boolean }): { code: ErrorCode; message: string } {
+  if (at.isEmpty) return { code: 'invalid_value', message: `'${at.field}' must not be empty.` };
   switch (error.keyword) {
     case 'required':
       return { code: 'missing_required_parameter', message: `Missing required parameter: '${at.field}'.` };
@@ -109,9 +110,7 @@ function describe(error: ErrorObject, at: { field: string; isEmpty: boolean }): 
     default:
       return {
         code: 'invalid_value',
-        message: at.isEmpty
-          ? `'${at.field}' must not be empty.`
-          : `Invalid value for '${at.field}': ${error.message ?? 'wrong value'}.`,
+        message: `Invalid value for '${at.field}': ${error.message ?? 'wrong value'}.`,
       };
   }
 }
@@ -126,8 +125,8 @@ function fieldOf(error: ErrorObject, path: string): string {
   );
 }
 
+/** An empty list is no text, and an empty text no list: whichever fault is reported, emptiness is what is wrong. */
 function isEmptyAt(error: ErrorObject, body: unknown): boolean {
-  if (error.keyword !== 'minItems' && error.keyword !== 'minLength') return false;
   const first = error.instancePath.split('/')[1];
   const value = isJsonObject(body) && first !== undefined ? body[first] : undefined;
   return (Array.isArray(value) || typeof value === 'string') && value.length === 0;
