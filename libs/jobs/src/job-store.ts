@@ -11,6 +11,12 @@ export type CreateOutcome = { kind: 'created' } | { kind: 'replayed'; jobId: str
 export type CancelOutcome = 'missing' | 'finished' | 'cancelled' | 'requested';
 export type DeleteOutcome = 'missing' | 'unfinished' | 'deleted';
 
+export interface ListOptions {
+  /** The job that the page begins after; it may have been erased meanwhile. */
+  after: { id: string; createdAt: number } | null;
+  limit: number;
+}
+
 export interface JobPage {
   records: JobRecord[];
   hasMore: boolean;
@@ -89,11 +95,11 @@ export class JobStore {
    * A project's jobs, newest first, from the one after `after`. Index entries whose record has expired are passed over
    * and removed.
    */
-  async list(project: string, options: { after: string | null; limit: number }): Promise<JobPage> {
+  async list(project: string, options: ListOptions): Promise<JobPage> {
     const index = keys.projectJobs(project);
     const records: JobRecord[] = [];
     let offset = options.after === null ? 0 : await this.rankAfter(index, options.after);
-    while (offset !== null && records.length <= options.limit) {
+    while (records.length <= options.limit) {
       const ids = await this.redis.zrevrange(index, offset, offset + options.limit);
       if (ids.length === 0) break;
       const found = await Promise.all(ids.map((id) => this.read(id)));
@@ -128,8 +134,12 @@ export class JobStore {
     return (await this.scripts.watch([keys.job(jobId)], [processId, as])) as JobState | null;
   }
 
-  private async rankAfter(index: string, jobId: string): Promise<number | null> {
-    const rank = await this.redis.zrevrank(index, jobId);
-    return rank === null ? null : rank + 1;
+  /** How many jobs are newer, or as new with a greater id. */
+  private async rankAfter(index: string, { id, createdAt }: NonNullable<ListOptions['after']>): Promise<number> {
+    const [newer, asNew] = await Promise.all([
+      this.redis.zcount(index, `(${createdAt}`, '+inf'),
+      this.redis.zrangebyscore(index, createdAt, createdAt),
+    ]);
+    return newer + asNew.filter((other) => other >= id).length;
   }
 }

@@ -17,6 +17,11 @@ export function newJobId(): string {
   return `job_${v7({ random }).replaceAll('-', '')}`;
 }
 
+/** When an id was made, in Unix milliseconds: ids sort as their jobs do. */
+export function createdAtOf(jobId: string): number {
+  return Number.parseInt(jobId.slice(4, 16), 16);
+}
+
 /** True for what `newJobId` can have made. */
 export function isJobId(id: string): boolean {
   return /^job_[0-9a-f]{32}$/.test(id);

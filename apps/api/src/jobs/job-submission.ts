@@ -8,7 +8,7 @@ import type { JobStore } from '#jobs/job-store.js';
 import type { AttemptQueues } from '#queues/attempt-queues.js';
 import { noEligibleModel } from '#routing/no-eligible-model.js';
 import type { RoutePlanner } from '../routing/route-planner.js';
-import { newJobId } from './job-id.js';
+import { createdAtOf, newJobId } from './job-id.js';
 
 /** How the client gets the outcome: it comes back for it, waits for the answer, or reads the answer as a stream. */
 export type Delivery = 'later' | 'answer' | 'stream';
@@ -56,7 +56,7 @@ export class JobSubmission {
       project: principal.project,
       key: principal.key,
       priority: policy.priority,
-      createdAt: Date.now(),
+      createdAt: createdAtOf(id),
       deadline: request.deadline,
       notBefore: request.notBefore,
       metadata: request.metadata,

@@ -1,11 +1,12 @@
 import { TokenhubError } from '#contracts/error-catalogue.js';
-import { isJobId } from './job-id.js';
+import type { ListOptions } from '#jobs/job-store.js';
+import { createdAtOf, isJobId } from './job-id.js';
 
 const MOST = 100;
 const USUAL = 20;
 
 /** Reads `after` and `limit`; throws for anything else in the query. */
-export function parsePage(query: Record<string, unknown>): { after: string | null; limit: number } {
+export function parsePage(query: Record<string, unknown>): ListOptions {
   for (const name of Object.keys(query)) {
     if (name !== 'after' && name !== 'limit') {
       throw new TokenhubError('unknown_parameter', `The list takes after and limit, not ${name}.`, { param: name });
@@ -19,7 +20,7 @@ export function parsePage(query: Record<string, unknown>): { after: string | nul
   if (!Number.isInteger(count) || count < 1 || count > MOST) {
     throw new TokenhubError('invalid_value', `limit must be a whole number from 1 to ${MOST}.`, { param: 'limit' });
   }
-  return { after: after ?? null, limit: count };
+  return { after: after === undefined ? null : { id: after, createdAt: createdAtOf(after) }, limit: count };
 }
 
 /** Reads a sequence number from `Last-Event-ID` or `?starting_after=`; absent or empty means from the beginning. */
