@@ -29,7 +29,7 @@ const pairs = (count: number): Json => Object.fromEntries(Array.from({ length: c
 export const everywhere: Fault[] = POSTS.flatMap((path): Fault[] => [
   { what: 'malformed JSON', path, raw: '{"messages": [', status: 400, code: 'invalid_json' },
   { what: 'text after the JSON', path, raw: '{} {}', status: 400, code: 'invalid_json' },
-  { what: 'no body', path, method: 'POST', status: 400, code: 'invalid_type' },
+  { what: 'no body', path, method: 'POST', status: 400, code: 'missing_required_parameter' },
   { what: 'a null body', path, raw: 'null', status: 400, code: 'invalid_type' },
   { what: 'an array as body', path, raw: '[]', status: 400, code: 'invalid_type' },
   { what: 'a string as body', path, raw: '"hello"', status: 400, code: 'invalid_type' },

@@ -38,8 +38,8 @@ export async function ask<T = Json>(url: string, options: Ask = {}): Promise<Ans
     redirect: 'manual',
   });
   const text = await response.text();
-  if (!/^req_[0-9a-f]{32}$/.test(response.headers.get('x-request-id') ?? '')) {
-    throw new Error(`${url} answered ${response.status} without x-request-id: ${text}`);
+  if (!/^req_[\w-]{16,}$/.test(response.headers.get('x-request-id') ?? '')) {
+    throw new Error(`${url} answered ${response.status} without x-request-id: ${text.slice(0, 200)}`);
   }
   const isJson = /[/+]json\b/.test(response.headers.get('content-type') ?? '');
   return { status: response.status, headers: response.headers, text, body: (isJson ? JSON.parse(text) : {}) as T };
