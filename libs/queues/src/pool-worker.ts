@@ -56,8 +56,8 @@ export function startPoolWorker(options: PoolWorkerOptions): PoolWorker {
       maxStalledCount: NEVER,
       removeOnComplete: { count: 0 },
       removeOnFail: { count: 100 },
+      // No skipVersionCheck: BullMQ then takes any server for Redis 5 and rounds each delay up to a whole second.
       runRetryDelay: 500,
-      skipVersionCheck: true,
     },
   );
   worker.on('error', options.onError);

@@ -8,9 +8,11 @@ export class ClientGone extends Error {
   }
 }
 
-/** Aborts when the client closes the connection before the answer is complete. */
+/** Aborts when the client closes the connection before the answer is complete; at once when it has already done so. */
 export function clientGone(response: Response): AbortSignal {
   const gone = new AbortController();
+  // Counting a long prompt takes a while: 'close' may have been emitted before anybody listened.
+  if (response.closed && !response.writableFinished) gone.abort(new ClientGone());
   response.once('close', () => {
     if (!response.writableFinished) gone.abort(new ClientGone());
   });

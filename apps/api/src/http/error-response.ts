@@ -1,4 +1,4 @@
-import { ERROR_CATALOGUE, TokenhubError, type ErrorCode } from '#contracts/error-catalogue.js';
+import { ERROR_CATALOGUE, type ErrorCode, type TokenhubError } from '#contracts/error-catalogue.js';
 
 /** Which error shape a route answers in. */
 export type Dialect = 'problem' | 'openai';
@@ -56,9 +56,10 @@ export function openAiError(error: TokenhubError): {
   return { message: error.message, type: openAiType(error), param: error.options.param ?? null, code: codeOf(error) };
 }
 
+/** The vendor's own code where the fault is the client's to mend; that a provider is broken has a code of ours. */
 function codeOf(error: TokenhubError): string {
   const vendorCode = error.options.extensions?.provider_code;
-  return typeof vendorCode === 'string' ? vendorCode : error.code;
+  return typeof vendorCode === 'string' && error.status < 500 ? vendorCode : error.code;
 }
 
 function openAiType({ code, status }: TokenhubError): string {

@@ -31,14 +31,18 @@ export function errorOfJob(jobId: string, error: PublicError): TokenhubError {
       return new TokenhubError('provider_rate_limited', error.message, options);
     case 'transient':
     case 'provider_fault':
-      return new TokenhubError(ownCode(error.code) ?? 'provider_error', error.message, options);
+      return new TokenhubError(workerCode(error.code) ?? 'provider_error', error.message, options);
     case null:
-      return new TokenhubError(ownCode(error.code) ?? 'internal_error', error.message, options);
+      return new TokenhubError(isErrorCode(error.code) ? error.code : 'internal_error', error.message, options);
   }
 }
 
-function ownCode(code: string): ErrorCode | null {
-  return isErrorCode(code) ? code : null;
+/**
+ * The codes that our workers give to an attempt that failed. Any other is the vendor's, whatever it is called: its
+ * `invalid_api_key` is about our key, and must not look like a refusal of the client's.
+ */
+function workerCode(code: string): ErrorCode | null {
+  return code === 'stream_interrupted' || code === 'internal_error' ? code : null;
 }
 
 function clientStatus(providerStatus: number | null): number {

@@ -1,7 +1,7 @@
 import type { Response } from 'express';
 import type { TokenhubError } from '#contracts/error-catalogue.js';
 import type { JsonObject } from '#contracts/json.js';
-import type { OutputDelta } from '#contracts/output-delta.js';
+import type { ChoiceDelta, OutputDelta } from '#contracts/output-delta.js';
 import { openAiError } from '../http/error-response.js';
 import { EventStream } from '../jobs/event-stream.js';
 import { headerText } from './answer-headers.js';
@@ -35,12 +35,13 @@ export class ChunkStream {
     this.open();
     this.envelope = delta.envelope ?? this.envelope;
     const usage = this.options.request.includeUsage ? { usage: null } : {};
-    await this.send({ ...this.envelope, choices: delta.choices, ...usage });
+    const choices = delta.choices.flatMap(finishApart);
+    await this.send(choices.map((choice) => ({ ...this.envelope, choices: [choice], ...usage })));
   }
 
   async finish(usage: JsonObject | null): Promise<void> {
     this.open();
-    if (this.options.request.includeUsage && usage) await this.send({ ...this.envelope, choices: [], usage });
+    if (this.options.request.includeUsage && usage) await this.send([{ ...this.envelope, choices: [], usage }]);
     await this.stream.send('data: [DONE]\n\n', this.options.signal);
     this.stop();
     this.response.end();
@@ -72,7 +73,20 @@ export class ChunkStream {
     this.stream.stopKeepalive();
   }
 
-  private send(chunk: JsonObject): Promise<void> {
-    return this.stream.send(`data: ${JSON.stringify(chunk)}\n\n`, this.options.signal);
+  private send(chunks: JsonObject[]): Promise<void> {
+    return this.stream.send(chunks.map((chunk) => `data: ${JSON.stringify(chunk)}\n\n`).join(''), this.options.signal);
   }
+}
+
+/**
+ * Coalesced output, cut as OpenAI cuts it: one choice a chunk, because clients look at `choices[0]` alone, and a chat
+ * choice's finish in a chunk of its own, because the SDKs' helpers look at the finish before the rest of its chunk and
+ * would never report the last tool call as done.
+ */
+function finishApart(choice: ChoiceDelta): ChoiceDelta[] {
+  const { delta, logprobs, ...end } = choice;
+  if (delta === undefined || !end.finish_reason || Object.keys(delta).length === 0) return [choice];
+  const said: ChoiceDelta = { index: choice.index, delta, finish_reason: null };
+  if (logprobs === undefined) return [said, { ...end, delta: {} }];
+  return [{ ...said, logprobs }, { ...end, delta: {}, logprobs: null }];
 }

@@ -33,9 +33,12 @@ export class StreamedAnswer {
     response: Response,
   ): Promise<void> {
     const gone = clientGone(response);
+    const answered = new AbortController();
     const { job } = source;
-    // Reading starts before the job exists, so that no event is missed.
-    const expected = job && this.deps.events.read(job.id, { after: 0, signal: gone, fromCreation: true });
+    // Reading starts before the job exists, so that no event is missed. When it then is not created, the reader waits for
+    // an event that never comes, and only its signal ends it.
+    const signal = AbortSignal.any([gone, answered.signal]);
+    const expected = job && this.deps.events.read(job.id, { after: 0, signal, fromCreation: true });
     let events = expected;
     let first = expected?.next();
     first?.catch(() => undefined);
@@ -57,6 +60,7 @@ export class StreamedAnswer {
       if (!(error instanceof ClientGone)) throw error;
       if (job !== null && job.idempotency === null) await this.deps.store.cancel(jobId);
     } finally {
+      answered.abort();
       await Promise.all([events?.return(), expected?.return()]);
     }
   }
@@ -92,7 +96,7 @@ export class StreamedAnswer {
 
   private async usageOf(jobId: string): Promise<JsonObject | null> {
     const result = (await this.deps.store.read(jobId))?.result;
-    const body: unknown = result == null ? null : JSON.parse(result);
+    const body: unknown = result ? JSON.parse(result) : null;
     return isJsonObject(body) && isJsonObject(body.usage) ? body.usage : null;
   }
 
