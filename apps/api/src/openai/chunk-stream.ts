@@ -10,7 +10,7 @@ import type { OpenAiRequest } from './parse-openai-request.js';
 /** Without content by then, the headers go out and keep-alive comments follow. */
 const HEADERS_AFTER_MS = 15_000;
 
-/** The response as a stream of OpenAI chunks. */
+/** The response as a stream of OpenAI chunks. Once the signal has aborted nothing is sent any more, and no timer is left. */
 export class ChunkStream {
   opened = false;
   private readonly stream: EventStream;
@@ -25,6 +25,7 @@ export class ChunkStream {
     this.stream = new EventStream(response);
     this.opening = setTimeout(() => this.open(), HEADERS_AFTER_MS);
     options.signal.addEventListener('abort', () => this.stop(), { once: true });
+    if (options.signal.aborted) this.stop();
   }
 
   servedBy(attempt: { n: number; model: string; provider: string }): void {
@@ -55,6 +56,7 @@ export class ChunkStream {
   }
 
   private open(): void {
+    this.options.signal.throwIfAborted();
     if (this.opened) return;
     clearTimeout(this.opening);
     this.opened = true;
@@ -88,5 +90,8 @@ function finishApart(choice: ChoiceDelta): ChoiceDelta[] {
   if (delta === undefined || !end.finish_reason || Object.keys(delta).length === 0) return [choice];
   const said: ChoiceDelta = { index: choice.index, delta, finish_reason: null };
   if (logprobs === undefined) return [said, { ...end, delta: {} }];
-  return [{ ...said, logprobs }, { ...end, delta: {}, logprobs: null }];
+  return [
+    { ...said, logprobs },
+    { ...end, delta: {}, logprobs: null },
+  ];
 }

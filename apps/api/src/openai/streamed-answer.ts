@@ -51,7 +51,7 @@ export class StreamedAnswer {
         events = this.deps.events.read(jobId, { after: 0, signal: gone });
         first = events.next();
       }
-      const chunks = new ChunkStream(response, { jobId, request, signal: gone });
+      const chunks = new ChunkStream(response, { jobId, request, signal });
       for (let next = await first; next && !next.done; next = await events?.next()) {
         if (await this.relay(next.value, jobId, chunks)) return;
       }
