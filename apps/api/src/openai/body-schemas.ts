@@ -84,8 +84,24 @@ const validators = {
 export function validateBody(kind: CallKind, body: unknown, path = ''): asserts body is JsonObject {
   const validate = validators[kind];
   if (validate(body)) return;
-  const error = validate.errors?.[0];
+  const error = mostTelling(validate.errors ?? []);
   throw error ? toError(error, body, path) : new TokenhubError('invalid_request');
+}
+
+/**
+ * A value that has several shapes fails once for each. A shape that the value has the type of says what is wrong with it;
+ * else the deepest look into it does.
+ */
+function mostTelling(errors: ErrorObject[]): ErrorObject | undefined {
+  const own = errors.find(({ keyword }) => keyword !== 'type' && keyword !== 'anyOf');
+  if (own) return own;
+  const depth = ({ instancePath }: ErrorObject): number => instancePath.split('/').length;
+  const [deepest] = errors.toSorted((a, b) => depth(b) - depth(a));
+  if (deepest?.keyword !== 'type') return deepest;
+  const types = errors.flatMap(({ keyword, instancePath, params }) =>
+    keyword === 'type' && instancePath === deepest.instancePath ? (params.type as string | string[]) : [],
+  );
+  return { ...deepest, message: `must be ${[...new Set(types)].join(' or ')}` };
 }
 
 function toError(error: ErrorObject, body: unknown, path: string): TokenhubError {
