@@ -53,6 +53,6 @@ function toTokenhubError(cause: unknown, request: Request): TokenhubError {
 
 /** Errors of body-parser and the router carry their HTTP status; those of others do not. */
 function bodyParserStatus(cause: unknown): number | null {
-  const { expose, statusCode } = cause as { expose?: unknown; statusCode?: unknown };
+  const { expose, statusCode } = (cause ?? {}) as { expose?: unknown; statusCode?: unknown };
   return expose === true && typeof statusCode === 'number' ? statusCode : null;
 }
