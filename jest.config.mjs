@@ -1,5 +1,17 @@
 /** Three projects: pure specs beside their source, integration against real Redis, end-to-end against real processes. */
-const libs = ['contracts', 'platform', 'http', 'queues', 'jobs', 'limits', 'routing', 'tokens', 'providers', 'registry', 'testing'];
+const libs = [
+  'contracts',
+  'platform',
+  'http',
+  'queues',
+  'jobs',
+  'limits',
+  'routing',
+  'tokens',
+  'providers',
+  'registry',
+  'testing',
+];
 
 const shared = {
   rootDir: import.meta.dirname,

@@ -16,7 +16,7 @@ export async function main(args: string[]): Promise<number> {
     console.log(`Measured with ${redis.label}.`);
     process.env.TOKENHUB_TEST_REDIS_BINARY = redis.path;
     // What the benches import is built first: dist/ need not be there when this file is loaded.
-    const bench = (await import('../../test/bench/main.ts')) as { main: (args: string[]) => Promise<number> };
+    const bench = await import('../../test/bench/main.ts');
     return await bench.main(args);
   } catch (error) {
     return reportFailure(error);

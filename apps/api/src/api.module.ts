@@ -1,4 +1,6 @@
-import { Module, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import type { Server } from 'node:http';
+import { Module } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
 import { TerminusModule } from '@nestjs/terminus';
 import { EventReader } from '#jobs/event-reader.js';
 import { JobStore } from '#jobs/job-store.js';
@@ -14,7 +16,7 @@ import { buildSnapshot } from '#registry/build-snapshot.js';
 import { KeyRing } from '#registry/key-ring.js';
 import { LiveRegistry } from '#registry/live-registry.js';
 import { TokenCounter } from '#tokens/count-tokens.js';
-import { Inject } from '@nestjs/common';
+import { ApiLifecycle } from './api-lifecycle.js';
 import { AdminToken } from './auth/admin-token.js';
 import { HealthController } from './health/health.controller.js';
 import { StoreProbe } from './health/store-probe.js';
@@ -112,37 +114,35 @@ import { RoutePlanner } from './routing/route-planner.js';
       inject: [JobSubmission, JobStore, EndWaiter, StreamedAnswer, CONFIG],
       useFactory: buildSynchronousAnswer,
     },
+    {
+      provide: ApiLifecycle,
+      inject: [CONFIG, REDIS, LiveRegistry, Notices, Presence, LiveViewsSource, AttemptQueues, HttpAdapterHost, LOGGER],
+      useFactory: buildLifecycle,
+    },
   ],
 })
-export class ApiModule implements OnApplicationBootstrap, OnModuleDestroy {
-  constructor(
-    @Inject(CONFIG) private readonly config: TokenhubConfig,
-    private readonly registry: LiveRegistry,
-    private readonly notices: Notices,
-    private readonly presence: Presence,
-    private readonly views: LiveViewsSource,
-    private readonly queues: AttemptQueues,
-  ) {}
-
-  /** Declares what the configuration says and hears what it will be asked to wait for, before the first request. */
-  async onApplicationBootstrap(): Promise<void> {
-    await this.registry.publish(buildSnapshot(this.config));
-    await this.registry.start();
-    await this.notices.start();
-    await this.presence.start();
-    await this.views.start();
-  }
-
-  async onModuleDestroy(): Promise<void> {
-    this.views.stop();
-    this.registry.stop();
-    await this.presence.stop();
-    await this.queues.close();
-  }
-}
+export class ApiModule {}
 
 function buildSynchronousAnswer(
   ...[submission, store, waiter, streamed, config]: [JobSubmission, JobStore, EndWaiter, StreamedAnswer, TokenhubConfig]
 ): SynchronousAnswer {
   return new SynchronousAnswer({ submission, store, waiter, streamed, syncTimeoutMs: config.syncTimeoutMs });
+}
+
+function buildLifecycle(
+  ...[config, redis, registry, notices, presence, views, queues, adapter, logger]: [
+    TokenhubConfig,
+    RedisClient,
+    LiveRegistry,
+    Notices,
+    Presence,
+    LiveViewsSource,
+    AttemptQueues,
+    HttpAdapterHost,
+    Logger,
+  ]
+): ApiLifecycle {
+  const declared = buildSnapshot(config);
+  const server = (): Server => adapter.httpAdapter.getHttpServer() as Server;
+  return new ApiLifecycle({ declared, redis, registry, notices, presence, views, queues, server, logger });
 }

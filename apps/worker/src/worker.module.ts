@@ -1,5 +1,5 @@
 import { BullModule } from '@nestjs/bullmq';
-import { Inject, Module, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { Module } from '@nestjs/common';
 import { HttpClient } from '#http/http-client.js';
 import { AttemptStore } from '#jobs/attempt-store.js';
 import { UnfinishedJobs } from '#jobs/unfinished-jobs.js';
@@ -22,6 +22,7 @@ import { PoolSupervisor } from './pools/pool-supervisor.js';
 import { ProviderDirectory } from './pools/provider-directory.js';
 import { RunAttempt } from './pools/run-attempt.js';
 import { RunningAttempts } from './pools/running-attempts.js';
+import { WorkerLifecycle, type WorkerParts } from './worker-lifecycle.js';
 import { ReconcilerProcessor } from './reconciler/reconciler.processor.js';
 
 /** A worker process: the pools and the reconciler. */
@@ -75,36 +76,14 @@ import { ReconcilerProcessor } from './reconciler/reconciler.processor.js';
       inject: [REDIS, PROCESS_ID, ProviderDirectory, PoolSupervisor, LOGGER],
       useFactory: buildPresence,
     },
+    {
+      provide: WorkerLifecycle,
+      inject: [LiveRegistry, PoolSupervisor, RunningAttempts, Presence, AttemptQueues, HttpClient, REDIS_SUBSCRIBER],
+      useFactory: buildLifecycle,
+    },
   ],
 })
-export class WorkerModule implements OnApplicationBootstrap, OnModuleDestroy {
-  constructor(
-    private readonly registry: LiveRegistry,
-    private readonly pools: PoolSupervisor,
-    private readonly running: RunningAttempts,
-    private readonly presence: Presence,
-    private readonly queues: AttemptQueues,
-    private readonly http: HttpClient,
-    @Inject(REDIS_SUBSCRIBER) private readonly subscriber: RedisClient,
-  ) {}
-
-  /** Hears about cancellations before it takes the first attempt. */
-  async onApplicationBootstrap(): Promise<void> {
-    await this.running.listen(this.subscriber);
-    await this.registry.start();
-    this.registry.onChange((registry) => this.pools.follow(registry));
-    await this.presence.start();
-  }
-
-  /** Takes no more work, ends or gives back what runs, then lets go of everything else. */
-  async onModuleDestroy(): Promise<void> {
-    this.registry.stop();
-    await this.pools.close();
-    await this.presence.stop();
-    await this.queues.close();
-    await this.http.close();
-  }
-}
+export class WorkerModule {}
 
 function buildRunAttempt(
   ...[attempts, queues, running, directory, tokens, http, logger]: [
@@ -164,4 +143,19 @@ function buildPresence(
     () => ({ role: 'worker', startedAt, credentials: directory.readableProviders(), pools: pools.pools }),
     (error) => logger.warn({ err: error }, 'presence'),
   );
+}
+
+function buildLifecycle(
+  ...[registry, pools, running, presence, queues, http, subscriber]: [
+    LiveRegistry,
+    PoolSupervisor,
+    RunningAttempts,
+    Presence,
+    AttemptQueues,
+    HttpClient,
+    RedisClient,
+  ]
+): WorkerLifecycle {
+  const parts: WorkerParts = { registry, pools, running, presence, queues, http, subscriber };
+  return new WorkerLifecycle(parts);
 }

@@ -7,7 +7,8 @@ export interface AttemptPayload {
 }
 
 /** How an attempt's BullMQ job ended; it never fails inside BullMQ. */
-export type AttemptOutcome = 'completed' | 'advanced' | 'failed' | 'cancelled' | 'expired' | 'superseded' | 'finished' | 'gone' | 'released';
+export type AttemptOutcome =
+  'completed' | 'advanced' | 'failed' | 'cancelled' | 'expired' | 'superseded' | 'finished' | 'gone' | 'released';
 
 export interface AttemptResult {
   callId: string;
@@ -25,5 +26,6 @@ export function assertAttemptPayload(value: unknown): asserts value is AttemptPa
   if (typeof payload !== 'object' || payload === null) throw new TypeError('attempt payload is not an object');
   if (typeof payload.jobId !== 'string' || payload.jobId === '') throw new TypeError('attempt payload has no jobId');
   if (typeof payload.callId !== 'string' || payload.callId === '') throw new TypeError('attempt payload has no callId');
-  if (!Number.isInteger(payload.attempt) || (payload.attempt ?? 0) < 1) throw new TypeError('attempt payload has no attempt number');
+  if (!Number.isInteger(payload.attempt) || (payload.attempt ?? 0) < 1)
+    throw new TypeError('attempt payload has no attempt number');
 }

@@ -27,10 +27,7 @@ export interface Timeouts {
 
 /** Where a provider's secret comes from; the secret itself is never here. `config` secrets stay in each process's own configuration. */
 export type CredentialSource =
-  | { source: 'env'; name: string }
-  | { source: 'escrow'; name: string }
-  | { source: 'config' }
-  | { source: 'none' };
+  { source: 'env'; name: string } | { source: 'escrow'; name: string } | { source: 'config' } | { source: 'none' };
 
 export interface Provider {
   id: string;

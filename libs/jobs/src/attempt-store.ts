@@ -77,9 +77,7 @@ export class AttemptStore {
 
   /** Makes this the attempt's newest run, or says why it must not run. */
   async begin(run: Run): Promise<BeginReply> {
-    const reply = (await this.scripts.begin(this.keysOf(run), [...fence(run), MAX_CRASHES])) as (
-      string | number
-    )[];
+    const reply = (await this.scripts.begin(this.keysOf(run), [...fence(run), MAX_CRASHES])) as (string | number)[];
     switch (reply[0]) {
       case 'run':
         return parseRun(reply);

@@ -64,7 +64,7 @@ export interface NewJob {
   request: JsonObject;
   /** How long the record is kept once finished. */
   retainMs: number;
-  /** Listed, and with an event stream from the start; false for synchronous jobs that nobody can come back to. */
+  /** Listed after its end, and with an event stream from the start; false for synchronous jobs that nobody can come back to. */
   keep: boolean;
   /** The API process that a synchronous job belongs to; when it is gone the job is cancelled. */
   owner: string | null;
@@ -82,18 +82,16 @@ export function answerCallId(jobId: string): string {
 }
 
 /** What never changes and no script reads, in one field: each field of a hash costs on every write. */
-type JobInfo = Pick<
-  JobRecord,
-  'type' | 'key' | 'notBefore' | 'metadata' | 'decision' | 'estimatedCostNano'
->;
+type JobInfo = Pick<JobRecord, 'type' | 'key' | 'notBefore' | 'metadata' | 'decision' | 'estimatedCostNano'>;
 
 /** The record as `HSET` pairs for the job and for its call; what is absent is zero or null. */
-export function newJobFields(job: NewJob): { job: (string | number)[]; call: (string | number)[] } {
+export function newJobFields(job: NewJob, list: string): { job: (string | number)[]; call: (string | number)[] } {
   const { type, key, notBefore, metadata, decision, estimatedCostNano } = job;
   const info: JobInfo = { type, key, notBefore, metadata, decision, estimatedCostNano };
   const fields: (string | number)[] = [
     ...['state', 'queued', 'project', job.project, 'priority', job.priority, 'info', JSON.stringify(info)],
     ...['created_at', job.createdAt, 'deadline', job.deadline, 'retain_ms', job.retainMs, 'keep', job.keep ? '1' : '0'],
+    ...['list', list],
   ];
   if (job.owner !== null) fields.push('owner', job.owner);
   if (job.waiter !== null) fields.push('waiters', job.waiter);
@@ -102,7 +100,16 @@ export function newJobFields(job: NewJob): { job: (string | number)[]; call: (st
   if (job.idempotency !== null) fields.push('idempotency', job.idempotency.key);
 
   const startable = Math.max(job.createdAt, job.notBefore ?? 0);
-  const call = ['plan', JSON.stringify(job.plan), 'request', JSON.stringify(job.request), 'attempt', 1, 'enqueued_at', startable];
+  const call = [
+    'plan',
+    JSON.stringify(job.plan),
+    'request',
+    JSON.stringify(job.request),
+    'attempt',
+    1,
+    'enqueued_at',
+    startable,
+  ];
   return { job: fields, call };
 }
 

@@ -35,8 +35,8 @@ export class JobStore {
    * has it; rejects when Redis is away.
    */
   async create(job: NewJob): Promise<CreateOutcome> {
-    const indexKey = keys.projectJobs(job.project);
-    const fields = newJobFields(job);
+    const list = keys.projectJobs(job.project);
+    const fields = newJobFields(job, list);
     const lookAt = Math.min(job.deadline, Math.max(job.createdAt, job.notBefore ?? 0) + FIRST_LOOK_MS);
     const reply = (await this.scripts.create(
       [
@@ -44,7 +44,7 @@ export class JobStore {
         keys.call(answerCallId(job.id)),
         keys.events(job.id),
         keys.unfinished(),
-        indexKey,
+        list,
         job.idempotency?.key ?? keys.unfinished(),
       ],
       [

@@ -62,6 +62,6 @@ export class Presence {
 export async function readProcesses(redis: RedisClient): Promise<ProcessReport[]> {
   const ids = await redis.zrange(keys.processes(), 0, '-1');
   if (ids.length === 0) return [];
-  const reports = await redis.mget(ids.map((id) => keys.presence(String(id))));
+  const reports = await redis.mget(ids.map((id) => keys.presence(id)));
   return reports.flatMap((report) => (report === null ? [] : [JSON.parse(report) as ProcessReport]));
 }

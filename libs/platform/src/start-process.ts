@@ -26,11 +26,8 @@ export async function startProcess(options: ProcessOptions): Promise<void> {
   try {
     // Nest would print a stack of its own around the one line that names the wrong value.
     loadProcessConfig();
-    const app = await NestFactory.create<NestExpressApplication>(options.module, {
-      bufferLogs: true,
-      abortOnError: false,
-      bodyParser: false,
-    });
+    const settings = { bufferLogs: true, abortOnError: false, bodyParser: false };
+    const app = await NestFactory.create<NestExpressApplication>(options.module, settings);
     app.useLogger(app.get(NestLog));
     app.enableShutdownHooks();
     const config = app.get<TokenhubConfig>(CONFIG);

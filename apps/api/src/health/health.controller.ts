@@ -1,4 +1,4 @@
-import { Controller, Get, Res } from '@nestjs/common';
+import { Controller, Get, Res, ServiceUnavailableException } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { HealthCheckService, HealthIndicatorService, type HealthIndicatorResult } from '@nestjs/terminus';
 import type { Response } from 'express';
@@ -27,9 +27,11 @@ export class HealthController {
   @Get('ready')
   @ApiOperation({ summary: 'Redis answers; workers seen are in the body and do not fail it' })
   async ready(@Res() response: Response): Promise<void> {
-    const result = await this.checks
-      .check([() => this.redis()])
-      .catch((error: { getResponse: () => object }) => error.getResponse());
+    const result = await this.checks.check([() => this.redis()]).catch((error: unknown) => {
+      // Terminus throws the same result that it would have returned when a check fails.
+      if (error instanceof ServiceUnavailableException) return error.getResponse() as object;
+      throw error;
+    });
     const ready = 'status' in result && result.status === 'ok';
     response.status(ready ? 200 : 503).json({
       ...result,

@@ -43,14 +43,11 @@ interface Fault {
 }
 
 function split(value: JsonObject, opaqueFields: readonly string[]): { opaque: JsonObject; rest: JsonObject } {
-  const rest = { ...value };
-  const opaque: JsonObject = {};
-  for (const field of opaqueFields) {
-    if (!(field in rest)) continue;
-    opaque[field] = rest[field];
-    delete rest[field];
-  }
-  return { opaque, rest };
+  const entries = Object.entries(value);
+  return {
+    opaque: Object.fromEntries(entries.filter(([field]) => opaqueFields.includes(field))),
+    rest: Object.fromEntries(entries.filter(([field]) => !opaqueFields.includes(field))),
+  };
 }
 
 /** class-transformer leaves out `__proto__` and `constructor`; here they are fields that do not exist, like any other. */

@@ -55,6 +55,12 @@ export class ChunkStream {
     this.response.end(`data: ${JSON.stringify({ error: openAiError(error) })}\n\n`);
   }
 
+  /** No more timers; whoever ends the response does the rest. */
+  stop(): void {
+    clearTimeout(this.opening);
+    this.stream.stopKeepalive();
+  }
+
   private open(): void {
     this.options.signal.throwIfAborted();
     if (this.opened) return;
@@ -68,11 +74,6 @@ export class ChunkStream {
         'x-tokenhub-attempts': String(this.served.n),
       }),
     });
-  }
-
-  private stop(): void {
-    clearTimeout(this.opening);
-    this.stream.stopKeepalive();
   }
 
   private send(chunks: JsonObject[]): Promise<void> {

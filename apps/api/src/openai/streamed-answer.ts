@@ -43,6 +43,7 @@ export class StreamedAnswer {
     let first = expected?.next();
     first?.catch(() => undefined);
     let jobId = source.replay ?? job?.id ?? '';
+    let chunks: ChunkStream | null = null;
     try {
       const created = job ? await this.deps.submission.create(job) : { jobId, replayed: true };
       if (created.replayed) {
@@ -51,7 +52,7 @@ export class StreamedAnswer {
         events = this.deps.events.read(jobId, { after: 0, signal: gone });
         first = events.next();
       }
-      const chunks = new ChunkStream(response, { jobId, request, signal });
+      chunks = new ChunkStream(response, { jobId, request, signal: gone });
       for (let next = await first; next && !next.done; next = await events?.next()) {
         if (await this.relay(next.value, jobId, chunks)) return;
       }
@@ -60,6 +61,7 @@ export class StreamedAnswer {
       if (!(error instanceof ClientGone)) throw error;
       if (job !== null && job.idempotency === null) await this.deps.store.cancel(jobId);
     } finally {
+      chunks?.stop();
       answered.abort();
       await Promise.all([events?.return(), expected?.return()]);
     }
@@ -94,10 +96,14 @@ export class StreamedAnswer {
     }
   }
 
+  /** As the provider reported it, else as we counted it. */
   private async usageOf(jobId: string): Promise<JsonObject | null> {
-    const result = (await this.deps.store.read(jobId))?.result;
-    const body: unknown = result ? JSON.parse(result) : null;
-    return isJsonObject(body) && isJsonObject(body.usage) ? body.usage : null;
+    const record = await this.deps.store.read(jobId);
+    if (!record?.result) return null;
+    const body: unknown = JSON.parse(record.result);
+    if (isJsonObject(body) && isJsonObject(body.usage)) return body.usage;
+    const { inputTokens, outputTokens } = record.usage;
+    return { prompt_tokens: inputTokens, completion_tokens: outputTokens, total_tokens: inputTokens + outputTokens };
   }
 
   private async errorOf(jobId: string): Promise<PublicError> {

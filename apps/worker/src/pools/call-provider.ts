@@ -45,6 +45,7 @@ export class CallProvider {
           attempt: run.attempt,
           emit: (delta) => this.deps.attempts.emit(run, delta),
           onStop: (reason) => stop.abort(new AttemptStopped(reason)),
+          onError: (error) => stop.abort(error),
         })
       : null;
     let outcome: CallReport['outcome'];

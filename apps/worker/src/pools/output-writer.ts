@@ -10,8 +10,10 @@ export interface OutputWriterOptions {
   attempt: number;
   /** Appends a delta's JSON text; anything but `ok` means that this run must stop. */
   emit: (delta: string) => Promise<'ok' | 'refused' | 'stop'>;
-  /** Called once when the run must stop, or when writing failed. */
+  /** Called once when the run must stop. */
   onStop: (reason: 'lock_lost' | 'stopped') => void;
+  /** Called once when writing failed for good. */
+  onError: (error: unknown) => void;
 }
 
 /**
@@ -66,15 +68,20 @@ export class OutputWriter {
     this.envelope = SENT;
     this.pending = [];
     const json = JSON.stringify(delta);
-    this.writing = this.writing.then(() => this.emit(json));
+    this.writing = this.writing.then(() => this.emit(json)).catch((error: unknown) => this.fail(error));
   }
 
   private async emit(json: string): Promise<void> {
     if (this.stopped) return;
     const reply = await this.options.emit(json);
-    if (reply === 'ok' || this.stopped) return;
+    if (reply === 'ok') return;
     this.discard();
     this.options.onStop(reply === 'refused' ? 'lock_lost' : 'stopped');
+  }
+
+  private fail(error: unknown): void {
+    this.discard();
+    this.options.onError(error);
   }
 }
 

@@ -17,8 +17,8 @@ local values = tonumber(ARGV[7])
 redis.call('HSET', KEYS[1], unpack(ARGV, 8, 7 + values))
 redis.call('HSET', KEYS[2], unpack(ARGV, 8 + values, #ARGV))
 redis.call('ZADD', KEYS[4], look_at, job_id)
+redis.call('ZADD', KEYS[5], created_at, job_id)
 if keep == '1' then
-  redis.call('ZADD', KEYS[5], created_at, job_id)
   redis.call('XADD', KEYS[3], '0-*', 'type', 'job.queued', 'data', '{"state":"queued"}')
 end
 return { 'created' }

@@ -20,8 +20,6 @@ export interface TokenhubConfig {
   readonly worker: WorkerConfig;
   /** How long a synchronous call may wait before it is answered with 504. */
   readonly syncTimeoutMs: number;
-  /** How long a finished job stays in Redis. */
-  readonly hotMinutes: number;
   readonly logLevel: LogLevel;
   /** Absolute path of the folder for private files: the admin token, embedded stores. */
   readonly stateDir: string;

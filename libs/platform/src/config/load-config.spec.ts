@@ -65,7 +65,6 @@ describe('without a file or variables', () => {
       redis: { kind: 'single', url: 'redis://127.0.0.1:6379' },
       worker: { host: '127.0.0.1', port: 8081, pools: null, concurrency: 200 },
       syncTimeoutMs: 280_000,
-      hotMinutes: 60,
       logLevel: 'info',
       stateDir: join(cwd, '.tokenhub'),
       providers: [],
@@ -411,8 +410,8 @@ describe('the environment', () => {
       { syncTimeoutMs: 900, logLevel: 'silent' },
     ],
     [
-      { TOKENHUB_HOT_MINUTES: '5', TOKENHUB_PORT: '' },
-      { hotMinutes: 5, server: { port: 8443 } },
+      { TOKENHUB_CONCURRENCY: '5', TOKENHUB_PORT: '' },
+      { worker: { concurrency: 5 }, server: { port: 8443 } },
     ],
   ])('%j wins over the file', (env, expected) => {
     expect(load({ server: { port: 8443 } }, env).config).toMatchObject(expected);

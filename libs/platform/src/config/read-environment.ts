@@ -32,7 +32,6 @@ export function readEnvironment(env: Environment, cwd: string, server: ConfigFil
     },
     // Node's own timer limit is the maximum: a longer one would fire at once.
     syncTimeoutMs: readInteger(env, 'TOKENHUB_SYNC_TIMEOUT_MS', { min: 1, max: 2_147_483_647 }) ?? 280_000,
-    hotMinutes: readInteger(env, 'TOKENHUB_HOT_MINUTES', { min: 1, max: 525_600 }) ?? 60,
     logLevel: readLogLevel(env),
     stateDir: resolve(cwd, readVariable(env, 'TOKENHUB_STATE_DIR') ?? '.tokenhub'),
   };
@@ -55,7 +54,6 @@ const KNOWN = [
     'POOLS',
     'CONCURRENCY',
     'SYNC_TIMEOUT_MS',
-    'HOT_MINUTES',
     'LOG_LEVEL',
     'LOG_FORMAT',
     'STATE_DIR',
@@ -63,9 +61,15 @@ const KNOWN = [
   ],
 ].map((name) => `TOKENHUB_${name}`);
 
-const LATER = ['ENCRYPTION_KEY', 'CLUSTER_SECRET', 'DATABASE_URL', 'BLOB_STORE', 'RETENTION_DAYS', 'WEBHOOK_ALLOW'].map(
-  (name) => `TOKENHUB_${name}`,
-);
+const LATER = [
+  'ENCRYPTION_KEY',
+  'CLUSTER_SECRET',
+  'DATABASE_URL',
+  'BLOB_STORE',
+  'HOT_MINUTES',
+  'RETENTION_DAYS',
+  'WEBHOOK_ALLOW',
+].map((name) => `TOKENHUB_${name}`);
 
 function readAuth(env: Environment, host: string): 'on' | 'off' {
   const value = readVariable(env, 'TOKENHUB_AUTH') ?? 'on';

@@ -1,0 +1,71 @@
+import type { Server } from 'node:http';
+import type { OnApplicationBootstrap, OnModuleDestroy } from '@nestjs/common';
+import type { Notices } from '#jobs/notices.js';
+import type { Logger } from '#platform/logging.js';
+import type { Presence } from '#platform/process-identity.js';
+import type { RedisClient } from '#platform/redis.js';
+import type { AttemptQueues } from '#queues/attempt-queues.js';
+import type { SnapshotContent } from '#registry/build-snapshot.js';
+import type { LiveRegistry } from '#registry/live-registry.js';
+import type { LiveViewsSource } from './routing/live-views.source.js';
+
+export interface ApiParts {
+  /** What the configuration declares. */
+  declared: SnapshotContent;
+  redis: RedisClient;
+  registry: LiveRegistry;
+  notices: Notices;
+  presence: Presence;
+  views: LiveViewsSource;
+  queues: AttemptQueues;
+  /** Known once the application listens. */
+  server: () => Server;
+  logger: Logger;
+}
+
+/** How long a shutdown waits for requests under way. */
+const DRAIN_MS = 10_000;
+
+/** The order in which an API process's parts start and end. */
+export class ApiLifecycle implements OnApplicationBootstrap, OnModuleDestroy {
+  constructor(private readonly parts: ApiParts) {}
+
+  /** Declares what the configuration says and hears what it will be asked to wait for, before the first request. */
+  async onApplicationBootstrap(): Promise<void> {
+    const { registry, notices, presence, views, redis } = this.parts;
+    await registry.publish(this.parts.declared);
+    await registry.start();
+    await notices.start();
+    await presence.start();
+    await views.start();
+    redis.on('ready', this.declareAgain);
+  }
+
+  /** Takes no more requests, lets those under way end for a while, then lets go of everything else. */
+  async onModuleDestroy(): Promise<void> {
+    await this.drain();
+    const { registry, presence, views, queues, redis } = this.parts;
+    redis.off('ready', this.declareAgain);
+    views.stop();
+    registry.stop();
+    await presence.stop();
+    await queues.close();
+  }
+
+  /** Requests that are cut off cancel their jobs, as if their clients had left; so Redis must still be there. */
+  private async drain(): Promise<void> {
+    const server = this.parts.server();
+    if (!server.listening) return;
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    const cut = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
+    await closed;
+    clearTimeout(cut);
+  }
+
+  /** A Redis that returns may have lost what was declared; equal content changes nothing. */
+  private readonly declareAgain = (): void => {
+    this.parts.registry.publish(this.parts.declared).catch((error: unknown) => {
+      this.parts.logger.warn({ err: error }, 'the registry could not be declared again');
+    });
+  };
+}

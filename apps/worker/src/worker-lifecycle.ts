@@ -1,0 +1,42 @@
+import type { OnApplicationBootstrap, OnModuleDestroy } from '@nestjs/common';
+import type { HttpClient } from '#http/http-client.js';
+import type { Presence } from '#platform/process-identity.js';
+import type { RedisClient } from '#platform/redis.js';
+import type { AttemptQueues } from '#queues/attempt-queues.js';
+import type { LiveRegistry } from '#registry/live-registry.js';
+import type { PoolSupervisor } from './pools/pool-supervisor.js';
+import type { RunningAttempts } from './pools/running-attempts.js';
+
+export interface WorkerParts {
+  registry: LiveRegistry;
+  pools: PoolSupervisor;
+  running: RunningAttempts;
+  presence: Presence;
+  queues: AttemptQueues;
+  http: HttpClient;
+  subscriber: RedisClient;
+}
+
+/** The order in which a worker's parts start and end. */
+export class WorkerLifecycle implements OnApplicationBootstrap, OnModuleDestroy {
+  constructor(private readonly parts: WorkerParts) {}
+
+  /** Hears about cancellations before it takes the first attempt. */
+  async onApplicationBootstrap(): Promise<void> {
+    const { running, registry, pools, presence, subscriber } = this.parts;
+    await running.listen(subscriber);
+    await registry.start();
+    registry.onChange((changed) => pools.follow(changed));
+    await presence.start();
+  }
+
+  /** Takes no more work, ends or gives back what runs, then lets go of everything else. */
+  async onModuleDestroy(): Promise<void> {
+    const { registry, pools, presence, queues, http } = this.parts;
+    registry.stop();
+    await pools.close();
+    await presence.stop();
+    await queues.close();
+    await http.close();
+  }
+}
