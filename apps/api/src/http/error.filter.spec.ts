@@ -10,7 +10,9 @@ const error = jest.fn();
 const warn = jest.fn();
 const filter = new ErrorFilter({ error, warn } as unknown as Logger);
 
-beforeEach(() => jest.clearAllMocks());
+beforeEach(() => {
+  jest.clearAllMocks();
+});
 
 function answerTo(cause: unknown, path = '/v1/jobs', response = new FakeResponse()): FakeResponse {
   response.setHeader('x-request-id', 'req_9');

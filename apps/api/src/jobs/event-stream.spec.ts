@@ -8,8 +8,12 @@ import { eventMessage, EventStream } from './event-stream.js';
 const KEEP_ALIVE = ': keep-alive\n\n';
 const never = new AbortController().signal;
 
-beforeEach(() => jest.useFakeTimers());
-afterEach(() => jest.useRealTimers());
+beforeEach(() => {
+  jest.useFakeTimers();
+});
+afterEach(() => {
+  jest.useRealTimers();
+});
 
 function opened(): { response: FakeResponse; stream: EventStream } {
   const response = new FakeResponse();

@@ -37,7 +37,8 @@ describe('an error by its class', () => {
     [null, 'stream_interrupted', null, 'stream_interrupted', 502, 'stream_interrupted'],
     [null, 'no code of ours', null, 'internal_error', 500, 'internal_error'],
     [null, 'toString', null, 'internal_error', 500, 'internal_error'],
-  ])('%s %s %s', (errorClass, code, providerStatus, ours, status, shown) => {
+  ])('%s %s %s', (...row) => {
+    const [errorClass, code, providerStatus, ours, status, shown] = row;
     const error = errorOfJob('job_1', failure({ class: errorClass, code, providerStatus }));
     expect(error).toMatchObject({ code: ours, status, message: 'What the provider said.' });
     const answer = errorResponse(error, { dialect: 'openai', requestId: '' });

@@ -1,7 +1,9 @@
 import { afterEach, expect, it, jest } from '@jest/globals';
 import { createdAtOf, isJobId, newJobId } from './job-id.js';
 
-afterEach(() => jest.useRealTimers());
+afterEach(() => {
+  jest.useRealTimers();
+});
 
 it('100,000 ids are all of their form and all different', () => {
   const ids = Array.from({ length: 100_000 }, newJobId);

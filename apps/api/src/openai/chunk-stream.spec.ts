@@ -18,8 +18,12 @@ const output = (choices: ChoiceDelta[], first = false): OutputDelta => ({
 });
 const KEEP_ALIVE = ': keep-alive\n\n';
 
-beforeEach(() => jest.useFakeTimers());
-afterEach(() => jest.useRealTimers());
+beforeEach(() => {
+  jest.useFakeTimers();
+});
+afterEach(() => {
+  jest.useRealTimers();
+});
 
 function started(options: { includeUsage?: boolean; signal?: AbortSignal } = {}): {
   response: FakeResponse;

@@ -14,7 +14,9 @@ beforeEach(() => {
   jest.useFakeTimers();
   cancel.mockClear();
 });
-afterEach(() => jest.useRealTimers());
+afterEach(() => {
+  jest.useRealTimers();
+});
 
 interface Scene {
   events?: [JobEventType, unknown][];
