@@ -9,8 +9,11 @@ export interface ReadOptions {
   /** Sequence number of the last event that the reader has; 0 for all. */
   after: number;
   signal: AbortSignal;
-  /** The job was created with this process as reader and `opened` before that: there is nothing to replay. */
-  fromCreation?: boolean;
+  /**
+   * Set for a job that is created with this process as reader while it is read already, so that there is nothing to
+   * replay; resolves once the job exists. If it is never created, only the signal ends the reader.
+   */
+  created?: Promise<unknown>;
 }
 
 const REPLAY_PAGE = 500;
@@ -38,7 +41,7 @@ export class EventReader {
     });
     let last = options.after;
     try {
-      if (!options.fromCreation) {
+      if (!options.created) {
         const state = await this.store.watch(jobId, this.notices.processId, 'readers');
         if (state === null) return;
         for await (const event of this.replay(jobId, last)) {
@@ -52,7 +55,7 @@ export class EventReader {
         const event = await inbox.take();
         if (event !== 'gap' && event.seq <= last) continue;
         // Looked at before the replay: an end that comes in between is then in what is replayed.
-        const over = event === 'gap' && (await this.isOver(jobId));
+        const over = event === 'gap' && (await this.isOver(jobId, options.created));
         const events = event !== 'gap' && event.seq === last + 1 ? [event] : this.replay(jobId, last);
         for await (const next of events) {
           yield next;
@@ -66,7 +69,8 @@ export class EventReader {
     }
   }
 
-  private async isOver(jobId: string): Promise<boolean> {
+  private async isOver(jobId: string, created: Promise<unknown> | undefined): Promise<boolean> {
+    await created;
     const job = await this.store.look(jobId);
     return job === null || isTerminal(job.state);
   }

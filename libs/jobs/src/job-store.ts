@@ -11,15 +11,15 @@ export type CreateOutcome = { kind: 'created' } | { kind: 'replayed'; jobId: str
 export type CancelOutcome = 'missing' | 'finished' | 'cancelled' | 'requested';
 export type DeleteOutcome = 'missing' | 'unfinished' | 'deleted';
 
-export interface ListOptions {
-  /** The job that the page begins after; it may have been erased meanwhile. */
-  after: { id: string; createdAt: number } | null;
-  limit: number;
-}
-
 export interface JobPage {
   records: JobRecord[];
   hasMore: boolean;
+}
+
+export interface ListOptions {
+  /** The last job of the page before; it may be gone by now. */
+  after: { id: string; createdAt: number } | null;
+  limit: number;
 }
 
 /** The API's side of the job record: create, read, list, cancel, delete. Every change is one script. */
@@ -134,12 +134,15 @@ export class JobStore {
     return (await this.scripts.watch([keys.job(jobId)], [processId, as])) as JobState | null;
   }
 
-  /** How many jobs are newer, or as new with a greater id. */
-  private async rankAfter(index: string, { id, createdAt }: NonNullable<ListOptions['after']>): Promise<number> {
-    const [newer, asNew] = await Promise.all([
-      this.redis.zcount(index, `(${createdAt}`, '+inf'),
-      this.redis.zrangebyscore(index, createdAt, createdAt),
+  /** How many jobs come before the page, newest first. */
+  private async rankAfter(index: string, after: { id: string; createdAt: number }): Promise<number> {
+    const rank = await this.redis.zrevrank(index, after.id);
+    if (rank !== null) return rank + 1;
+    // It was deleted or has expired: its place is known all the same.
+    const [newer, sameTime] = await Promise.all([
+      this.redis.zcount(index, `(${after.createdAt}`, '+inf'),
+      this.redis.zrangebyscore(index, after.createdAt, after.createdAt),
     ]);
-    return newer + asNew.filter((other) => other >= id).length;
+    return newer + sameTime.filter((id) => id > after.id).length;
   }
 }

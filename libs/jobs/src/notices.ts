@@ -36,11 +36,15 @@ export class Notices {
 
   /** Subscribes; resolves when Redis has confirmed. ioredis subscribes again by itself after each reconnection. */
   async start(): Promise<void> {
-    this.subscriber.on('message', (_channel: string, message: string) => this.dispatch(message));
-    await this.subscriber.subscribe(channels.toProcess(this.processId));
+    const channel = channels.toProcess(this.processId);
+    this.subscriber.on('message', (from: string, message: string) => {
+      // The connection is shared: others subscribe to channels of their own on it.
+      if (from === channel) this.dispatch(message);
+    });
+    await this.subscriber.subscribe(channel);
     this.subscriber.on('ready', () => {
       // The confirmation of the new subscription orders what follows after it.
-      this.subscriber.subscribe(channels.toProcess(this.processId)).then(() => this.interrupt(), this.onError);
+      this.subscriber.subscribe(channel).then(() => this.interrupt(), this.onError);
     });
   }
 

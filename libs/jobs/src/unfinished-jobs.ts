@@ -54,11 +54,14 @@ export class UnfinishedJobs {
     }
   }
 
-  /** Opens a new attempt in place of one that the queue has lost; null when the job moved on meanwhile. */
-  async requeue(jobId: string, lostAttempt: number): Promise<number | null> {
+  /**
+   * Opens a new attempt in place of one that the queue has lost, or keeps as failed; null when the job moved on meanwhile
+   * or has crashed too often.
+   */
+  async requeue(jobId: string, lostAttempt: number, how: 'lost' | 'failed'): Promise<number | null> {
     const reply = await this.scripts.requeue(
       [keys.job(jobId), keys.call(answerCallId(jobId)), keys.events(jobId), keys.unfinished()],
-      [jobId, lostAttempt, prefixes.toProcess, MAX_CRASHES],
+      [jobId, lostAttempt, prefixes.toProcess, MAX_CRASHES, how],
     );
     return reply as number | null;
   }

@@ -42,9 +42,11 @@ export class AttemptQueues {
     });
   }
 
-  /** True while BullMQ will bring this attempt to a worker. */
-  async isLive(pool: string, id: string): Promise<boolean> {
-    return LIVE_STATES.has(await this.queueOf(pool).getJobState(id));
+  /** `live` while BullMQ will bring this attempt to a worker, `failed` when running it threw, else `lost`. */
+  async find(pool: string, id: string): Promise<'live' | 'failed' | 'lost'> {
+    const state = await this.queueOf(pool).getJobState(id);
+    if (LIVE_STATES.has(state)) return 'live';
+    return state === 'failed' ? 'failed' : 'lost';
   }
 
   /** How many attempts of a pool run at once, over all workers; null lifts the limit. */

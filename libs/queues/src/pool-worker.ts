@@ -24,7 +24,6 @@ export interface PoolWorkerOptions {
 }
 
 export interface PoolWorker {
-  setConcurrency(concurrency: number): void;
   /** Takes no further attempts; resolves when those that run have ended. */
   close(): Promise<void>;
 }
@@ -65,7 +64,6 @@ export function startPoolWorker(options: PoolWorkerOptions): PoolWorker {
     for (const id of ids) worker.cancelJob(id, LOCK_LOST as unknown as string);
   });
   return {
-    setConcurrency: (concurrency) => (worker.concurrency = concurrency),
     close: () => worker.close(),
   };
 }

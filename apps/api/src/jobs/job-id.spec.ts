@@ -1,5 +1,5 @@
 import { afterEach, expect, it, jest } from '@jest/globals';
-import { createdAtOf, isJobId, newJobId } from './job-id.js';
+import { timeOfJobId, isJobId, newJobId } from './job-id.js';
 
 afterEach(() => {
   jest.useRealTimers();
@@ -16,7 +16,7 @@ it('ids of later milliseconds sort after those of earlier ones, and say when the
   const ids = Array.from({ length: 500 }, () => {
     jest.advanceTimersByTime(1);
     const id = newJobId();
-    expect(createdAtOf(id)).toBe(Date.now());
+    expect(timeOfJobId(id)).toBe(Date.now());
     return id;
   });
   expect(ids.toSorted()).toStrictEqual(ids);

@@ -8,7 +8,7 @@ import type { JobStore } from '#jobs/job-store.js';
 import type { AttemptQueues } from '#queues/attempt-queues.js';
 import { noEligibleModel } from '#routing/no-eligible-model.js';
 import type { RoutePlanner } from '../routing/route-planner.js';
-import { createdAtOf, newJobId } from './job-id.js';
+import { newJobId } from './job-id.js';
 
 /** How the client gets the outcome: it comes back for it, waits for the answer, or reads the answer as a stream. */
 export type Delivery = 'later' | 'answer' | 'stream';
@@ -46,7 +46,8 @@ export class JobSubmission {
   /** Routes the request and makes the record, writing nothing. Throws when no model can take it. */
   async plan(request: SubmitRequest): Promise<NewJob> {
     const { kind, body, policy, principal, delivery } = request;
-    const id = newJobId();
+    const createdAt = Date.now();
+    const id = newJobId(createdAt);
     const decision = await this.deps.planner.plan({ kind, body, policy, principal, jobId: id });
     if (decision.candidates.length === 0) throw noEligibleModel(decision);
     const keep = delivery === 'later' || request.idempotency !== null;
@@ -56,7 +57,7 @@ export class JobSubmission {
       project: principal.project,
       key: principal.key,
       priority: policy.priority,
-      createdAt: createdAtOf(id),
+      createdAt,
       deadline: request.deadline,
       notBefore: request.notBefore,
       metadata: request.metadata,

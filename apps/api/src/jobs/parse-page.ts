@@ -1,6 +1,6 @@
 import { TokenhubError } from '#contracts/error-catalogue.js';
 import type { ListOptions } from '#jobs/job-store.js';
-import { createdAtOf, isJobId } from './job-id.js';
+import { isJobId, timeOfJobId } from './job-id.js';
 
 const MOST = 100;
 const USUAL = 20;
@@ -20,7 +20,7 @@ export function parsePage(query: Record<string, unknown>): ListOptions {
   if (!(count >= 1 && count <= MOST)) {
     throw new TokenhubError('invalid_value', `limit must be a whole number from 1 to ${MOST}.`, { param: 'limit' });
   }
-  return { after: after === undefined ? null : { id: after, createdAt: createdAtOf(after) }, limit: count };
+  return { after: after === undefined ? null : { id: after, createdAt: timeOfJobId(after) }, limit: count };
 }
 
 /** Reads a sequence number from `Last-Event-ID` or `?starting_after=`; absent or empty means from the beginning. */

@@ -38,7 +38,8 @@ export class StreamedAnswer {
     // Reading starts before the job exists, so that no event is missed. When it then is not created, the reader waits for
     // an event that never comes, and only its signal ends it.
     const signal = AbortSignal.any([gone, answered.signal]);
-    const expected = job && this.deps.events.read(job.id, { after: 0, signal, fromCreation: true });
+    const exists = Promise.withResolvers<undefined>();
+    const expected = job && this.deps.events.read(job.id, { after: 0, signal, created: exists.promise });
     let events = expected;
     let first = expected?.next();
     first?.catch(() => undefined);
@@ -46,6 +47,7 @@ export class StreamedAnswer {
     let chunks: ChunkStream | null = null;
     try {
       const created = job ? await this.deps.submission.create(job) : { jobId, replayed: true };
+      exists.resolve(undefined);
       if (created.replayed) {
         jobId = created.jobId;
         response.setHeader('idempotent-replayed', 'true');

@@ -1,10 +1,11 @@
-import type { ProviderType } from '#contracts/registry-snapshot.js';
+import type { Model, Price, Provider, ProviderType } from '#contracts/registry-snapshot.js';
 import type { Usage } from '#contracts/usage.js';
 import type { AttemptStore, BegunRun, Run } from '#jobs/attempt-store.js';
 import type { Logger } from '#platform/logging.js';
 import type { ProviderAdapter, ProviderAnswer, ProviderCall } from '#providers/provider-adapter.js';
 import { ProviderError } from '#providers/provider-error.js';
 import type { TokenCounter } from '#tokens/count-tokens.js';
+import { answerText } from './answer-text.js';
 import { OutputWriter } from './output-writer.js';
 import type { ProviderDirectory } from './provider-directory.js';
 import { AttemptStopped } from './running-attempts.js';
@@ -16,6 +17,8 @@ export interface CallReport {
     | { kind: 'failed'; error: ProviderError }
     | { kind: 'stopped'; stopped: AttemptStopped };
   usage: Usage | null;
+  /** Of the model when it was called: it may be gone from the registry by now. Null when nothing was called. */
+  price: Price | null;
   usageEstimated: boolean;
   ttftMs: number | null;
   durationMs: number;
@@ -50,8 +53,11 @@ export class CallProvider {
       : null;
     let outcome: CallReport['outcome'];
     let answer: ProviderAnswer | null = null;
+    let price: Price | null = null;
     try {
-      answer = await this.execute(begun, stop.signal, writer);
+      const place = this.deps.directory.place(begun.plan.candidates[begun.index]?.model ?? '');
+      price = place.model.price;
+      answer = await this.execute(begun, place, { signal: stop.signal, writer });
       await writer?.flush();
       stop.signal.throwIfAborted();
       outcome = { kind: 'answered', body: answer.body };
@@ -59,19 +65,23 @@ export class CallProvider {
       writer?.discard();
       outcome = this.classify(error, run, stop.signal);
     }
-    const estimate = answer?.usage ? null : await this.estimate(begun, outcome.kind === 'answered', writer);
+    const estimate = answer?.usage ? null : await this.estimate(begun, answer, writer);
     return {
       outcome,
       usage: answer?.usage ?? estimate,
       usageEstimated: estimate !== null,
+      price,
       ttftMs: answer?.ttftMs ?? null,
       durationMs: Math.round(performance.now() - startedAt),
       committed: writer?.committed ?? false,
     };
   }
 
-  private async execute(begun: BegunRun, signal: AbortSignal, writer: OutputWriter | null): Promise<ProviderAnswer> {
-    const { model, provider } = this.deps.directory.place(begun.plan.candidates[begun.index]?.model ?? '');
+  private async execute(
+    begun: BegunRun,
+    { model, provider }: { model: Model; provider: Provider },
+    { signal, writer }: { signal: AbortSignal; writer: OutputWriter | null },
+  ): Promise<ProviderAnswer> {
     const call: ProviderCall = {
       kind: begun.plan.kind,
       body: begun.request,
@@ -102,9 +112,13 @@ export class CallProvider {
   }
 
   /** Interrupted streams never give usage, and some providers never do: what was received is counted instead. */
-  private async estimate(begun: BegunRun, answered: boolean, writer: OutputWriter | null): Promise<Usage | null> {
-    if (!answered && !writer?.committed) return null;
-    const outputTokens = writer ? await this.deps.tokens.countText(writer.text) : 0;
+  private async estimate(
+    begun: BegunRun,
+    answer: ProviderAnswer | null,
+    writer: OutputWriter | null,
+  ): Promise<Usage | null> {
+    if (!answer && !writer?.committed) return null;
+    const outputTokens = await this.deps.tokens.countText(writer?.text ?? (answer ? answerText(answer.body) : ''));
     return { inputTokens: begun.plan.inputTokens, outputTokens, cachedInputTokens: 0, reasoningTokens: 0 };
   }
 }

@@ -129,8 +129,7 @@ export class EndAttempt {
     end: { report: CallReport; state: AttemptRecord['state']; error: PublicError | null },
   ): AttemptRecord {
     const candidate = begun.plan.candidates[begun.index];
-    const price = this.deps.directory.model(candidate?.model ?? '')?.price;
-    const { usage, usageEstimated, ttftMs, durationMs } = end.report;
+    const { usage, usageEstimated, price, ttftMs, durationMs } = end.report;
     return {
       n: run.attempt,
       model: candidate?.model ?? '',

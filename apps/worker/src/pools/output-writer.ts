@@ -2,6 +2,7 @@ import type { JsonObject } from '#contracts/json.js';
 import type { OutputDelta } from '#contracts/output-delta.js';
 import { hasContent, mergePieces } from '#providers/merge-pieces.js';
 import type { StreamedPiece } from '#providers/provider-adapter.js';
+import { choiceText } from './answer-text.js';
 
 /** Output is written to the event stream at most this often; the first content goes out at once. */
 const COALESCE_MS = 20;
@@ -37,7 +38,7 @@ export class OutputWriter {
   write(piece: StreamedPiece): void {
     this.envelope ??= piece.envelope;
     this.pending.push(piece);
-    this.text += textOf(piece);
+    this.text += piece.choices.map(choiceText).join('');
     if (!this.committed && hasContent(piece.choices)) {
       this.committed = true;
       this.emitPending();
@@ -86,15 +87,3 @@ export class OutputWriter {
 }
 
 const SENT: JsonObject = {};
-
-function textOf(piece: StreamedPiece): string {
-  let text = '';
-  for (const choice of piece.choices) {
-    if (typeof choice.text === 'string') text += choice.text;
-    for (const value of Object.values(choice.delta ?? {})) {
-      if (typeof value === 'string') text += value;
-      else if (Array.isArray(value)) text += JSON.stringify(value);
-    }
-  }
-  return text;
-}

@@ -25,6 +25,8 @@ export interface PoolSupervisorDeps {
 /** Keeps one BullMQ worker for each pool that this process serves, as the registry changes. */
 export class PoolSupervisor {
   private readonly workers = new Map<string, PoolWorker>();
+  /** Workers of pools that are no longer served, while their last attempts end. */
+  private readonly retiring = new Set<Promise<void>>();
   private readonly globalConcurrency = new Map<string, number | null>();
   private following = Promise.resolve();
   private closing = false;
@@ -47,7 +49,7 @@ export class PoolSupervisor {
   async close(): Promise<void> {
     this.closing = true;
     await this.following;
-    const closed = Promise.all([...this.workers.values()].map((worker) => worker.close()));
+    const closed = Promise.all([...[...this.workers.values()].map((worker) => worker.close()), ...this.retiring]);
     const drain = setTimeout(this.deps.stopRunning, DRAIN_MS);
     await closed;
     clearTimeout(drain);
@@ -62,8 +64,17 @@ export class PoolSupervisor {
       if (ids.has(id)) continue;
       this.workers.delete(id);
       this.deps.logger.info({ pool: id }, 'pool is no longer served');
-      await worker.close();
+      this.retire(worker);
     }
+  }
+
+  /** Not waited for: attempts that run for minutes must not hold up the next version, or a shutdown's drain. */
+  private retire(worker: PoolWorker): void {
+    const closed = worker
+      .close()
+      .catch((error: unknown) => this.deps.logger.warn({ err: error }, 'closing a pool worker'))
+      .finally(() => this.retiring.delete(closed));
+    this.retiring.add(closed);
   }
 
   private serves(pool: Pool, registry: Registry): boolean {
@@ -77,13 +88,10 @@ export class PoolSupervisor {
       await this.deps.queues.setConcurrency(pool.id, limit);
       this.globalConcurrency.set(pool.id, limit);
     }
-    const concurrency = Math.min(this.deps.concurrency, limit ?? Infinity);
-    const worker = this.workers.get(pool.id);
-    if (worker) {
-      worker.setConcurrency(concurrency);
-      return;
-    }
-    const { logger } = this.deps;
+    if (this.workers.has(pool.id)) return;
+    // Not cut to the limit, which Redis enforces over all workers: BullMQ looks at a changed concurrency only when a slot is
+    // free, so a worker whose every slot is taken by a long call would not notice that the limit was raised.
+    const { logger, concurrency } = this.deps;
     this.workers.set(
       pool.id,
       startPoolWorker({

@@ -19,6 +19,8 @@ export interface PassReport {
   looked: number;
   ended: number;
   requeued: number;
+  /** Jobs that could not be looked at; each is tried again in a later pass. */
+  troubled: number;
 }
 
 /**
@@ -26,12 +28,17 @@ export interface PassReport {
  * ones whose API process is gone, and enqueues the next attempt of any whose attempt the queue has lost.
  */
 export async function reconcile(deps: ReconcileDeps): Promise<PassReport> {
-  const report: PassReport = { looked: 0, ended: 0, requeued: 0 };
+  const report: PassReport = { looked: 0, ended: 0, requeued: 0, troubled: 0 };
   const due = await deps.unfinished.due(PASS_SIZE);
   for (let start = 0; start < due.length; start += AT_ONCE) {
-    await Promise.all(due.slice(start, start + AT_ONCE).map((jobId) => lookAt(jobId, { deps, report })));
+    const looks = due.slice(start, start + AT_ONCE).map((jobId) => lookAt(jobId, { deps, report }));
+    // One record that cannot be read must not hold up all the others.
+    for (const look of await Promise.allSettled(looks)) {
+      if (look.status === 'rejected' && report.troubled++ === 0)
+        deps.logger.error({ err: look.reason as unknown }, 'a job could not be looked at');
+    }
   }
-  if (report.ended + report.requeued > 0) deps.logger.info(report, 'reconciled');
+  if (report.ended + report.requeued + report.troubled > 0) deps.logger.info(report, 'reconciled');
   return report;
 }
 
@@ -41,10 +48,11 @@ async function lookAt(jobId: string, { deps, report }: { deps: ReconcileDeps; re
   if (seen.kind === 'ended') report.ended += 1;
   if (seen.kind !== 'waiting') return;
   const callId = answerCallId(jobId);
-  if (await deps.queues.isLive(seen.pool, attemptId(callId, seen.attempt))) return;
-  const attempt = await deps.unfinished.requeue(jobId, seen.attempt);
+  const found = await deps.queues.find(seen.pool, attemptId(callId, seen.attempt));
+  if (found === 'live') return;
+  const attempt = await deps.unfinished.requeue(jobId, seen.attempt, found);
   if (attempt === null) return;
   await deps.queues.enqueue({ jobId, callId, attempt }, { pool: seen.pool, priority: seen.priority });
   report.requeued += 1;
-  deps.logger.warn({ jobId, attempt }, 'the queue had lost this attempt; enqueued the next');
+  deps.logger.warn({ jobId, attempt }, `the attempt before was ${found}; enqueued the next`);
 }

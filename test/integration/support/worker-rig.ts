@@ -1,0 +1,150 @@
+import { pino } from 'pino';
+import type { AttemptPayload } from '#contracts/queue-payloads.js';
+import { EndWaiter } from '#jobs/wait-for-end.js';
+import { answerCallId, type JobRecord, type NewJob } from '#jobs/job-record.js';
+import { keys } from '#platform/keys.js';
+import type { ProviderAdapter, ProviderAnswer, ProviderCall } from '#providers/provider-adapter.js';
+import type { SnapshotContent } from '#registry/build-snapshot.js';
+import { LiveRegistry } from '#registry/live-registry.js';
+import { TokenCounter } from '#tokens/count-tokens.js';
+import { CallProvider } from '../../../apps/worker/src/pools/call-provider.js';
+import { EndAttempt } from '../../../apps/worker/src/pools/end-attempt.js';
+import { PoolSupervisor } from '../../../apps/worker/src/pools/pool-supervisor.js';
+import { ProviderDirectory } from '../../../apps/worker/src/pools/provider-directory.js';
+import { RunAttempt } from '../../../apps/worker/src/pools/run-attempt.js';
+import { RunningAttempts } from '../../../apps/worker/src/pools/running-attempts.js';
+import { reconcile, type PassReport } from '../../../apps/worker/src/reconciler/reconcile.js';
+import type { RedisFixture } from './redis-fixture.js';
+import { registryContent } from './registry-content.js';
+
+export type Turn = (call: ProviderCall) => ProviderAnswer | Promise<ProviderAnswer>;
+
+export const silent = pino({ level: 'silent' });
+
+/** Takes 0.2 s to build, so the whole file shares it. */
+const tokens = new TokenCounter();
+
+/** Where the vendor's HTTP edge would be: answers each call by its turn, the last turn for all that follow. */
+export class ScriptedAdapter implements ProviderAdapter {
+  readonly calls: ProviderCall[] = [];
+  inFlight = 0;
+  mostInFlight = 0;
+
+  constructor(private readonly turns: readonly Turn[]) {}
+
+  async execute(call: ProviderCall): Promise<ProviderAnswer> {
+    const turn = this.turns[Math.min(this.calls.length, this.turns.length - 1)];
+    if (!turn) throw new RangeError('this test expects no call');
+    this.calls.push(call);
+    this.mostInFlight = Math.max(this.mostInFlight, ++this.inFlight);
+    try {
+      return await turn(call);
+    } finally {
+      this.inFlight -= 1;
+    }
+  }
+
+  /** The upstream models asked, in order. */
+  get asked(): string[] {
+    return this.calls.map((call) => call.upstreamModel);
+  }
+}
+
+export interface WorkerRigOptions {
+  adapter: ProviderAdapter;
+  content?: SnapshotContent;
+  concurrency?: number;
+  served?: string[];
+  env?: Record<string, string>;
+  /** False: no pool is served, the test runs attempts itself. */
+  pools?: boolean;
+}
+
+export interface WorkerRig {
+  registry: LiveRegistry;
+  running: RunningAttempts;
+  runAttempt: RunAttempt;
+  supervisor: PoolSupervisor;
+  publish: (content: SnapshotContent) => Promise<void>;
+}
+
+/** A worker in this process, put together as the worker's module does it, with connections of its own. */
+export async function startWorkerRig(fixture: RedisFixture, options: WorkerRigOptions): Promise<WorkerRig> {
+  const { attempts, queues, redis } = fixture;
+  const subscriber = fixture.connect();
+  const registry = new LiveRegistry({ redis, subscriber, onError: fixture.onError });
+  const running = new RunningAttempts();
+  await running.listen(subscriber);
+  await registry.publish(options.content ?? registryContent());
+  await registry.start();
+  fixture.after(() => registry.stop());
+  const directory = new ProviderDirectory(registry, { env: options.env ?? {}, configSecrets: new Map() });
+  const adapterFor = (): ProviderAdapter => options.adapter;
+  const runAttempt = new RunAttempt({
+    attempts,
+    queues,
+    running,
+    logger: silent,
+    callProvider: new CallProvider({ directory, adapterFor, attempts, tokens, logger: silent }),
+    endAttempt: new EndAttempt({ attempts, queues, directory, random: () => 0 }),
+  });
+  const supervisor = new PoolSupervisor({
+    redis,
+    queues,
+    logger: silent,
+    process: (payload, run, lockLost) => runAttempt.run(payload, run, lockLost),
+    stopRunning: () => running.stopAll('shutdown'),
+    served: options.served ?? null,
+    concurrency: options.concurrency ?? 5,
+  });
+  if (options.pools !== false) registry.onChange((version) => supervisor.follow(version));
+  fixture.after(async () => {
+    running.stopAll('shutdown');
+    await supervisor.close();
+  });
+  return { registry, running, runAttempt, supervisor, publish: (content) => registry.publish(content) };
+}
+
+/** Creates and enqueues, as the API does. */
+export async function submit(fixture: RedisFixture, job: NewJob): Promise<NewJob> {
+  await fixture.store.create(job);
+  await fixture.queues.enqueue(payloadOf(job), {
+    pool: poolOf(job),
+    priority: job.priority,
+    delayMs: job.notBefore === null ? 0 : job.notBefore - Date.now(),
+  });
+  return job;
+}
+
+export function payloadOf(job: Pick<NewJob, 'id'>, attempt = 1): AttemptPayload {
+  return { jobId: job.id, callId: answerCallId(job.id), attempt };
+}
+
+export function poolOf(job: NewJob): string {
+  return job.plan.candidates[0]?.pool ?? '';
+}
+
+/** The record once the job has ended; throws when it does not within 15 s. */
+export async function ended(fixture: RedisFixture, job: Pick<NewJob, 'id'>): Promise<JobRecord> {
+  const { notices } = await fixture.notices(`api-${job.id}`);
+  const notice = await new EndWaiter(fixture.store, notices).waitForEnd(job.id, { timeoutMs: 15_000 });
+  if (notice === null) throw new Error(`${job.id} did not end: ${JSON.stringify(await fixture.store.read(job.id))}`);
+  return read(fixture, job);
+}
+
+/** The record of a job that is known to exist. */
+export async function read(fixture: RedisFixture, job: Pick<NewJob, 'id'>): Promise<JobRecord> {
+  const record = await fixture.store.read(job.id);
+  if (record === null) throw new Error(`there is no ${job.id}`);
+  return record;
+}
+
+/** A reconciler pass. */
+export function pass(fixture: RedisFixture): Promise<PassReport> {
+  return reconcile({ unfinished: fixture.unfinished, queues: fixture.queues, logger: silent });
+}
+
+/** Makes the reconciler look at this job in its next pass. */
+export async function makeDue(fixture: RedisFixture, job: Pick<NewJob, 'id'>): Promise<void> {
+  await fixture.redis.zadd(keys.unfinished(), 'XX', 0, job.id);
+}
