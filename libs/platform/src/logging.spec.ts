@@ -101,6 +101,12 @@ describe('everything else is logged', () => {
     expect(fields.headers.authorization).toBe(CANARY);
   });
 
+  it('to a depth that bounds the cost of a line', () => {
+    const { text } = lineOf((logger) => logger.info(nested(1_000, { name: 'bottom' })));
+    expect(text).toContain('[…]');
+    expect(text.length).toBeLessThan(500);
+  });
+
   it('also what refers to itself', () => {
     const loop: Record<string, unknown> = { name: 'loop' };
     loop.self = loop;
