@@ -255,8 +255,8 @@ const openAiFaults: Fault[] = [
     path: EMBEDDINGS,
     body: { input: [-1] },
     status: 400,
-    code: 'invalid_type',
-    param: 'input',
+    code: 'invalid_value',
+    param: 'input[0]',
   },
   {
     what: 'an encoding that does not exist',
