@@ -1,23 +1,28 @@
 import { Logger as NestPinoLogger, type Params } from 'nestjs-pino';
-import { pino, type Logger, type LoggerOptions } from 'pino';
+import { pino, stdSerializers, type Logger, type LoggerOptions } from 'pino';
 import { processEnvironment } from './config/environment.js';
 import type { LogLevel } from './config/config.js';
 
 export type { Logger };
 
-/** Paths that never reach a log line, wherever an object that has them is logged. */
-const REDACTED = [
+/** Fields that never reach a log line, however deep in a logged object or error, in any spelling. */
+const SECRET_FIELDS = new Set([
   'authorization',
-  'req.headers.authorization',
-  'req.headers["x-api-key"]',
-  'req.headers.cookie',
-  'headers.authorization',
-  'headers["x-api-key"]',
-  'headers.cookie',
+  'proxyauthorization',
+  'cookie',
+  'setcookie',
+  'xapikey',
+  'apikey',
+  'admintoken',
   'credential',
-  'apiKey',
-  'adminToken',
-];
+  'password',
+  'secret',
+  // ioredis hangs a failed command on its error, with all its arguments: prompts, answers, the password.
+  'args',
+]);
+const CENSORED = '[redacted]';
+/** Deeper than anything that is logged on purpose. */
+const DEEPEST = 8;
 
 /** One JSON line per event, or a readable one with `TOKENHUB_LOG_FORMAT=pretty`; secrets are cut out in this one place. */
 export function loggerOptions(level: LogLevel, role: string): LoggerOptions {
@@ -25,7 +30,9 @@ export function loggerOptions(level: LogLevel, role: string): LoggerOptions {
   return {
     level,
     base: { role },
-    redact: { paths: REDACTED, censor: '[redacted]' },
+    formatters: { log: publicFields },
+    // Already made of the error, by the formatter.
+    serializers: { err: (error: unknown) => error },
     ...(pretty && {
       transport: {
         target: 'pino-pretty',
@@ -33,6 +40,24 @@ export function loggerOptions(level: LogLevel, role: string): LoggerOptions {
       },
     }),
   };
+}
+
+/** A copy without the values of secret fields; errors in it become what pino shows of them. */
+function publicFields(fields: object): Record<string, unknown> {
+  return cut(fields, []) as Record<string, unknown>;
+}
+
+function cut(value: unknown, within: readonly object[]): unknown {
+  if (typeof value !== 'object' || value === null || 'toJSON' in value) return value;
+  if (within.length > DEEPEST || within.includes(value)) return '[…]';
+  const path = [...within, value];
+  if (Array.isArray(value)) return value.map((item) => cut(item, path));
+  const fields = value instanceof Error ? stdSerializers.err(value) : value;
+  const entries = Object.entries(fields).map(([name, field]: [string, unknown]) => {
+    const secret = SECRET_FIELDS.has(name.toLowerCase().replaceAll(/[-_]/g, ''));
+    return [name, secret ? CENSORED : cut(field, path)];
+  });
+  return Object.fromEntries(entries) as Record<string, unknown>;
 }
 
 /** A logger outside of Nest's container. */

@@ -53,7 +53,8 @@ export function isStoreUnavailable(error: unknown): boolean {
 
 const AWAY_CODES = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN']);
 
-// The messages of ioredis 6 for a closed, connecting or silent connection, and Redis's own while it loads, is full or fails over.
+// The messages of ioredis 6 for a closed, connecting or silent connection, and Redis's own while it loads, is full, cannot write
+// its file, has too few replicas or fails over.
 const AWAY_MESSAGES = [
   "Stream isn't writeable and enableOfflineQueue options is false",
   'Connection is closed',
@@ -64,5 +65,7 @@ const AWAY_MESSAGES = [
   'READONLY',
   'MASTERDOWN',
   'OOM command not allowed',
+  'MISCONF',
+  'NOREPLICAS',
   'Socket timeout',
 ];

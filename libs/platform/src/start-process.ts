@@ -4,6 +4,7 @@ import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { ConfigError } from './config/config-error.js';
 import type { TokenhubConfig } from './config/config.js';
+import { loadProcessConfig } from './config/load-config.js';
 import { NestLog, type Logger } from './logging.js';
 import { CONFIG, LOGGER } from './platform.module.js';
 import type { ProcessRole } from './process-identity.js';
@@ -23,6 +24,8 @@ export interface ProcessOptions {
  */
 export async function startProcess(options: ProcessOptions): Promise<void> {
   try {
+    // Nest would print a stack of its own around the one line that names the wrong value.
+    loadProcessConfig();
     const settings = { bufferLogs: true, abortOnError: false, bodyParser: false };
     const app = await NestFactory.create<NestExpressApplication>(options.module, settings);
     app.useLogger(app.get(NestLog));

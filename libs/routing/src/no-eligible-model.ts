@@ -13,7 +13,9 @@ export function noEligibleModel(decision: Decision): TokenhubError {
   const extensions = { excluded: asked.length > 0 ? asked : decision.excluded };
   if (asked.length === 0)
     return new TokenhubError('no_eligible_model', 'No registered model is asked for by this request.', { extensions });
-  const onlySize = asked.every(({ reason }) => reason === 'context');
+  // A model that answers another kind of request, or none, was never in question.
+  const inQuestion = asked.filter(({ reason }) => reason !== 'kind' && reason !== 'disabled');
+  const onlySize = inQuestion.length > 0 && inQuestion.every(({ reason }) => reason === 'context');
   return new TokenhubError(onlySize ? 'context_length_exceeded' : 'no_eligible_model', messageOf(asked), {
     extensions,
     param: onlySize ? 'messages' : undefined,

@@ -1,5 +1,5 @@
 import { randomBytes, timingSafeEqual, hash } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TokenhubConfig } from '#platform/config/config.js';
 
@@ -17,14 +17,18 @@ export class AdminToken {
   }
 }
 
-/** The file is created exclusively, so that API processes that start together agree on one token. */
+/** The file appears whole and only once, so that API processes that start together agree on one token. */
 function generated(stateDir: string): string {
   const file = join(stateDir, 'admin-token');
   mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+  const draft = `${file}.${randomBytes(6).toString('hex')}`;
   try {
-    writeFileSync(file, randomBytes(32).toString('base64url'), { mode: 0o600, flag: 'wx' });
+    writeFileSync(draft, randomBytes(32).toString('base64url'), { mode: 0o600, flag: 'wx' });
+    linkSync(draft, file);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  } finally {
+    rmSync(draft, { force: true });
   }
   const token = readFileSync(file, 'utf8').trim();
   if (token === '') throw new Error(`${file} is empty: remove it, and it is made anew`);

@@ -27,7 +27,10 @@ function isLoopbackUrl(text: string): boolean {
   const known = judged.get(text);
   if (known !== undefined) return known;
   const url = URL.parse(text);
-  const loopback = url !== null && isLoopbackHost(url.hostname.replace(/^\[|\]$/g, ''));
+  // Nothing but a host and a port: `evil.com@localhost` is no loopback name.
+  const bare =
+    url !== null && url.username === '' && url.password === '' && `${url.pathname}${url.search}${url.hash}` === '/';
+  const loopback = bare && isLoopbackHost(url.hostname.replace(/^\[|\]$/g, ''));
   if (judged.size < MOST_JUDGED) judged.set(text, loopback);
   return loopback;
 }

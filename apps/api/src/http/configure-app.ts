@@ -1,5 +1,5 @@
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import { json, type NextFunction, type Request, type RequestHandler, type Response } from 'express';
+import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import helmet from 'helmet';
 import { TokenhubError } from '#contracts/error-catalogue.js';
 import type { TokenhubConfig } from '#platform/config/config.js';
@@ -7,6 +7,7 @@ import type { Logger } from '#platform/logging.js';
 import { LOGGER } from '#platform/platform.module.js';
 import { foreignHost } from '../auth/loopback-only.js';
 import { ErrorFilter } from './error.filter.js';
+import { readJsonBody } from './json-body.js';
 import { assignRequestId } from './request-id.js';
 
 /** The HTTP side that all routes share: ids, safety headers, body limits, error answers. */
@@ -17,7 +18,7 @@ export function configureApp(app: NestExpressApplication, config: TokenhubConfig
   app.use(admit(config));
   // Pages get the whole set of safety headers; for JSON that no browser renders, `nosniff` is the one that matters.
   app.use(['/docs', '/admin'], helmet());
-  app.use(json({ limit: config.server.bodyLimitBytes, type: () => true, strict: true }));
+  app.use(readJsonBody(config.server.bodyLimitBytes));
   app.useGlobalFilters(new ErrorFilter(app.get<Logger>(LOGGER)));
 }
 

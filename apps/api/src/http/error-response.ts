@@ -9,9 +9,9 @@ export interface ErrorResponse {
   body: object;
 }
 
-/** Tokenhub's own routes answer problem documents; every other route under `/v1` answers in OpenAI's shape. */
+/** Tokenhub's own routes answer problem documents; every other route under `/v1` answers in OpenAI's shape. Case is Express's: any. */
 export function dialectOf(path: string): Dialect {
-  return /^\/v1\/(?!jobs\b|route\b|webhook-endpoints\b)/.test(path) ? 'openai' : 'problem';
+  return /^\/v1\/(?!(?:jobs|route|webhook-endpoints)(?:\/|$))/i.test(path) ? 'openai' : 'problem';
 }
 
 /** Writes an error in a dialect; the same code in both. */

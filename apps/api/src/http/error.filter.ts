@@ -42,14 +42,6 @@ function toTokenhubError(cause: unknown, request: Request): TokenhubError {
       cause,
     });
   }
-  const type = (cause as { type?: unknown }).type;
-  if (type === 'entity.too.large') {
-    const limit = (cause as { limit?: number }).limit;
-    return new TokenhubError('body_too_large', `The body is larger than the limit of ${limit} bytes.`, { cause });
-  }
-  if (type === 'entity.parse.failed') {
-    return new TokenhubError('invalid_json', `The body is not valid JSON: ${(cause as Error).message}.`, { cause });
-  }
   const status = cause instanceof HttpException ? cause.getStatus() : bodyParserStatus(cause);
   if (status === 404)
     return new TokenhubError('unknown_url', `There is no route ${request.method} ${request.path}.`, { cause });
@@ -61,6 +53,6 @@ function toTokenhubError(cause: unknown, request: Request): TokenhubError {
 
 /** Errors of body-parser and the router carry their HTTP status; those of others do not. */
 function bodyParserStatus(cause: unknown): number | null {
-  const { expose, statusCode } = cause as { expose?: unknown; statusCode?: unknown };
+  const { expose, statusCode } = (cause ?? {}) as { expose?: unknown; statusCode?: unknown };
   return expose === true && typeof statusCode === 'number' ? statusCode : null;
 }

@@ -14,10 +14,12 @@ export function parsePrefer(header: string | string[] | undefined): Preferences 
   const preferences: Preferences = { waitS: null, respondAsync: false };
   if (header === undefined) return preferences;
   for (const part of String(header).split(',')) {
-    const [name, value] = part.split('=', 2).map((token) => token.trim());
+    // Parameters of a preference (`wait=5; foo=bar`) say nothing to us; values may be quoted.
+    const [, name, value] = /^\s*([^\s=;]+)(?:\s*=\s*"?(\d+)"?)?\s*(?:;|$)/.exec(part) ?? [];
     if (name?.toLowerCase() === 'respond-async') preferences.respondAsync = true;
-    if (name?.toLowerCase() === 'wait' && value !== undefined && /^\d+$/.test(value)) {
-      preferences.waitS = Math.min(Math.max(Number(value), 1), LONGEST_WAIT_S);
+    // Of a preference given twice, the first counts.
+    if (name?.toLowerCase() === 'wait' && value !== undefined) {
+      preferences.waitS ??= Math.min(Math.max(Number(value), 1), LONGEST_WAIT_S);
     }
   }
   return preferences;

@@ -23,12 +23,19 @@ export class EventStream {
     this.keepalive = setInterval(() => this.response.write(': keep-alive\n\n'), KEEPALIVE_MS);
   }
 
-  /** Writes one message; waits while the client does not read. */
+  /** Writes one message; waits while the client does not read. Throws the signal's reason when it aborts, or has aborted. */
   async send(message: string, signal: AbortSignal): Promise<void> {
+    // A connection that is gone never drains.
+    signal.throwIfAborted();
     if (this.response.write(message)) return;
     await new Promise<void>((resolve) => {
-      this.response.once('drain', resolve);
-      signal.addEventListener('abort', () => resolve(), { once: true });
+      const proceed = (): void => {
+        this.response.off('drain', proceed);
+        signal.removeEventListener('abort', proceed);
+        resolve();
+      };
+      this.response.on('drain', proceed);
+      signal.addEventListener('abort', proceed);
     });
     signal.throwIfAborted();
   }

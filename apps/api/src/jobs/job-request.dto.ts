@@ -21,6 +21,7 @@ export class RouteRequestDto {
 
   @ApiPropertyOptional({ type: () => PolicyDto })
   @IsOptional()
+  @IsObject()
   @ValidateNested()
   @Type(() => PolicyDto)
   policy?: PolicyDto;
@@ -55,6 +56,7 @@ export class JobRequestDto extends RouteRequestDto {
 export class TokenhubFieldDto {
   @ApiPropertyOptional({ type: () => PolicyDto })
   @IsOptional()
+  @IsObject()
   @ValidateNested()
   @Type(() => PolicyDto)
   policy?: PolicyDto;

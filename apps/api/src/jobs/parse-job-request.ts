@@ -15,7 +15,7 @@ type ParsedJob = Omit<SubmitRequest, 'principal' | 'delivery' | 'idempotency'>;
 /** Checks the body of `POST /v1/jobs` and fills in its defaults; throws with the path of what is wrong. */
 export function parseJobRequest(body: unknown, now: number): ParsedJob {
   refuseLater(body);
-  const envelope = validateDto(JobRequestDto, body, { opaque: ['request'] });
+  const envelope = validateDto(JobRequestDto, body, { opaque: ['request', 'metadata'] });
   return {
     ...parseWork(envelope),
     ...jobTimes(envelope, now),

@@ -16,8 +16,8 @@ export function parsePage(query: Record<string, unknown>): ListOptions {
   if (after !== undefined && (typeof after !== 'string' || !isJobId(after))) {
     throw new TokenhubError('invalid_value', 'after must be the id of a job.', { param: 'after' });
   }
-  const count = limit === undefined ? USUAL : Number(limit);
-  if (!Number.isInteger(count) || count < 1 || count > MOST) {
+  const count = limit === undefined ? USUAL : typeof limit === 'string' && /^\d+$/.test(limit) ? Number(limit) : NaN;
+  if (!(count >= 1 && count <= MOST)) {
     throw new TokenhubError('invalid_value', `limit must be a whole number from 1 to ${MOST}.`, { param: 'limit' });
   }
   return { after: after === undefined ? null : { id: after, createdAt: timeOfJobId(after) }, limit: count };

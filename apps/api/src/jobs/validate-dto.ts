@@ -29,12 +29,15 @@ export function validateDto<T extends object>(
   // Copying a large prompt field by field would cost more than all other checks together.
   const instance = Object.assign(plainToInstance(dto, rest), opaque);
   const faults = validateSync(instance, { whitelist: true, forbidNonWhitelisted: true, forbidUnknownValues: true });
-  if (faults.length > 0) throw toError(faults.flatMap((fault) => flatten(fault, path)));
+  const steps = path === '' ? [] : path.split('.');
+  const all = [...faults.flatMap((fault) => flatten(fault, steps)), ...passedOver(rest, instance, steps)];
+  if (all.length > 0) throw toError(all);
   return instance;
 }
 
 interface Fault {
-  path: string;
+  /** The names of the fields that lead to it; a client's own may hold dots and slashes. */
+  steps: string[];
   detail: string;
   code: ErrorCode;
 }
@@ -47,28 +50,50 @@ function split(value: JsonObject, opaqueFields: readonly string[]): { opaque: Js
   };
 }
 
-function flatten(fault: ValidationError, parent: string): Fault[] {
-  const path = parent === '' ? fault.property : `${parent}.${fault.property}`;
-  const own = Object.entries(fault.constraints ?? {}).map(([rule, message]) => ({
-    path,
-    code: codeOf(rule, fault.value),
-    detail: rule === 'whitelistValidation' ? `${path} does not exist` : message.replace(fault.property, path),
-  }));
-  return [...own.slice(0, 1), ...(fault.children ?? []).flatMap((child) => flatten(child, path))];
+/** class-transformer leaves out `__proto__` and `constructor`; here they are fields that do not exist, like any other. */
+function passedOver(plain: JsonObject, instance: object, parent: string[]): Fault[] {
+  return Object.entries(plain).flatMap(([field, value]): Fault[] => {
+    const steps = [...parent, field];
+    const detail = `${steps.join('.')} does not exist`;
+    if (!Object.hasOwn(instance, field)) return [{ steps, detail, code: 'unknown_parameter' }];
+    const child = (instance as JsonObject)[field];
+    return isJsonObject(value) && isJsonObject(child) ? passedOver(value, child, steps) : [];
+  });
 }
+
+function flatten(fault: ValidationError, parent: string[]): Fault[] {
+  const steps = [...parent, fault.property];
+  const path = steps.join('.');
+  const broken = Object.entries(fault.constraints ?? {});
+  // A value of the wrong type also breaks the bounds of the right one.
+  const [rule, message] = broken.find(([name]) => !VALUE_RULES.has(name)) ?? broken[0] ?? [];
+  const own = rule !== undefined && {
+    steps,
+    code: codeOf(rule, fault.value),
+    detail: rule === 'whitelistValidation' ? `${path} does not exist` : (message ?? '').replace(fault.property, path),
+  };
+  return [...(own ? [own] : []), ...(fault.children ?? []).flatMap((child) => flatten(child, steps))];
+}
+
+/** Rules that a value of the right type can break. */
+const VALUE_RULES = new Set(['isIn', 'min', 'max', 'arrayNotEmpty', 'arrayMaxSize', 'isIso8601', 'isMetadata']);
 
 function codeOf(rule: string, value: unknown): ErrorCode {
   if (rule === 'whitelistValidation') return 'unknown_parameter';
   if (value === undefined) return 'missing_required_parameter';
-  if (rule === 'isIn' || rule === 'min' || rule === 'max') return 'invalid_value';
-  return 'invalid_type';
+  return VALUE_RULES.has(rule) ? 'invalid_value' : 'invalid_type';
 }
 
 function toError(faults: Fault[]): TokenhubError {
   const [first] = faults;
   if (!first) return new TokenhubError('invalid_request');
   return new TokenhubError(first.code, `${faults.map((fault) => fault.detail).join('; ')}.`, {
-    param: first.path,
-    errors: faults.map((fault) => ({ detail: fault.detail, pointer: `/${fault.path.replaceAll('.', '/')}` })),
+    param: first.steps.join('.'),
+    errors: faults.map(({ detail, steps }) => ({ detail, pointer: pointerTo(steps) })),
   });
+}
+
+/** RFC 6901. */
+function pointerTo(steps: string[]): string {
+  return steps.map((step) => `/${step.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
 }

@@ -14,5 +14,6 @@ export function answerHeaders(jobId: string, notice: EndNotice): Record<string, 
 
 /** Model ids may hold any character; a header may not. */
 export function headerText(value: string | null): string {
-  return (value ?? '').replace(/[^\x20-\x7e]/g, encodeURIComponent);
+  // By whole characters: half of a surrogate pair cannot be encoded.
+  return (value ?? '').toWellFormed().replace(/[^\x20-\x7e]/gu, encodeURIComponent);
 }

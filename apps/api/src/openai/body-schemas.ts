@@ -84,8 +84,24 @@ const validators = {
 export function validateBody(kind: CallKind, body: unknown, path = ''): asserts body is JsonObject {
   const validate = validators[kind];
   if (validate(body)) return;
-  const error = validate.errors?.[0];
+  const error = mostTelling(validate.errors ?? []);
   throw error ? toError(error, body, path) : new TokenhubError('invalid_request');
+}
+
+/**
+ * A value that has several shapes fails once for each. A shape that the value has the type of says what is wrong with it;
+ * else the deepest look into it does.
+ */
+function mostTelling(errors: ErrorObject[]): ErrorObject | undefined {
+  const own = errors.find(({ keyword }) => keyword !== 'type' && keyword !== 'anyOf');
+  if (own) return own;
+  const depth = ({ instancePath }: ErrorObject): number => instancePath.split('/').length;
+  const [deepest] = errors.toSorted((a, b) => depth(b) - depth(a));
+  if (deepest?.keyword !== 'type') return deepest;
+  const types = errors.flatMap(({ keyword, instancePath, params }) =>
+    keyword === 'type' && instancePath === deepest.instancePath ? (params.type as string | string[]) : [],
+  );
+  return { ...deepest, message: `must be ${[...new Set(types)].join(' or ')}` };
 }
 
 function toError(error: ErrorObject, body: unknown, path: string): TokenhubError {
@@ -95,6 +111,7 @@ function toError(error: ErrorObject, body: unknown, path: string): TokenhubError
 }
 
 function describe(error: ErrorObject, at: { field: string; isEmpty: boolean }): { code: ErrorCode; message: string } {
+  if (at.isEmpty) return { code: 'invalid_value', message: `'${at.field}' must not be empty.` };
   switch (error.keyword) {
     case 'required':
       return { code: 'missing_required_parameter', message: `Missing required parameter: '${at.field}'.` };
@@ -109,9 +126,7 @@ function describe(error: ErrorObject, at: { field: string; isEmpty: boolean }): 
     default:
       return {
         code: 'invalid_value',
-        message: at.isEmpty
-          ? `'${at.field}' must not be empty.`
-          : `Invalid value for '${at.field}': ${error.message ?? 'wrong value'}.`,
+        message: `Invalid value for '${at.field}': ${error.message ?? 'wrong value'}.`,
       };
   }
 }
@@ -126,8 +141,8 @@ function fieldOf(error: ErrorObject, path: string): string {
   );
 }
 
+/** An empty list is no text, and an empty text no list: whichever fault is reported, emptiness is what is wrong. */
 function isEmptyAt(error: ErrorObject, body: unknown): boolean {
-  if (error.keyword !== 'minItems' && error.keyword !== 'minLength') return false;
   const first = error.instancePath.split('/')[1];
   const value = isJsonObject(body) && first !== undefined ? body[first] : undefined;
   return (Array.isArray(value) || typeof value === 'string') && value.length === 0;

@@ -10,7 +10,7 @@ import type { OpenAiRequest } from './parse-openai-request.js';
 /** Without content by then, the headers go out and keep-alive comments follow. */
 const HEADERS_AFTER_MS = 15_000;
 
-/** The response as a stream of OpenAI chunks. */
+/** The response as a stream of OpenAI chunks. Once the signal has aborted nothing is sent any more, and no timer is left. */
 export class ChunkStream {
   opened = false;
   private readonly stream: EventStream;
@@ -25,6 +25,7 @@ export class ChunkStream {
     this.stream = new EventStream(response);
     this.opening = setTimeout(() => this.open(), HEADERS_AFTER_MS);
     options.signal.addEventListener('abort', () => this.stop(), { once: true });
+    if (options.signal.aborted) this.stop();
   }
 
   servedBy(attempt: { n: number; model: string; provider: string }): void {
@@ -61,6 +62,7 @@ export class ChunkStream {
   }
 
   private open(): void {
+    this.options.signal.throwIfAborted();
     if (this.opened) return;
     clearTimeout(this.opening);
     this.opened = true;

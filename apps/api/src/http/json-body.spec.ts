@@ -1,0 +1,52 @@
+import { Readable } from 'node:stream';
+import type { Request } from 'express';
+import { expect, it } from '@jest/globals';
+import { FakeResponse } from './fixtures/fake-response.js';
+import { readJsonBody } from './json-body.js';
+
+const LIMIT = 2_000;
+
+/** The body that the routes see, or the error that they do not. */
+async function read(
+  text: string | Buffer,
+  headers: Record<string, string> = {},
+): Promise<{ body: unknown; error: unknown }> {
+  const bytes = Buffer.from(text);
+  const request = Object.assign(Readable.from([bytes]), {
+    headers: { 'content-length': String(bytes.length), 'content-type': 'application/json', ...headers },
+  }) as unknown as Request;
+  const error = await new Promise<unknown>((resolve) => {
+    readJsonBody(LIMIT)(request, new FakeResponse().express, resolve);
+  });
+  return { body: request.body as unknown, error };
+}
+
+const nested = (levels: number): string => '['.repeat(levels) + ']'.repeat(levels);
+
+it.each<[string, unknown]>([
+  ['{"a":[1,"ü"]}', { a: [1, 'ü'] }],
+  ['[]', []],
+  ['null', null],
+  ['"text"', 'text'],
+  [nested(100), expect.any(Array)],
+])('%s is read', async (text, body) => expect(await read(text)).toStrictEqual({ body, error: undefined }));
+
+it('any content type is read as JSON: others were refused before', async () => {
+  expect(await read('{"a":1}', { 'content-type': 'application/json; charset=utf-8' })).toMatchObject({
+    body: { a: 1 },
+  });
+});
+
+it.each<[string, string, string]>([
+  ['half a body', '{"a":', 'invalid_json'],
+  ['two values', '{} {}', 'invalid_json'],
+  ['no JSON', 'a=1', 'invalid_json'],
+  ['more than the limit', JSON.stringify('x'.repeat(LIMIT)), 'body_too_large'],
+  ['deep lists', nested(900), 'invalid_value'],
+  ['deep objects', '{"a":'.repeat(300) + '1' + '}'.repeat(300), 'invalid_value'],
+])('%s is refused', async (_name, text, code) => expect((await read(text)).error).toMatchObject({ code }));
+
+it('an unknown charset keeps the status that the parser gave it', async () => {
+  const { error } = await read('{}', { 'content-type': 'application/json; charset=klingon' });
+  expect(error).toMatchObject({ statusCode: 415, expose: true });
+});

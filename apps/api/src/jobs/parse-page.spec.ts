@@ -1,0 +1,58 @@
+import { describe, expect, it } from '@jest/globals';
+import { parsePage, parseStartingAfter } from './parse-page.js';
+
+const ID = 'job_018cc251f4007abc8def0123456789ab';
+const CREATED = 0x018cc251f400;
+
+describe('a page', () => {
+  it.each([
+    [{}, { after: null, limit: 20 }],
+    [{ limit: '1' }, { after: null, limit: 1 }],
+    [{ limit: '100' }, { after: null, limit: 100 }],
+    [{ after: ID }, { after: { id: ID, createdAt: CREATED }, limit: 20 }],
+    [
+      { after: ID, limit: '7' },
+      { after: { id: ID, createdAt: CREATED }, limit: 7 },
+    ],
+  ])('%j', (query, page) => expect(parsePage(query)).toStrictEqual(page));
+
+  it.each<[Record<string, unknown>, string, string]>([
+    [{ limit: '0' }, 'invalid_value', 'limit'],
+    [{ limit: '101' }, 'invalid_value', 'limit'],
+    [{ limit: '-1' }, 'invalid_value', 'limit'],
+    [{ limit: '' }, 'invalid_value', 'limit'],
+    [{ limit: '1.5' }, 'invalid_value', 'limit'],
+    [{ limit: '1e1' }, 'invalid_value', 'limit'],
+    [{ limit: '0x10' }, 'invalid_value', 'limit'],
+    [{ limit: ' 5' }, 'invalid_value', 'limit'],
+    [{ limit: 'all' }, 'invalid_value', 'limit'],
+    [{ limit: ['5'] }, 'invalid_value', 'limit'],
+    [{ limit: { a: '5' } }, 'invalid_value', 'limit'],
+    [{ after: '' }, 'invalid_value', 'after'],
+    [{ after: 'job_1' }, 'invalid_value', 'after'],
+    [{ after: [ID] }, 'invalid_value', 'after'],
+    [{ state: 'queued' }, 'unknown_parameter', 'state'],
+    [{ limit: '5', 'metadata[k]': 'v' }, 'unknown_parameter', 'metadata[k]'],
+  ])('%j is refused', (query, code, param) => {
+    expect(() => parsePage(query)).toThrow(expect.objectContaining({ code, options: { param } }));
+  });
+});
+
+describe('the event to go on from', () => {
+  it.each<[unknown, number]>([
+    [undefined, 0],
+    ['', 0],
+    ['0', 0],
+    ['17', 17],
+    ['999999999999999', 999_999_999_999_999],
+  ])('%j', (value, seq) => expect(parseStartingAfter(value)).toBe(seq));
+
+  it.each<[unknown]>([['-1'], ['1.0'], ['0-5'], ['x'], ['1000000000000000'], [['1']], [5], [null]])(
+    '%j is refused',
+    (value) => {
+      expect(() => parseStartingAfter(value)).toThrow(
+        expect.objectContaining({ code: 'invalid_value', options: { param: 'starting_after' } }),
+      );
+    },
+  );
+});
