@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { channels, KEY_PREFIX, keys, poolIdOfQueue, poolQueueName, prefixes } from './keys.js';
+import { channels, KEY_PREFIX, keys, poolQueueName, prefixes } from './keys.js';
 
 type Builder = [name: string, build: (...ids: string[]) => string];
 
@@ -78,9 +78,8 @@ describe('queue names', () => {
     '',
     "!'()*~",
     '../..',
-  ])('of %j can be taken back, and BullMQ takes them', (id) => {
+  ])('of %j are such that BullMQ takes them', (id) => {
     const name = poolQueueName(id);
-    expect(poolIdOfQueue(name)).toBe(id);
     expect(name).toMatch(/^pool\.[^:{}/\s]*$/);
   });
 
@@ -89,12 +88,7 @@ describe('queue names', () => {
     fc.assert(
       fc.property(id, id, (one, two) => {
         expect(poolQueueName(one) === poolQueueName(two)).toBe(one === two);
-        expect(poolIdOfQueue(poolQueueName(one))).toBe(one);
       }),
     );
   });
-
-  it.each(['reconciler', 'orchestration', 'poolx', 'Pool.a', ''])('%j is not a pool', (name) =>
-    expect(poolIdOfQueue(name)).toBeNull(),
-  );
 });

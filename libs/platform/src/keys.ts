@@ -45,8 +45,3 @@ export const prefixes = {
 export function poolQueueName(poolId: string): string {
   return `pool.${encodeURIComponent(poolId)}`;
 }
-
-/** The inverse of `poolQueueName`; null for a queue that is not a pool. */
-export function poolIdOfQueue(queueName: string): string | null {
-  return queueName.startsWith('pool.') ? decodeURIComponent(queueName.slice('pool.'.length)) : null;
-}

@@ -32,5 +32,9 @@ export function createReadOnlyBoard(queues: AttemptQueues, basePath: string): Bu
 /** Bull Board answers some verbs on read-only queues with 200 and does nothing; here every one is refused. */
 const onlyReads: RequestHandler = (request, _response, next) => {
   const reads = request.method === 'GET' || request.method === 'HEAD';
-  next(reads ? undefined : new TokenhubError('method_not_allowed', 'The board is read-only.', { headers: { allow: 'GET, HEAD' } }));
+  next(
+    reads
+      ? undefined
+      : new TokenhubError('method_not_allowed', 'The board is read-only.', { headers: { allow: 'GET, HEAD' } }),
+  );
 };

@@ -22,7 +22,9 @@ function explain(error: unknown): unknown {
   const { type, limit, message } = error as { type?: unknown; limit?: number; message?: string };
   switch (type) {
     case 'entity.too.large':
-      return new TokenhubError('body_too_large', `The body is larger than the limit of ${limit} bytes.`, { cause: error });
+      return new TokenhubError('body_too_large', `The body is larger than the limit of ${limit} bytes.`, {
+        cause: error,
+      });
     case 'entity.parse.failed':
       return new TokenhubError('invalid_json', `The body is not valid JSON: ${message}.`, { cause: error });
     default:

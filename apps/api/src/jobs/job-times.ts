@@ -19,7 +19,9 @@ export function jobTimes(requested: RequestedTimes, now: number): { deadline: nu
   }
   const start = Math.max(now, notBefore ?? now);
   const deadline =
-    requested.deadline == null ? start + (requested.timeout_ms ?? DEFAULT_TIMEOUT_MS) : parseTime('deadline', requested.deadline);
+    requested.deadline == null
+      ? start + (requested.timeout_ms ?? DEFAULT_TIMEOUT_MS)
+      : parseTime('deadline', requested.deadline);
   if (deadline <= now) {
     throw new TokenhubError('deadline_in_past', 'The deadline has already passed.', { param: 'deadline' });
   }

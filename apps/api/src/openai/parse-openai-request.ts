@@ -18,7 +18,10 @@ export function parseOpenAiRequest(kind: CallKind, raw: unknown): OpenAiRequest 
   if (!isJsonObject(raw)) throw new TokenhubError('invalid_type', 'The body must be a JSON object.');
   const { tokenhub, ...body } = raw;
   validateBody(kind, body);
-  const own = tokenhub === undefined ? undefined : validateDto(TokenhubFieldDto, tokenhub, { path: 'tokenhub', opaque: ['metadata'] });
+  const own =
+    tokenhub === undefined
+      ? undefined
+      : validateDto(TokenhubFieldDto, tokenhub, { path: 'tokenhub', opaque: ['metadata'] });
   return {
     kind,
     body,
