@@ -38,7 +38,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await stack.stop();
-});
+}, 30_000);
 
 const bearer = (): Record<string, string> => ({ authorization: `Bearer ${token}` });
 const basic = (user: string, password: string): Record<string, string> => ({

@@ -85,7 +85,7 @@ describe('with keys', () => {
 
   afterAll(async () => {
     await stack.stop();
-  });
+  }, 30_000);
 
   const CALLS: { call: string; scope: string; body?: Json }[] = [
     { call: 'POST /v1/jobs', scope: 'jobs', body: chatJob() },
@@ -247,7 +247,7 @@ describe('without keys (TOKENHUB_AUTH=off)', () => {
 
   afterAll(async () => {
     await stack.stop();
-  });
+  }, 30_000);
 
   it.each(['0.0.0.0', '::', 'tokenhub.example'])(
     'does not start on %s: one line says why, exit code 1',

@@ -40,7 +40,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await stack.stop();
-});
+}, 30_000);
 
 const NO_JOB = `job_${'0'.repeat(32)}`;
 const soon = (ms: number): string => new Date(Date.now() + ms).toISOString();

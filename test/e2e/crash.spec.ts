@@ -3,8 +3,6 @@ import { type Stack, type StackProcess, startStack } from '#testing/stack.js';
 import {
   allEvents,
   answerOf,
-  ask,
-  chat,
   chatJob,
   contentOf,
   ENDED,
@@ -28,7 +26,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await stack.stop();
-});
+}, 30_000);
 
 beforeEach(async () => {
   await simulator.reset();
@@ -79,33 +77,6 @@ describe('a worker that is killed', () => {
   }, 60_000);
 });
 
-describe('a worker that is told to stop', () => {
-  it('finishes what it runs first, and exits with 0', async () => {
-    const job = await post(stack.url, chatJob({}, { ttft_ms: 1_200 }));
-    await simulator.until(({ in_flight }) => in_flight === 1);
-    const leaving = onlyWorker();
-    await stack.startWorker();
-    expect(await leaving.stop()).toEqual({ code: 0, signal: null });
-    expect(await read(stack.url, job.id)).toMatchObject({
-      state: 'completed',
-      attempts: [{ n: 1, state: 'completed' }],
-    });
-    expect((await simulator.counters()).requests).toBe(1);
-  }, 30_000);
-
-  it('gives back what takes too long, uses up no attempt by that, and exits with 0', async () => {
-    await simulator.arm({ fault: { kind: 'hang' }, times: 1 });
-    const job = await post(stack.url, chatJob({ policy: { max_attempts: 1 } }));
-    await simulator.until(({ in_flight }) => in_flight === 1);
-    const leaving = onlyWorker();
-    await stack.startWorker();
-    expect(await leaving.stop()).toEqual({ code: 0, signal: null });
-    const ended = await untilState(stack.url, job.id, ENDED);
-    expect(ended).toMatchObject({ state: 'completed', attempts: [{ n: 2, state: 'completed' }] });
-    expect(await simulator.counters()).toMatchObject({ requests: 2, aborted: 1, sent: 1 });
-  }, 40_000);
-});
-
 describe('an API process', () => {
   it('that is killed right after its 202 has lost nothing', async () => {
     const doomed = await stack.startApi();
@@ -113,40 +84,4 @@ describe('an API process', () => {
     await doomed.kill();
     expect((await untilState(stack.url, job.id, ENDED)).state).toBe('completed');
   });
-
-  it('that is told to stop answers who waits, lets its readers resume elsewhere, and exits with 0', async () => {
-    const leaving = await stack.startApi();
-    const streamed = await post(
-      leaving.url,
-      chatJob({ request: { stream: true } }, { tokens_per_second: 10, output_tokens: 60 }),
-    );
-    const before: number[] = [];
-    const reading = (async () => {
-      for await (const { id } of eventsOf(`${leaving.url}${streamed.urls.events}`)) before.push(id);
-    })().catch(() => undefined);
-    const waiting = ask(`${leaving.url}/v1/chat/completions`, { body: chat({ simulator: { ttft_ms: 1_000 } }) });
-    await simulator.until(({ in_flight }) => in_flight === 2);
-
-    const exit = leaving.stop();
-    expect((await waiting).status).toBe(200);
-    expect(await exit).toEqual({ code: 0, signal: null });
-    await reading;
-    const after = await allEvents(`${stack.url}${streamed.urls.events}`, {
-      'last-event-id': String(before.at(-1) ?? 0),
-    });
-    expect(after.at(-1)?.type).toBe('job.completed');
-    const ids = [...before, ...after.map(({ id }) => id)];
-    expect(ids).toEqual(ids.map((_, i) => i + 1));
-  }, 30_000);
-});
-
-describe('every process', () => {
-  it('may be restarted while a job waits, and the job runs when its time has come', async () => {
-    const job = await post(stack.url, chatJob({ not_before: new Date(Date.now() + 3_000).toISOString() }));
-    const running = [...stack.apis, ...stack.workers].filter((one) => one.isRunning());
-    const exits = await Promise.all(running.map((one) => one.stop()));
-    expect(exits).toEqual(running.map(() => ({ code: 0, signal: null })));
-    const [api] = await Promise.all([stack.startApi(), stack.startWorker()]);
-    expect((await untilState(api.url, job.id, ENDED)).state).toBe('completed');
-  }, 40_000);
 });

@@ -35,7 +35,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await stack.stop();
-});
+}, 30_000);
 
 beforeEach(async () => {
   await simulator.reset();

@@ -29,7 +29,8 @@ export async function startProcess(options: ProcessOptions): Promise<void> {
     const settings = { bufferLogs: true, abortOnError: false, bodyParser: false };
     const app = await NestFactory.create<NestExpressApplication>(options.module, settings);
     app.useLogger(app.get(NestLog));
-    app.enableShutdownHooks();
+    // Ended on request is ended well: without this the process dies of the very signal again.
+    app.enableShutdownHooks([], { useProcessExit: true });
     const config = app.get<TokenhubConfig>(CONFIG);
     options.prepare?.(app, config);
     const { host, port } = options.listen(config);
