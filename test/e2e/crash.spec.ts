@@ -44,7 +44,9 @@ describe('a worker that is killed', () => {
   it('in the middle of a stream: another finishes the job once, and readers are told to forget what they have', async () => {
     await simulator.arm({ fault: { kind: 'stall', after_chunks: 4 }, times: 1 });
     const job = await post(stack.url, chatJob({ request: { stream: true } }));
-    const plain = await post(stack.url, chatJob({}, { ttft_ms: 4_000 }));
+    await simulator.until(({ in_flight }) => in_flight === 1);
+    await simulator.arm({ fault: { kind: 'hang' }, times: 1 });
+    const plain = await post(stack.url, chatJob());
     const doomed = onlyWorker();
     const live = eventsOf(`${stack.url}${job.urls.events}`);
     const seen = [];
@@ -83,5 +85,5 @@ describe('an API process', () => {
     const job = await post(doomed.url, chatJob({}, { ttft_ms: 300 }));
     await doomed.kill();
     expect((await untilState(stack.url, job.id, ENDED)).state).toBe('completed');
-  });
+  }, 30_000);
 });

@@ -1,10 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import { isTerminalEvent, type JobEvent } from '#contracts/job-event.js';
 import { EventReader } from '#jobs/event-reader.js';
-import type { NewJob } from '#jobs/job-record.js';
+import { answerCallId, type NewJob } from '#jobs/job-record.js';
+import { loadJobScripts } from '#jobs/job-scripts.js';
 import type { Notices } from '#jobs/notices.js';
 import { EndWaiter } from '#jobs/wait-for-end.js';
-import { keys } from '#platform/keys.js';
+import { keys, prefixes } from '#platform/keys.js';
 import { LiveRegistry } from '#registry/live-registry.js';
 import { waitFor } from '#testing/wait-for.js';
 import { delta, hop, newJob, outcomeOf, runOf, unkept, type NewJobOptions } from './support/new-job.js';
@@ -59,6 +60,29 @@ async function logged(job: NewJob): Promise<JobEvent[]> {
 }
 
 const numbersTo = (last: number): number[] => Array.from({ length: last }, (_, i) => i + 1);
+
+describe('a delta', () => {
+  it('that is sent again because Redis went away before it answered is written once', async () => {
+    const job = await create();
+    await fixture.attempts.begin(runOf(job, 'a'));
+    const scripts = loadJobScripts(fixture.redis);
+    const send = (text: string, number: number) =>
+      scripts.emit(
+        [keys.job(job.id), keys.call(answerCallId(job.id)), keys.events(job.id)],
+        [job.id, 1, 'a', prefixes.toProcess, delta(1, text), number],
+      );
+    for (const [text, number] of [
+      ['one', 1],
+      ['one', 1],
+      ['two', 2],
+      ['two', 2],
+    ] as const) {
+      expect(await send(text, number)).toBe('ok');
+    }
+    const deltas = (await logged(job)).filter(({ type }) => type === 'output.delta');
+    expect(deltas.map(({ data }) => data)).toEqual([delta(1, 'one'), delta(1, 'two')]);
+  });
+});
 
 describe('sequence numbers', () => {
   it('start at 1 and have no gaps, over attempts and to the one terminal event', async () => {

@@ -70,6 +70,8 @@ export interface Outcome {
 /** The worker's side of the job record. Every write carries the run and is refused when a newer run has taken over. */
 export class AttemptStore {
   private readonly scripts: JobScripts;
+  /** Numbers the deltas of this process: the same number again is the same delta, sent again. */
+  private emitted = 0;
 
   constructor(redis: RedisClient) {
     this.scripts = loadJobScripts(redis);
@@ -99,7 +101,8 @@ export class AttemptStore {
   /** Appends streamed output (JSON text of an OutputDelta); `stop` means written, but cancellation was asked for. */
   async emit(run: Run, delta: string): Promise<'ok' | 'refused' | 'stop'> {
     const [job, call, events] = this.keysOf(run);
-    return (await this.scripts.emit([job, call, events], [...fence(run), delta])) as 'ok' | 'refused' | 'stop';
+    const number = ++this.emitted;
+    return (await this.scripts.emit([job, call, events], [...fence(run), delta, number])) as 'ok' | 'refused' | 'stop';
   }
 
   /** Ends this attempt and opens the next; the caller then enqueues it. */

@@ -17,7 +17,7 @@ if ARGV[8] ~= '' then
 end
 
 local streamed = redis.call('HGET', KEYS[2], 'streamed')
-if streamed == '1' then log_event(ctx, 'output.reset', '{"attempt":' .. next_attempt .. ',"reason":"attempt_failed"}') end
+if has_streamed(streamed) then log_event(ctx, 'output.reset', '{"attempt":' .. next_attempt .. ',"reason":"attempt_failed"}') end
 redis.call('HDEL', KEYS[2], 'run')
 redis.call('HSET', KEYS[2], 'attempt', next_attempt, 'index', ARGV[5], 'used', ARGV[6], 'tries', ARGV[7],
   'failures', ARGV[10], 'streamed', '0', 'enqueued_at', int(now_ms()))

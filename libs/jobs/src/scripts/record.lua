@@ -121,17 +121,22 @@ local function current_pool(call_key)
   return cjson.decode(f[1]).candidates[tonumber(f[2] or '0') + 1].pool
 end
 
+-- `streamed` is the number of the last delta that readers were sent; 0 or nothing when there is none to take back.
+local function has_streamed(streamed)
+  return streamed and streamed ~= '0'
+end
+
 -- Counts a run that died or lost its lock. True when that ended the job: too many, or a synchronous stream that had
 -- already sent content (it cannot be taken back). Otherwise readers are told that what was streamed is void.
 local function ended_by_crash(ctx, call_key, unfinished_key, attempt, streamed, most_crashes)
   local crashes = redis.call('HINCRBY', call_key, 'crashes', 1)
-  if streamed == '1' and ctx.sync_stream then
+  if has_streamed(streamed) and ctx.sync_stream then
     return end_failed(ctx, call_key, unfinished_key, 'stream_interrupted', 'The worker that was streaming the answer was lost.')
   end
   if crashes >= tonumber(most_crashes) then
     return end_failed(ctx, call_key, unfinished_key, 'worker_crash', 'The job was abandoned after ' .. crashes .. ' crashed runs.')
   end
-  if streamed == '1' then
+  if has_streamed(streamed) then
     redis.call('HSET', call_key, 'streamed', '0')
     log_event(ctx, 'output.reset', '{"attempt":' .. attempt .. ',"reason":"worker_crash"}')
   end
