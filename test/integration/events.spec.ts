@@ -3,6 +3,7 @@ import { isTerminalEvent, type JobEvent } from '#contracts/job-event.js';
 import { EventReader } from '#jobs/event-reader.js';
 import { answerCallId, type NewJob } from '#jobs/job-record.js';
 import { loadJobScripts } from '#jobs/job-scripts.js';
+import { JobStore } from '#jobs/job-store.js';
 import type { Notices } from '#jobs/notices.js';
 import { EndWaiter } from '#jobs/wait-for-end.js';
 import { keys, prefixes } from '#platform/keys.js';
@@ -287,6 +288,34 @@ describe('an interrupted subscription', () => {
     expect(await fromCreation).toMatchObject({ state: 'completed', body: '{"answer":42}', provider: 'acme' });
     expect((await events).at(-1)?.type).toBe('job.completed');
     expect(heard).toBe(0);
+  });
+
+  it('loses no end either when the connection for commands is back later than the subscription', async () => {
+    const { notices } = await startProcess('api-a');
+    const commands = fixture.connect();
+    const late = new JobStore(commands);
+    let refusals = 0;
+    const refuseOnce = <T>(ask: (jobId: string) => Promise<T>): ((jobId: string) => Promise<T>) => {
+      let refused = false;
+      return (jobId) => {
+        if (refused) return ask(jobId);
+        refused = true;
+        refusals++;
+        return Promise.reject(new Error('Connection is closed.'));
+      };
+    };
+    const job = await create({ waiter: 'api-a' });
+    const ended = new EndWaiter(late, notices).expectEnd(job.id, { timeoutMs: 10_000 });
+    const events = collect(new EventReader(commands, late, notices).read(job.id, { after: 0, signal: never }));
+    await waitFor(() => fixture.redis.hget(keys.job(job.id), 'readers'), { describe: 'the reader' });
+    late.read = refuseOnce(late.read.bind(late));
+    late.look = refuseOnce(late.look.bind(late));
+    await interrupt();
+    await fixture.attempts.begin(runOf(job, 'a'));
+    await complete(job, 'a');
+    expect(await ended).toMatchObject({ state: 'completed', body: '{"answer":42}' });
+    expect(await events).toEqual(await logged(job));
+    expect(refusals).toBe(2);
   });
 
   it('of a job without a stream that is over and gone ends its reader', async () => {

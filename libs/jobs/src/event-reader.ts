@@ -1,7 +1,7 @@
 import { isTerminalEvent, type JobEvent, type JobEventType } from '#contracts/job-event.js';
 import { isTerminal } from '#contracts/job-state.js';
 import { keys } from '#platform/keys.js';
-import type { RedisClient } from '#platform/redis.js';
+import { isStoreUnavailable, type RedisClient } from '#platform/redis.js';
 import type { JobStore } from './job-store.js';
 import type { Notices } from './notices.js';
 
@@ -18,6 +18,9 @@ export interface ReadOptions {
 
 const REPLAY_PAGE = 500;
 
+/** How long after Redis did not answer it is asked again. */
+const LOOK_AGAIN_MS = 500;
+
 /** A reader slower than its job keeps at most this many events in memory; what it lags behind is read from Redis again. */
 const INBOX_SIZE = 1_000;
 
@@ -31,7 +34,7 @@ export class EventReader {
 
   /**
    * Yields every event after `after` and returns after the terminal one, or at once when the job does not exist.
-   * Throws the signal's reason when aborted, and what Redis throws when it is away during a replay.
+   * Throws the signal's reason when aborted, and what Redis throws when it is away at the start; later it is waited for.
    */
   async *read(jobId: string, options: ReadOptions): AsyncGenerator<JobEvent, void> {
     const inbox = new Inbox(options.signal);
@@ -54,15 +57,21 @@ export class EventReader {
       for (;;) {
         const event = await inbox.take();
         if (event !== 'gap' && event.seq <= last) continue;
-        // Looked at before the replay: an end that comes in between is then in what is replayed.
-        const over = event === 'gap' && (await this.isOver(jobId, options.created));
-        const events = event !== 'gap' && event.seq === last + 1 ? [event] : this.replay(jobId, last);
-        for await (const next of events) {
-          yield next;
-          last = next.seq;
-          if (isTerminalEvent(next.type)) return;
+        try {
+          // Looked at before the replay: an end that comes in between is then in what is replayed.
+          const over = event === 'gap' && (await this.isOver(jobId, options.created));
+          const events = event !== 'gap' && event.seq === last + 1 ? [event] : this.replay(jobId, last);
+          for await (const next of events) {
+            yield next;
+            last = next.seq;
+            if (isTerminalEvent(next.type)) return;
+          }
+          if (over) return;
+        } catch (error) {
+          // The subscription may be back before the connection for commands is.
+          if (!isStoreUnavailable(error)) throw error;
+          inbox.markGapLater();
         }
-        if (over) return;
       }
     } finally {
       stopListening();
@@ -116,6 +125,10 @@ class Inbox {
     this.events = [];
     this.gap = true;
     this.wake?.();
+  }
+
+  markGapLater(): void {
+    setTimeout(() => this.markGap(), LOOK_AGAIN_MS).unref();
   }
 
   async take(): Promise<JobEvent | 'gap'> {

@@ -9,6 +9,9 @@ export interface WaitOptions {
   signal?: AbortSignal;
 }
 
+/** How long after Redis did not answer it is asked again. */
+const LOOK_AGAIN_MS = 500;
+
 /** Waits for jobs to end, by notice. */
 export class EndWaiter {
   constructor(
@@ -19,17 +22,22 @@ export class EndWaiter {
   /** Waits for a job that was created with this process as waiter. Call it before the job is created, so that no notice is missed. */
   expectEnd(jobId: string, options: WaitOptions): Promise<EndNotice | null> {
     return new Promise((resolve, reject) => {
+      let settled = false;
       const settle = (act: () => void): void => {
+        settled = true;
         stopListening();
         clearTimeout(timer);
+        clearTimeout(again);
         options.signal?.removeEventListener('abort', onAbort);
         act();
       };
+      let again: NodeJS.Timeout | undefined;
       const lookUp = (): void => {
+        clearTimeout(again);
         this.readEnd(jobId).then(
           (notice) => notice && settle(() => resolve(notice)),
-          // Redis is away again: the next interruption looks again, and the timeout bounds it all.
-          () => undefined,
+          // The subscription may be back before the connection for commands is; the timeout bounds it all.
+          () => (again = settled ? undefined : setTimeout(lookUp, LOOK_AGAIN_MS)),
         );
       };
       const onAbort = (): void => settle(() => reject(options.signal?.reason as Error));

@@ -65,6 +65,8 @@ export class StreamedAnswer {
     } finally {
       chunks?.stop();
       answered.abort();
+      // A reader that looks whether the job exists must not wait for one that was never created.
+      exists.resolve(undefined);
       await Promise.all([events?.return(), expected?.return()]);
     }
   }
