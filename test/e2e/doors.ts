@@ -130,6 +130,8 @@ export async function* eventsOf(url: string, headers: Record<string, string> = {
   for await (const chunk of response.body) {
     parser.feed(decoder.decode(chunk as Uint8Array, { stream: true }));
     for (const { id, event, data } of arrived.splice(0)) {
+      // A stream that breaks says so in a message of its own, which is no event of the job.
+      if (id === undefined) continue;
       yield { id: Number(id), type: event ?? '', data: JSON.parse(data) as Json };
     }
   }

@@ -111,6 +111,7 @@ describe('Redis that goes away while jobs run', () => {
       ask(`${url}/v1/chat/completions`, { body: chat({ simulator: { ttft_ms: ms / 2 } }) }),
     ];
     const reading = follow(streamed, events);
+    reading.catch(() => undefined);
     await waitFor(() => events.some(({ type }) => type === 'output.delta'), { describe: 'the first output' });
     await simulator.until(({ requests }) => requests === 8);
     return { streamed, plain, later, events, reading, waiting };
