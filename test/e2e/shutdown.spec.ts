@@ -115,3 +115,14 @@ describe('every process', () => {
     expect((await untilState(api.url, job.id, ENDED)).state).toBe('completed');
   }, 40_000);
 });
+
+describe('without Redis', () => {
+  // Last in this file: Redis does not come back.
+  it('processes that are told to stop end by themselves within their bound', async () => {
+    const running = [...stack.apis, ...stack.workers].filter((one) => one.isRunning());
+    expect(running.length).toBeGreaterThan(1);
+    await stack.redis.kill();
+    const exits = await Promise.all(running.map((one) => one.stop(25_000)));
+    expect(exits.map(({ signal }) => signal)).toEqual(running.map(() => null));
+  }, 40_000);
+});

@@ -18,6 +18,9 @@ export interface ProcessOptions {
   prepare?: (app: NestExpressApplication, config: TokenhubConfig) => void;
 }
 
+/** The longest that an orderly shutdown may take: longer than any drain, shorter than Kubernetes waits before SIGKILL. */
+const SHUTDOWN_MS = 20_000;
+
 /**
  * Starts a process of Tokenhub and keeps it until SIGTERM or SIGINT, which shut it down in order. What cannot start says
  * why in one line on standard error and exits with 1.
@@ -31,6 +34,7 @@ export async function startProcess(options: ProcessOptions): Promise<void> {
     app.useLogger(app.get(NestLog));
     // Ended on request is ended well: without this the process dies of the very signal again.
     app.enableShutdownHooks([], { useProcessExit: true });
+    boundShutdown(options.role, app.get<Logger>(LOGGER));
     const config = app.get<TokenhubConfig>(CONFIG);
     options.prepare?.(app, config);
     const { host, port } = options.listen(config);
@@ -40,6 +44,18 @@ export async function startProcess(options: ProcessOptions): Promise<void> {
     process.stderr.write(`tokenhub ${options.role}: ${reasonOf(error)}\n`);
     process.exit(1);
   }
+}
+
+/** What waits for a Redis that does not return must not wait for ever: the record is safe, and others repair the rest. */
+function boundShutdown(role: ProcessRole, logger: Logger): void {
+  const leave = (): void => {
+    setTimeout(() => {
+      logger.warn(`${role} could not end in order within ${SHUTDOWN_MS / 1_000} s; leaving`);
+      process.exit(1);
+    }, SHUTDOWN_MS).unref();
+  };
+  process.once('SIGTERM', leave);
+  process.once('SIGINT', leave);
 }
 
 function reasonOf(error: unknown): string {
