@@ -14,7 +14,7 @@ export function toBlocks(content: unknown, at: string): Block[] {
 
 function toBlock(part: unknown, at: string): Block[] {
   if (!isJsonObject(part) || typeof part.type !== 'string') throw invalidRequest(`${at} has no type.`, at);
-  const convert = CONVERTERS[part.type];
+  const convert = CONVERTERS.get(part.type);
   // Anthropic's own blocks (document, search_result, …) go through as they are.
   if (!convert) return [part as Block];
   const block = convert(part, at);
@@ -23,18 +23,20 @@ function toBlock(part: unknown, at: string): Block[] {
   return block === null ? [] : [{ ...block, ...cache }];
 }
 
-const CONVERTERS: Partial<Record<string, (part: JsonObject, at: string) => Block | null>> = {
-  text: (part) => textBlock(part.text),
-  refusal: (part) => textBlock(part.refusal),
-  image_url: ({ image_url: image }, at) => ({
-    type: 'image',
-    source: imageSource(urlOf(image), `${at}.image_url.url`),
+const CONVERTERS: ReadonlyMap<string, (part: JsonObject, at: string) => Block | null> = new Map(
+  Object.entries({
+    text: ({ text }: JsonObject) => textBlock(text),
+    refusal: ({ refusal }: JsonObject) => textBlock(refusal),
+    image_url: ({ image_url: image }: JsonObject, at: string) => ({
+      type: 'image',
+      source: imageSource(urlOf(image), `${at}.image_url.url`),
+    }),
+    file: ({ file }: JsonObject, at: string) => ({ type: 'document', ...documentOf(file, `${at}.file`) }),
+    input_audio: (_part: JsonObject, at: string) => {
+      throw invalidRequest('This model takes no audio.', at, 'unsupported_value');
+    },
   }),
-  file: ({ file }, at) => ({ type: 'document', ...documentOf(file, `${at}.file`) }),
-  input_audio: (_part, at) => {
-    throw invalidRequest('This model takes no audio.', at, 'unsupported_value');
-  },
-};
+);
 
 function textBlock(text: unknown): Block | null {
   return typeof text === 'string' && text.trim() !== '' ? { type: 'text', text } : null;

@@ -21,7 +21,7 @@ const DEFAULT_MAX_TOKENS = 4096;
 export function toParameters(call: ParameterCall, forced: boolean): Parameters {
   const { body } = call;
   refuseChoices(body.n);
-  const dropped = Object.keys(FOREIGN).filter((field) => says(body, field));
+  const dropped = [...FOREIGN.keys()].filter((field) => says(body, field));
   const thinking = toThinking(body, forced);
   const sampling = toSampling(call, { isOn: thinking !== null && thinking.type !== 'disabled', dropped });
   const stop = toStopSequences(body.stop, dropped);
@@ -117,7 +117,7 @@ function toServiceTier({ service_tier: tier }: JsonObject, dropped: string[]): J
 
 /** Fields that are neither OpenAI's nor vLLM's go through as they are: Anthropic's own, and those to come. */
 function unknownFields(body: JsonObject): JsonObject {
-  return Object.fromEntries(Object.entries(body).filter(([field]) => !TRANSLATED.has(field) && !(field in FOREIGN)));
+  return Object.fromEntries(Object.entries(body).filter(([field]) => !TRANSLATED.has(field) && !FOREIGN.has(field)));
 }
 
 /** Translated here or in convert-messages, or of no effect on an answer: tags and hints for OpenAI's own storage and cache. */
@@ -129,32 +129,32 @@ const TRANSLATED: ReadonlySet<string> = new Set([
 ]);
 
 /** Fields of OpenAI and vLLM that Anthropic has nothing for, with the values (as JSON) that ask for nothing anyway. */
-const FOREIGN: Record<string, readonly string[]> = {
-  logprobs: ['false'],
-  top_logprobs: ['0'],
-  logit_bias: ['{}'],
-  seed: [],
-  frequency_penalty: ['0'],
-  presence_penalty: ['0'],
-  prediction: [],
-  audio: [],
-  modalities: ['["text"]'],
-  moderation: [],
-  store: ['false'],
-  verbosity: ['"medium"'],
-  web_search_options: [],
-  min_p: ['0'],
-  repetition_penalty: ['1'],
-  length_penalty: ['1'],
-  min_tokens: ['0'],
-  ignore_eos: ['false'],
-  stop_token_ids: ['[]'],
-  structured_outputs: [],
-  chat_template: [],
-  chat_template_kwargs: ['{}'],
-};
+const FOREIGN: ReadonlyMap<string, readonly string[]> = new Map([
+  ['logprobs', ['false']],
+  ['top_logprobs', ['0']],
+  ['logit_bias', ['{}']],
+  ['seed', []],
+  ['frequency_penalty', ['0']],
+  ['presence_penalty', ['0']],
+  ['prediction', []],
+  ['audio', []],
+  ['modalities', ['["text"]']],
+  ['moderation', []],
+  ['store', ['false']],
+  ['verbosity', ['"medium"']],
+  ['web_search_options', []],
+  ['min_p', ['0']],
+  ['repetition_penalty', ['1']],
+  ['length_penalty', ['1']],
+  ['min_tokens', ['0']],
+  ['ignore_eos', ['false']],
+  ['stop_token_ids', ['[]']],
+  ['structured_outputs', []],
+  ['chat_template', []],
+  ['chat_template_kwargs', ['{}']],
+]);
 
 function says(body: JsonObject, field: string): boolean {
   const value = body[field];
-  return value !== undefined && value !== null && !FOREIGN[field]?.includes(JSON.stringify(value));
+  return value !== undefined && value !== null && !FOREIGN.get(field)?.includes(JSON.stringify(value));
 }

@@ -50,7 +50,7 @@ const NO_PARAMETERS = { type: 'object', properties: {} };
 
 function toChoice(value: unknown): { choice: JsonObject & { type: string }; allowed: Set<unknown> | null } {
   if (value === undefined || value === null) return { choice: { type: 'auto' }, allowed: null };
-  const word = typeof value === 'string' ? CHOICES[value] : undefined;
+  const word = CHOICES.get(value);
   if (word !== undefined) return { choice: { type: word }, allowed: null };
   const name = nameOf(value);
   if (name !== null) return { choice: { type: 'tool', name }, allowed: null };
@@ -62,7 +62,11 @@ function toChoice(value: unknown): { choice: JsonObject & { type: string }; allo
   throw invalidRequest('This provider has no such tool_choice.', 'tool_choice', 'unsupported_value');
 }
 
-const CHOICES: Partial<Record<string, string>> = { auto: 'auto', required: 'any', none: 'none' };
+const CHOICES: ReadonlyMap<unknown, string> = new Map([
+  ['auto', 'auto'],
+  ['required', 'any'],
+  ['none', 'none'],
+]);
 
 function nameOf(reference: unknown): string | null {
   const spec = isJsonObject(reference) ? reference.function : undefined;

@@ -28,6 +28,16 @@ class MessageEvents implements EventDialect {
   readonly choices = 1;
   readonly #credential: string | null;
   readonly #blocks = new Map<unknown, OpenBlock>();
+  readonly #readers = new Map<unknown, (body: JsonObject, sink: AnswerSink) => void>([
+    ['message_start', (body) => this.#start(body.message)],
+    ['content_block_start', (body, sink) => this.#openBlock(body, sink)],
+    ['content_block_delta', (body, sink) => this.#continueBlock(body, sink)],
+    ['content_block_stop', (body, sink) => this.#closeBlock(body, sink)],
+    ['message_delta', (body, sink) => this.#finish(body, sink)],
+    ['message_stop', (_body, sink) => sink.done()],
+    // No sign of life: it is sent while the model stands still.
+    ['ping', () => undefined],
+  ]);
   #envelope: JsonObject = {};
   #usage: JsonObject = {};
   #calls = 0;
@@ -45,38 +55,9 @@ class MessageEvents implements EventDialect {
   read({ event, data }: EventSourceMessage, sink: AnswerSink): void {
     const body = readJsonEvent(data);
     if (event === 'error' || isErrorBody(body)) throw errorFromEvent(body, this.#credential);
-    switch (body.type) {
-      case 'message_start': {
-        this.#start(body.message);
-        return;
-      }
-      case 'content_block_start': {
-        this.#openBlock(body, sink);
-        return;
-      }
-      case 'content_block_delta': {
-        this.#continueBlock(body, sink);
-        return;
-      }
-      case 'content_block_stop': {
-        this.#closeBlock(body, sink);
-        return;
-      }
-      case 'message_delta': {
-        this.#finish(body, sink);
-        return;
-      }
-      case 'message_stop': {
-        sink.done();
-        return;
-      }
-      case 'ping':
-        return;
-      default: {
-        sink.progress();
-        return;
-      }
-    }
+    const read = this.#readers.get(body.type);
+    if (read) read(body, sink);
+    else sink.progress();
   }
 
   #start(message: unknown): void {
@@ -106,32 +87,17 @@ class MessageEvents implements EventDialect {
   #continueBlock({ index, delta }: JsonObject, sink: AnswerSink): void {
     const open = this.#blocks.get(index);
     if (!open || !isJsonObject(delta)) throw unreadable('a delta of the stream has no block');
-    switch (delta.type) {
-      case 'text_delta': {
-        this.#addText('content', delta.text, sink);
-        return;
-      }
-      case 'input_json_delta': // Blocks of Anthropic's own tools stream their input too, and are none of the client's calls.
-      {
-        open.call === null ? sink.progress() : this.#addArguments(open, delta.partial_json, sink);
-        return;
-      }
-      case 'thinking_delta':
-        open.block.thinking = textOf(open.block.thinking) + textOf(delta.thinking);
-        {
-          this.#addText('reasoning_content', delta.thinking, sink);
-          return;
-        }
-      case 'signature_delta':
-        open.block.signature = textOf(open.block.signature) + textOf(delta.signature);
-        {
-          sink.progress();
-          return;
-        }
-      default: {
-        sink.progress();
-        return;
-      }
+    const { block, call } = open;
+    if (delta.type === 'text_delta') this.#addText('content', delta.text, sink);
+    else if (delta.type === 'thinking_delta') {
+      block.thinking = textOf(block.thinking) + textOf(delta.thinking);
+      this.#addText('reasoning_content', delta.thinking, sink);
+    } else if (delta.type === 'input_json_delta' && call !== null) {
+      // Blocks of Anthropic's own tools stream their input too, and are none of the client's calls.
+      this.#addArguments(open, delta.partial_json, sink);
+    } else {
+      if (delta.type === 'signature_delta') block.signature = textOf(block.signature) + textOf(delta.signature);
+      sink.progress();
     }
   }
 
@@ -150,10 +116,7 @@ class MessageEvents implements EventDialect {
     this.#usage = mergeUsage(this.#usage, usage);
     const { stop_reason: stop, stop_details: details } = isJsonObject(delta) ? delta : {};
     const reason = toFinishReason(stop);
-    if (reason === null) {
-      sink.progress();
-      return;
-    }
+    if (reason === null) return;
     this.#giveRole(null, sink);
     if (stop === 'refusal') this.#add(sink, { refusal: toRefusal(details) });
     const figures = toOpenAiUsage(this.#usage);
