@@ -42,6 +42,8 @@ export interface DraftChoice {
   pieces: string[];
   calls: DraftCall[];
   finish: Finish;
+  /** The stop sequence before which it ended. */
+  stopSequence?: string;
 }
 
 /** A whole answer before it is put into a vendor's words; one piece is one token. */
@@ -91,7 +93,7 @@ function callingChoice(ask: Ask, seed: number): DraftChoice {
 }
 
 function speakingChoice(ask: Ask, seed: number): DraftChoice {
-  return { pieces: stopBefore(spokenPieces(ask, seed), ask.stop), calls: [], finish: 'stop' };
+  return { ...stopBefore(spokenPieces(ask, seed), ask.stop), calls: [], finish: 'stop' };
 }
 
 function spokenPieces(ask: Ask, seed: number): string[] {
@@ -103,13 +105,16 @@ function spokenPieces(ask: Ask, seed: number): string[] {
     : jsonPieces(JSON.stringify(valueForSchema(ask.schema, seed)));
 }
 
-function stopBefore(pieces: string[], stop: readonly string[]): string[] {
+function stopBefore(pieces: string[], stop: readonly string[]): Pick<DraftChoice, 'pieces' | 'stopSequence'> {
   if (stop.length === 0) {
-    return pieces;
+    return { pieces };
   }
   const text = pieces.join('');
-  const ends = stop.map((sequence) => text.indexOf(sequence)).filter((end) => end >= 0);
-  return ends.length === 0 ? pieces : textPieces(text.slice(0, Math.min(...ends)));
+  const ends = stop.map((sequence) => ({ sequence, at: text.indexOf(sequence) })).filter(({ at }) => at >= 0);
+  const [first] = ends.sort((a, b) => a.at - b.at);
+  return first === undefined
+    ? { pieces }
+    : { pieces: textPieces(text.slice(0, first.at)), stopSequence: first.sequence };
 }
 
 function cutToBudget(choice: DraftChoice, budget: number): DraftChoice {

@@ -14,7 +14,7 @@ export interface Instructions extends Partial<Settings> {
 export class InstructionError extends Error {}
 
 const ajv = new Ajv({ discriminator: true, allowUnionTypes: true, strictTypes: false });
-const ENDPOINTS = ['chat', 'completion', 'embedding', 'models'];
+const ENDPOINTS = ['chat', 'completion', 'embedding', 'models', 'tokens'];
 
 const instructionsCheck = ajv.compile<Instructions>({
   type: 'object',

@@ -5,7 +5,7 @@ import type { Plan } from './plan.js';
 import type { Settings } from './settings.js';
 
 /** What a route does, by the same name in every vendor's protocol. */
-export type EndpointName = 'chat' | 'completion' | 'embedding' | 'models';
+export type EndpointName = 'chat' | 'completion' | 'embedding' | 'models' | 'tokens';
 
 /** An error before a vendor's protocol puts it into its own shape. */
 export interface Problem {

@@ -14,6 +14,8 @@ const MAX_BODY_BYTES = 100 * 1024 * 1024;
 /** Kept in the log; credentials never are. */
 const HEADERS_OF_INTEREST = [
   'accept',
+  'anthropic-beta',
+  'anthropic-version',
   'content-type',
   'idempotency-key',
   'openai-organization',

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { anthropicProtocol } from './anthropic.js';
 import { Controls } from './controls.js';
 import { openaiProtocol } from './openai.js';
 import { RequestHandler } from './request-handler.js';
@@ -37,7 +38,8 @@ const KEEP_ALIVE_MS = 75_000;
 export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
   const controls = new Controls({ settings: options.settings ?? {}, logLimit: options.logLimit ?? 1000 });
   // One more vendor: its protocol goes here.
-  const protocols = [openaiProtocol({ apiKey: options.apiKey ?? null, models: options.models ?? [] })] as const;
+  const access = { apiKey: options.apiKey ?? null, models: options.models ?? [] };
+  const protocols = [openaiProtocol(access), anthropicProtocol(access)] as const;
   const handler = new RequestHandler(controls, protocols);
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) =>
     handler.handle(request, response),

@@ -1,5 +1,6 @@
 import type { ProviderType } from '#contracts/registry-snapshot.js';
 import type { HttpClient } from '#http/http-client.js';
+import { AnthropicAdapter } from './anthropic/anthropic-adapter.js';
 import { OpenAiAdapter } from './openai/openai-adapter.js';
 import type { ProviderAdapter } from './provider-adapter.js';
 
@@ -15,4 +16,5 @@ export function adapterFor(type: ProviderType, http: HttpClient): ProviderAdapte
 
 const ADAPTERS: Partial<Record<ProviderType, (http: HttpClient) => ProviderAdapter>> = {
   openai: (http) => new OpenAiAdapter(http),
+  anthropic: (http) => new AnthropicAdapter(http),
 };

@@ -1,10 +1,11 @@
 import type { HttpClient } from '#http/http-client.js';
-import { HttpError, type HttpErrorKind } from '#http/http-error.js';
+import { HttpError } from '#http/http-error.js';
 import { fromHttpError } from '../network-error.js';
 import type { ProviderAdapter, ProviderAnswer, ProviderCall } from '../provider-adapter.js';
+import { sendStreamed } from '../send-streamed.js';
 import { toHttpRequest } from './options.js';
 import { errorFromUnstreamed, readAnswer } from './read-answer.js';
-import { StreamReader, type StreamedCall } from './read-stream.js';
+import { openStreamReader } from './read-stream.js';
 
 /** Speaks OpenAI's chat completions, completions and embeddings. */
 export class OpenAiAdapter implements ProviderAdapter {
@@ -21,27 +22,16 @@ export class OpenAiAdapter implements ProviderAdapter {
   async execute(call: ProviderCall): Promise<ProviderAnswer> {
     try {
       const { kind, onDelta } = call;
-      if (onDelta && kind !== 'embedding') return await this.#stream(call, { ...call, kind, onDelta });
+      if (onDelta && kind !== 'embedding') {
+        return await sendStreamed(this.#http, toHttpRequest(call, true), {
+          reader: openStreamReader({ ...call, kind }),
+          errorOf: (answer) => errorFromUnstreamed(answer, call.credential),
+        });
+      }
       return readAnswer(await this.#http.send(toHttpRequest(call, false)), call);
     } catch (error) {
       call.signal.throwIfAborted();
       throw error instanceof HttpError ? fromHttpError(error) : error;
     }
   }
-
-  async #stream(call: ProviderCall, streamed: StreamedCall): Promise<ProviderAnswer> {
-    const reader = new StreamReader(streamed);
-    const openStream = reader.open.bind(reader);
-    try {
-      const answer = await this.#http.send({ ...toHttpRequest(call, true), openStream });
-      if (!reader.isOpen) throw errorFromUnstreamed(answer, call.credential);
-    } catch (error) {
-      const isBroken = error instanceof HttpError && HARMLESS_WHEN_WHOLE.has(error.kind);
-      if (!isBroken || !reader.isWhole) throw error;
-    }
-    return reader.end();
-  }
 }
-
-/** Ways for a connection to end that take nothing away once the answer is whole; failing over then would bill it twice. */
-const HARMLESS_WHEN_WHOLE: ReadonlySet<HttpErrorKind> = new Set(['reset', 'idle_timeout', 'deadline']);

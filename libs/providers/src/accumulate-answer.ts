@@ -1,9 +1,8 @@
 import { isJsonObject, type JsonObject } from '#contracts/json.js';
 import type { ChoiceDelta } from '#contracts/output-delta.js';
-import { mergeChoice } from '../merge-choice.js';
-import { keepFirst, mergeFields } from '../merge-fields.js';
-import type { StreamedPiece } from '../provider-adapter.js';
-import { toFinishReason } from './map-finish-reason.js';
+import { mergeChoice } from './merge-choice.js';
+import { keepFirst, mergeFields } from './merge-fields.js';
+import type { StreamedPiece } from './provider-adapter.js';
 
 /** Turns the pieces of a stream into the body that the same call would have brought without streaming. */
 export class AnswerAccumulator {
@@ -30,7 +29,7 @@ export class AnswerAccumulator {
   /** True when at least so many choices were seen and each of them has ended. */
   hasFinished(atLeast = 1): boolean {
     if (this.#choices.size < atLeast) return false;
-    return [...this.#choices.values()].every((choice) => toFinishReason(choice.finish_reason) !== null);
+    return [...this.#choices.values()].every(({ finish_reason: reason }) => isEnd(reason));
   }
 
   /** The usage object as the provider gave it, or null. */
@@ -53,6 +52,14 @@ export class AnswerAccumulator {
     };
   }
 }
+
+/** True for a reason with which a choice ended well; some that vendors write report a failure in place of an error. */
+export function isEnd(reason: unknown): reason is string {
+  return typeof reason === 'string' && reason !== '' && !FAILURES.has(reason);
+}
+
+/** vLLM says `abort` when it drops a request and `error` when its engine fails; OpenRouter says `error`. */
+const FAILURES: ReadonlySet<string> = new Set(['abort', 'error']);
 
 const ENVELOPE = new Map([
   ['id', keepFirst],

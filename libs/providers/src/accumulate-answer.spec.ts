@@ -2,8 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { JsonObject } from '#contracts/json.js';
 import type { ChoiceDelta } from '#contracts/output-delta.js';
-import { mergePieces } from '../merge-pieces.js';
-import type { StreamedPiece } from '../provider-adapter.js';
+import { mergePieces } from './merge-pieces.js';
+import type { StreamedPiece } from './provider-adapter.js';
 import { AnswerAccumulator } from './accumulate-answer.js';
 
 const ENVELOPE = { id: 'chatcmpl-1', object: 'chat.completion.chunk', created: 1, model: 'm' };
