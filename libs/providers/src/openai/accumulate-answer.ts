@@ -8,12 +8,14 @@ import { toFinishReason } from './map-finish-reason.js';
 /** Turns the pieces of a stream into the body that the same call would have brought without streaming. */
 export class AnswerAccumulator {
   readonly #kind: 'chat' | 'completion';
+  readonly #toFinishReason: (value: unknown) => string | null;
   readonly #choices = new Map<number, ChoiceDelta>();
   readonly #envelope: JsonObject = {};
   #usage: JsonObject | null = null;
 
-  constructor(kind: 'chat' | 'completion') {
+  constructor(kind: 'chat' | 'completion', finishReason = toFinishReason) {
     this.#kind = kind;
+    this.#toFinishReason = finishReason;
   }
 
   /** Takes a piece in; the piece itself is not changed. */
@@ -30,7 +32,7 @@ export class AnswerAccumulator {
   /** True when at least so many choices were seen and each of them has ended. */
   hasFinished(atLeast = 1): boolean {
     if (this.#choices.size < atLeast) return false;
-    return [...this.#choices.values()].every((choice) => toFinishReason(choice.finish_reason) !== null);
+    return [...this.#choices.values()].every((choice) => this.#toFinishReason(choice.finish_reason) !== null);
   }
 
   /** The usage object as the provider gave it, or null. */

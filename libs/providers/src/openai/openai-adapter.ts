@@ -2,16 +2,19 @@ import type { HttpClient } from '#http/http-client.js';
 import { HttpError, type HttpErrorKind } from '#http/http-error.js';
 import { fromHttpError } from '../network-error.js';
 import type { ProviderAdapter, ProviderAnswer, ProviderCall } from '../provider-adapter.js';
+import { OPENAI, type Dialect } from './dialect.js';
 import { toHttpRequest } from './options.js';
 import { errorFromUnstreamed, readAnswer } from './read-answer.js';
 import { StreamReader, type StreamedCall } from './read-stream.js';
 
-/** Speaks OpenAI's chat completions, completions and embeddings. */
+/** Speaks OpenAI's chat completions, completions and embeddings, in its own dialect or another server's. */
 export class OpenAiAdapter implements ProviderAdapter {
   readonly #http: HttpClient;
+  readonly #dialect: Dialect;
 
-  constructor(http: HttpClient) {
+  constructor(http: HttpClient, dialect: Dialect = OPENAI) {
     this.#http = http;
+    this.#dialect = dialect;
   }
 
   /**
@@ -22,7 +25,8 @@ export class OpenAiAdapter implements ProviderAdapter {
     try {
       const { kind, onDelta } = call;
       if (onDelta && kind !== 'embedding') return await this.#stream(call, { ...call, kind, onDelta });
-      return readAnswer(await this.#http.send(toHttpRequest(call, false)), call);
+      const request = toHttpRequest(call, false, this.#dialect);
+      return readAnswer(await this.#http.send(request), call, this.#dialect);
     } catch (error) {
       call.signal.throwIfAborted();
       throw error instanceof HttpError ? fromHttpError(error) : error;
@@ -30,11 +34,11 @@ export class OpenAiAdapter implements ProviderAdapter {
   }
 
   async #stream(call: ProviderCall, streamed: StreamedCall): Promise<ProviderAnswer> {
-    const reader = new StreamReader(streamed);
+    const reader = new StreamReader(streamed, this.#dialect);
     const openStream = reader.open.bind(reader);
     try {
-      const answer = await this.#http.send({ ...toHttpRequest(call, true), openStream });
-      if (!reader.isOpen) throw errorFromUnstreamed(answer, call.credential);
+      const answer = await this.#http.send({ ...toHttpRequest(call, true, this.#dialect), openStream });
+      if (!reader.isOpen) throw errorFromUnstreamed(answer, call.credential, this.#dialect);
     } catch (error) {
       const isBroken = error instanceof HttpError && HARMLESS_WHEN_WHOLE.has(error.kind);
       if (!isBroken || !reader.isWhole) throw error;

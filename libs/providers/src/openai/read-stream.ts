@@ -6,8 +6,8 @@ import { hasContent } from '../merge-pieces.js';
 import type { ProviderAnswer, ProviderCall, StreamedPiece } from '../provider-adapter.js';
 import { ProviderError } from '../provider-error.js';
 import { AnswerAccumulator } from './accumulate-answer.js';
-import { toUsage } from './convert-usage.js';
-import { errorFromEvent, isErrorBody } from './error.js';
+import type { Dialect } from './dialect.js';
+import { isErrorBody } from './error.js';
 import { unreadable } from './read-answer.js';
 
 /** What a stream's reader needs of its call. */
@@ -19,6 +19,7 @@ export type StreamedCall = Pick<ProviderCall, 'body' | 'credential' | 'timeouts'
 /** Reads one stream: hands each piece over as it arrives and keeps the whole answer. Its time begins with its construction. */
 export class StreamReader {
   readonly #call: StreamedCall;
+  readonly #dialect: Dialect;
   readonly #answer: AnswerAccumulator;
   readonly #sentAt = performance.now();
   readonly #decoder = new TextDecoder();
@@ -28,9 +29,10 @@ export class StreamReader {
   #isSpeaking = false;
   #isDone = false;
 
-  constructor(call: StreamedCall) {
+  constructor(call: StreamedCall, dialect: Dialect) {
     this.#call = call;
-    this.#answer = new AnswerAccumulator(call.kind);
+    this.#dialect = dialect;
+    this.#answer = new AnswerAccumulator(call.kind, dialect.toFinishReason);
   }
 
   /** What takes the stream's bytes, or null when the response is not a stream. Its bytes' faults throw a ProviderError. */
@@ -56,7 +58,7 @@ export class StreamReader {
     this.#flush();
     this.#requireFinish();
     const { usage } = this.#answer;
-    return { body: JSON.stringify(this.#answer.toBody()), usage: toUsage(usage), ttftMs: this.#ttftMs };
+    return { body: JSON.stringify(this.#answer.toBody()), usage: this.#dialect.toUsage(usage), ttftMs: this.#ttftMs };
   }
 
   /** A last event may lack its blank line; half an event is no event. */
@@ -77,7 +79,7 @@ export class StreamReader {
       return;
     }
     const chunk = parseChunk(data);
-    if (event === 'error' || isErrorBody(chunk)) throw errorFromEvent(chunk, this.#call.credential);
+    if (event === 'error' || isErrorBody(chunk)) throw this.#dialect.errorFromEvent(chunk, this.#call.credential);
     const piece = toPiece(chunk);
     this.#answer.add(piece);
     if (isJsonObject(chunk.usage)) this.#answer.addUsage(chunk.usage);
