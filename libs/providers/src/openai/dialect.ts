@@ -8,11 +8,11 @@ import { toFinishReason } from './map-finish-reason.js';
 /** What a server that speaks OpenAI's protocol says in its own way; the connection and both kinds of answer are read alike. */
 export interface Dialect extends ErrorReader {
   /** The request's body as JSON text. */
-  toUpstreamBody(this: void, call: Pick<ProviderCall, 'body' | 'upstreamModel'>, streamed: boolean): string;
+  toUpstreamBody: (call: Pick<ProviderCall, 'body' | 'upstreamModel'>, streamed: boolean) => string;
   /** Null when the provider did not report it. */
-  toUsage(this: void, value: unknown): Usage | null;
+  toUsage: (value: unknown) => Usage | null;
   /** Null for what is no good end of a choice. */
-  toFinishReason(this: void, value: unknown): string | null;
+  toFinishReason: (value: unknown) => string | null;
 }
 
 /** OpenAI's own. */

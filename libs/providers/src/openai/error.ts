@@ -26,24 +26,32 @@ export interface ErrorRule {
 /** Makes ProviderErrors out of what a vendor says. */
 export interface ErrorReader {
   /** For an answer whose status is not a success. */
-  errorFromResponse(
-    this: void,
+  errorFromResponse: (
     answer: { status: number; headers: IncomingHttpHeaders; body: Buffer },
     credential: string | null,
-  ): ProviderError;
+  ) => ProviderError;
   /** For an error that came inside a successful answer: an event of a stream, or a body with `error`. */
-  errorFromEvent(this: void, body: JsonObject, credential: string | null): ProviderError;
+  errorFromEvent: (body: JsonObject, credential: string | null) => ProviderError;
 }
 
-/** The reader for a server that speaks OpenAI's protocol: its own rules come first, OpenAI's decide where none fits. */
-export function errorReader(ownRules: readonly ErrorRule[]): ErrorReader {
-  const rules = [...ownRules, ...RULES];
+/** How the errors of a server that speaks OpenAI's protocol differ from OpenAI's. */
+export interface ErrorHabits {
+  /** They come first; OpenAI's decide where none fits. */
+  rules: readonly ErrorRule[];
+  /** True when the type says more than a class does, and stands in for a code that is missing. */
+  typeIsCode: boolean;
+}
+
+/** The reader for a server that speaks OpenAI's protocol. */
+export function errorReader(habits: ErrorHabits): ErrorReader {
+  const { typeIsCode } = habits;
+  const rules = [...habits.rules, ...RULES];
   return {
     errorFromResponse: (answer, credential) => {
       const facts = { ...factsOf(parsed(answer.body)), status: answer.status };
-      return toProviderError(facts, { rules, credential, retryAfterMs: readRetryAfterMs(answer.headers) });
+      return toProviderError(facts, { rules, typeIsCode, credential, retryAfterMs: readRetryAfterMs(answer.headers) });
     },
-    errorFromEvent: (body, credential) => toProviderError(factsOf(body), { rules, credential }),
+    errorFromEvent: (body, credential) => toProviderError(factsOf(body), { rules, typeIsCode, credential }),
   };
 }
 
@@ -54,12 +62,13 @@ export function isErrorBody(body: JsonObject): boolean {
 
 function toProviderError(
   facts: ErrorFacts,
-  from: { rules: readonly ErrorRule[]; credential: string | null; retryAfterMs?: number | undefined },
+  from: ErrorHabits & { credential: string | null; retryAfterMs?: number | undefined },
 ): ProviderError {
   const { credential, retryAfterMs } = from;
   const rule = from.rules.find(({ when }) => when(facts));
   const errorClass = rule?.errorClass ?? 'transient';
-  const own = rule?.code ?? (errorClass === 'context_overflow' ? null : (facts.code ?? facts.type));
+  const own =
+    rule?.code ?? (errorClass === 'context_overflow' ? null : (facts.code ?? (from.typeIsCode ? facts.type : null)));
   const message =
     facts.message ??
     (facts.status === null ? 'The provider reported an error' : `The provider answered HTTP ${facts.status}`);
@@ -127,7 +136,7 @@ const DEFAULT_CODES: Record<ErrorClass, string> = {
 };
 
 /** OpenAI's own reader. */
-export const { errorFromResponse, errorFromEvent } = errorReader([]);
+export const { errorFromResponse, errorFromEvent } = errorReader({ rules: [], typeIsCode: true });
 
 function isNamed({ code, type }: ErrorFacts, names: readonly string[]): boolean {
   return names.some((name) => name === code || name === type);

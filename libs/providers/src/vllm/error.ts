@@ -1,17 +1,21 @@
 import { errorReader, type ErrorFacts } from '../openai/error.js';
 
 /**
- * vLLM's errors, `{error: {message, type, param, code}}` or the older flat form: `code` is the HTTP status as a number,
- * and the type takes its place for OpenAI clients. What these rules leave open is decided by OpenAI's.
+ * vLLM's errors, `{error: {message, type, param, code}}` or the older flat form: `code` is the HTTP status as a number
+ * and the type its name, so that clients get OpenAI's code for the class instead. What these rules leave open is decided
+ * by OpenAI's.
  */
-export const { errorFromResponse, errorFromEvent } = errorReader([
-  { errorClass: 'context_overflow', when: isContextOverflow },
-  // A full queue (`--max-num-queued-reqs`) is a matter of waiting; a 503 of a dead or a scaling engine is a fault.
-  { errorClass: 'rate_limited', code: 'server_is_overloaded', when: isOverload },
-  // What this server cannot do it will not do on a second try either, and being asked for it is no sign of bad health.
-  { errorClass: 'invalid_request', when: ({ status, type }) => status === 501 || type === 'NotImplementedError' },
-  { errorClass: 'provider_fault', code: 'model_not_found', when: isUnknownModel },
-]);
+export const { errorFromResponse, errorFromEvent } = errorReader({
+  typeIsCode: false,
+  rules: [
+    { errorClass: 'context_overflow', when: isContextOverflow },
+    // A full queue (`--max-num-queued-reqs`) is a matter of waiting; a 503 of a dead or a scaling engine is a fault.
+    { errorClass: 'rate_limited', code: 'server_is_overloaded', when: isOverload },
+    // What this server cannot do it will not do on a second try either, and being asked for it is no sign of bad health.
+    { errorClass: 'invalid_request', when: ({ status, type }) => status === 501 || type === 'NotImplementedError' },
+    { errorClass: 'provider_fault', code: 'model_not_found', when: isUnknownModel },
+  ],
+});
 
 /** No code tells a context overflow, but the field that is blamed does, and each version's wording. */
 function isContextOverflow({ status, param, message }: ErrorFacts): boolean {

@@ -11,16 +11,16 @@ export interface ServerAccess {
   signal: AbortSignal;
 }
 
-/** The HTTP request for one of the server's own routes, which are beside `/v1` and not below it. */
+/** The HTTP request for one of the questions. */
 export function toServerRequest(
   access: ServerAccess,
-  route: { method: 'GET' | 'POST'; path: string; body?: string },
+  question: { method: 'GET' | 'POST'; url: string; body?: string },
 ): HttpRequest {
   return {
-    method: route.method,
-    url: serverUrl(access.endpoint) + route.path,
+    method: question.method,
+    url: question.url,
     headers: headersOf(access.credential),
-    body: route.body,
+    body: question.body,
     connectMs: access.connectMs,
     wait: { kind: 'answer', ms: access.answerMs },
     deadlineMs: Date.now() + access.connectMs + access.answerMs,
@@ -28,7 +28,8 @@ export function toServerRequest(
   };
 }
 
-function serverUrl(endpoint: string): string {
+/** The server's own routes, such as `/health`, are beside `/v1` and not below it. */
+export function serverUrl(endpoint: string): string {
   return endpoint.replace(/\/v1$/, '');
 }
 
