@@ -2,6 +2,7 @@ import type { ProviderType } from '#contracts/registry-snapshot.js';
 import type { HttpClient } from '#http/http-client.js';
 import { OpenAiAdapter } from './openai/openai-adapter.js';
 import type { ProviderAdapter } from './provider-adapter.js';
+import { VllmAdapter } from './vllm/vllm-adapter.js';
 
 /** The adapter for a provider's type; throws at once for a type that has none. Adapters are stateless: one serves all. */
 export function adapterFor(type: ProviderType, http: HttpClient): ProviderAdapter {
@@ -15,4 +16,5 @@ export function adapterFor(type: ProviderType, http: HttpClient): ProviderAdapte
 
 const ADAPTERS: Partial<Record<ProviderType, (http: HttpClient) => ProviderAdapter>> = {
   openai: (http) => new OpenAiAdapter(http),
+  vllm: (http) => new VllmAdapter(http),
 };
