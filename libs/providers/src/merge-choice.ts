@@ -61,6 +61,8 @@ const DELTA = rules({
   reasoning: concatenate,
   reasoning_content: concatenate,
   reasoning_details: append,
+  // Anthropic's signed thinking: each delta brings whole blocks.
+  thinking_blocks: append,
   annotations: append,
   tool_calls: mergeToolCalls,
   function_call: nested(FUNCTION),

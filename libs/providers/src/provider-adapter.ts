@@ -20,6 +20,12 @@ export interface ProviderCall {
   signal: AbortSignal;
   /** When set, the provider is asked to stream and each piece is handed over as it arrives. */
   onDelta?: (delta: StreamedPiece) => void;
+  /** The model's `maxOutputTokens`: asked for where the body names no limit and the vendor requires one. */
+  maxOutputTokens?: number;
+  /** True for a model that refuses temperature, top_p and top_k; they are left out of its requests. */
+  dropSamplingParameters?: boolean;
+  /** True when the client would rather have an `invalid_request` than an answer for which fields were dropped. */
+  strict?: boolean;
 }
 
 /** What one upstream chunk adds to the answer. */
@@ -37,6 +43,8 @@ export interface ProviderAnswer {
   usage: Usage | null;
   /** Milliseconds from sending to the first content; null on a plain call. */
   ttftMs: number | null;
+  /** Top-level fields of the body that this vendor has nothing for, or that were not honoured as given; absent when there are none. */
+  dropped?: string[];
 }
 
 /** One vendor's protocol. Stateless: the same adapter serves every provider of its type. */

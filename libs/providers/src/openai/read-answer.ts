@@ -3,6 +3,7 @@ import { isJsonObject, type JsonObject } from '#contracts/json.js';
 import type { HttpAnswer } from '#http/http-request.js';
 import type { ProviderAnswer, ProviderCall } from '../provider-adapter.js';
 import { ProviderError } from '../provider-error.js';
+import { readJsonAnswer, unreadable } from '../unreadable.js';
 import type { Dialect } from './dialect.js';
 import { isErrorBody } from './error.js';
 
@@ -29,23 +30,9 @@ export function errorFromUnstreamed(answer: HttpAnswer, credential: string | nul
   return unreadable('the provider was asked to stream and did not', answer.status);
 }
 
-/** A ProviderError for an answer that cannot be used; the next try may bring a better one. */
-export function unreadable(fault: string, status?: number): ProviderError {
-  return new ProviderError('transient', `Unreadable answer: ${fault}`, { code: 'unreadable_answer', status });
-}
-
 function readBody(answer: HttpAnswer, credential: string | null, dialect: Dialect): { text: string; body: JsonObject } {
   if (answer.status < 200 || answer.status >= 300) throw dialect.errorFromResponse(answer, credential);
-  if (/\bhtml\b/i.test(answer.headers['content-type'] ?? '')) throw unreadable('it is an HTML page', answer.status);
-  const text = answer.body.toString('utf8');
-  let body: unknown;
-  try {
-    body = JSON.parse(text);
-  } catch {
-    // The parser's message quotes the body, which is the client's.
-    throw unreadable('it is not JSON', answer.status);
-  }
-  if (!isJsonObject(body)) throw unreadable('it is not a JSON object', answer.status);
+  const { text, body } = readJsonAnswer(answer);
   if (isErrorBody(body)) throw dialect.errorFromEvent(body, credential);
   return { text, body };
 }

@@ -146,7 +146,6 @@ describe('an answer', () => {
     answerWith(readFixture(`${name}.json`));
     const answer = await adapter.execute(callOf());
     expect(answer.body).toBe(readFixture(`${name}.json`));
-    expect(answer.usage).toEqual({ inputTokens: 19, outputTokens: 10, cachedInputTokens: 0, reasoningTokens: 0 });
   });
 
   test.each(KINDS)('that is streamed ends with the same message, reason and usage: %s', async (name) => {
@@ -161,7 +160,6 @@ describe('an answer', () => {
     expect(Object.fromEntries(heard)).toEqual(Object.fromEntries(said));
     expect(streamed.choices[0]?.finish_reason).toBe(plain.choices[0]?.finish_reason);
     expect(streamed.usage).toEqual(plain.usage);
-    expect(answer.usage?.outputTokens).toBe(10);
   });
 
   test.each(['reasoning', 'reasoning-content'])('counts its %s as first content', async (name) => {

@@ -1,21 +1,18 @@
 import { isJsonObject, type JsonObject } from '#contracts/json.js';
 import type { ChoiceDelta } from '#contracts/output-delta.js';
-import { mergeChoice } from '../merge-choice.js';
-import { keepFirst, mergeFields } from '../merge-fields.js';
-import type { StreamedPiece } from '../provider-adapter.js';
-import { toFinishReason } from './map-finish-reason.js';
+import { mergeChoice } from './merge-choice.js';
+import { keepFirst, mergeFields } from './merge-fields.js';
+import type { StreamedPiece } from './provider-adapter.js';
 
 /** Turns the pieces of a stream into the body that the same call would have brought without streaming. */
 export class AnswerAccumulator {
   readonly #kind: 'chat' | 'completion';
-  readonly #toFinishReason: (value: unknown) => string | null;
   readonly #choices = new Map<number, ChoiceDelta>();
   readonly #envelope: JsonObject = {};
   #usage: JsonObject | null = null;
 
-  constructor(kind: 'chat' | 'completion', finishReason = toFinishReason) {
+  constructor(kind: 'chat' | 'completion') {
     this.#kind = kind;
-    this.#toFinishReason = finishReason;
   }
 
   /** Takes a piece in; the piece itself is not changed. */
@@ -32,7 +29,7 @@ export class AnswerAccumulator {
   /** True when at least so many choices were seen and each of them has ended. */
   hasFinished(atLeast = 1): boolean {
     if (this.#choices.size < atLeast) return false;
-    return [...this.#choices.values()].every((choice) => this.#toFinishReason(choice.finish_reason) !== null);
+    return [...this.#choices.values()].every(({ finish_reason: reason }) => isEnd(reason));
   }
 
   /** The usage object as the provider gave it, or null. */
@@ -56,6 +53,14 @@ export class AnswerAccumulator {
   }
 }
 
+/** True for a reason with which a choice ended well; some that vendors write report a failure in place of an error. */
+export function isEnd(reason: unknown): reason is string {
+  return typeof reason === 'string' && reason !== '' && !FAILURES.has(reason);
+}
+
+/** vLLM says `abort` when it drops a request and `error` when its engine fails; OpenRouter says `error`. */
+const FAILURES: ReadonlySet<string> = new Set(['abort', 'error']);
+
 const ENVELOPE = new Map([
   ['id', keepFirst],
   ['created', keepFirst],
@@ -64,7 +69,10 @@ const ENVELOPE = new Map([
 
 function toChatChoice({ index, delta = {}, logprobs, finish_reason: reason, ...rest }: ChoiceDelta): JsonObject {
   const { tool_calls: calls, ...fields } = delta;
-  const toolCalls = Array.isArray(calls) && calls.length > 0 ? { tool_calls: toToolCalls(calls) } : {};
+  const hasCalls = Array.isArray(calls) && calls.length > 0;
+  const toolCalls = hasCalls ? { tool_calls: toToolCalls(calls) } : {};
+  // vLLM opens every message with an empty text, which beside calls is none.
+  if (hasCalls && fields.content === '') fields.content = null;
   const message = { role: 'assistant', content: null, refusal: null, ...fields, ...toolCalls };
   return { index, message, logprobs: logprobs ?? null, finish_reason: reason ?? null, ...rest };
 }

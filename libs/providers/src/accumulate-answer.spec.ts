@@ -2,8 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { JsonObject } from '#contracts/json.js';
 import type { ChoiceDelta } from '#contracts/output-delta.js';
-import { mergePieces } from '../merge-pieces.js';
-import type { StreamedPiece } from '../provider-adapter.js';
+import { mergePieces } from './merge-pieces.js';
+import type { StreamedPiece } from './provider-adapter.js';
 import { AnswerAccumulator } from './accumulate-answer.js';
 
 const ENVELOPE = { id: 'chatcmpl-1', object: 'chat.completion.chunk', created: 1, model: 'm' };
@@ -70,6 +70,14 @@ describe('the body of an accumulated stream', () => {
       },
       { role: 'assistant', content: 'b', refusal: null },
     ]);
+  });
+
+  test('has no text beside calls where a vendor opens every message with an empty one', () => {
+    const call = { index: 0, id: 'x', type: 'function', function: { name: 'f', arguments: '{}' } };
+    const [calling] = accumulate([[delta({ role: 'assistant', content: '' })], [delta({ tool_calls: [call] }), END]]);
+    expect(calling?.message).toMatchObject({ content: null });
+    const [silent] = accumulate([[delta({ role: 'assistant', content: '' })], [END]]);
+    expect(silent?.message).toMatchObject({ content: '' });
   });
 
   test('keeps reasoning, refusals, logprobs and what it does not know', () => {
@@ -142,7 +150,7 @@ describe('for any split', () => {
         );
         expect(choice?.message).toEqual({
           role: 'assistant',
-          content: texts.join(''),
+          content: texts.join('') || null,
           refusal: null,
           tool_calls: [
             { id: 'a', type: 'function', function: { name: 'a', arguments: first.join('') } },

@@ -1,0 +1,43 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { isJsonObject, type JsonObject } from '#contracts/json.js';
+import { ProviderError } from './provider-error.js';
+
+/** A ProviderError for an answer that cannot be used; the next try may bring a better one. */
+export function unreadable(fault: string, status?: number): ProviderError {
+  return new ProviderError('transient', `Unreadable answer: ${fault}`, { code: 'unreadable_answer', status });
+}
+
+/** A ProviderError for a stream that ended before its answer did. */
+export function truncated(): ProviderError {
+  return new ProviderError('transient', 'The stream ended before the answer did', { code: 'stream_truncated' });
+}
+
+/** The JSON object in a successful answer; throws `unreadable_answer` for a page, half a body, or anything else. */
+export function readJsonAnswer(answer: { status: number; headers: IncomingHttpHeaders; body: Buffer }): {
+  text: string;
+  body: JsonObject;
+} {
+  if (/\bhtml\b/i.test(answer.headers['content-type'] ?? '')) throw unreadable('it is an HTML page', answer.status);
+  const text = answer.body.toString('utf8');
+  const body = parsed(text);
+  if (body === undefined) throw unreadable('it is not JSON', answer.status);
+  if (!isJsonObject(body)) throw unreadable('it is not a JSON object', answer.status);
+  return { text, body };
+}
+
+/** The JSON object in an event of a stream; throws `unreadable_answer` when there is none. */
+export function readJsonEvent(data: string): JsonObject {
+  const chunk = parsed(data);
+  if (chunk === undefined) throw unreadable('a chunk of the stream is not JSON');
+  if (!isJsonObject(chunk)) throw unreadable('a chunk of the stream is not a JSON object');
+  return chunk;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // The parser's message quotes the text, which is the client's.
+    return undefined;
+  }
+}
