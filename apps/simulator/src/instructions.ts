@@ -2,6 +2,7 @@ import { Ajv, type ValidateFunction } from 'ajv';
 import type { Arming } from './fault-book.js';
 import type { Fault } from './fault-shapes.js';
 import { FAULT_SCHEMA } from './faults.js';
+import { ENDPOINT_NAMES } from './protocol.js';
 import { COUNT_SCHEMA, DELAY_SCHEMA, SETTINGS_PROPERTIES, type Settings } from './settings.js';
 
 /** The `simulator` field of a request: settings, an answer and a fault for it alone. */
@@ -14,7 +15,6 @@ export interface Instructions extends Partial<Settings> {
 export class InstructionError extends Error {}
 
 const ajv = new Ajv({ discriminator: true, allowUnionTypes: true, strictTypes: false });
-const ENDPOINTS = ['chat', 'completion', 'embedding', 'models', 'tokens'];
 
 const instructionsCheck = ajv.compile<Instructions>({
   type: 'object',
@@ -32,7 +32,7 @@ const armingCheck = ajv.compile<Arming>({
     fault: FAULT_SCHEMA,
     match: {
       type: 'object',
-      properties: { model: { type: 'string' }, path: { type: 'string' }, endpoint: { enum: ENDPOINTS } },
+      properties: { model: { type: 'string' }, path: { type: 'string' }, endpoint: { enum: ENDPOINT_NAMES } },
       additionalProperties: false,
     },
     times: { ...COUNT_SCHEMA, minimum: 1 },

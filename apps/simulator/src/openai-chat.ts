@@ -56,7 +56,8 @@ function draftFor(ask: Ask): Draft {
   }
 }
 
-function readMessages(messages: unknown): JsonObject[] {
+/** The messages of a request; throws OpenAI's 400. */
+export function readMessages(messages: unknown): JsonObject[] {
   if (messages === undefined || messages === null) {
     throw badRequest({
       code: 'missing_required_parameter',
@@ -86,7 +87,7 @@ function lastUserText(messages: readonly JsonObject[]): string {
 }
 
 /** A message's text: the string itself, or its text parts joined. */
-function textOf(content: unknown): string {
+export function textOf(content: unknown): string {
   if (typeof content === 'string') {
     return content;
   }

@@ -5,7 +5,19 @@ import type { Plan } from './plan.js';
 import type { Settings } from './settings.js';
 
 /** What a route does, by the same name in every vendor's protocol. */
-export type EndpointName = 'chat' | 'completion' | 'embedding' | 'models' | 'tokens';
+export const ENDPOINT_NAMES = [
+  'chat',
+  'completion',
+  'embedding',
+  'models',
+  'tokens',
+  'health',
+  'version',
+  'tokenize',
+  'detokenize',
+  'metrics',
+] as const;
+export type EndpointName = (typeof ENDPOINT_NAMES)[number];
 
 /** An error before a vendor's protocol puts it into its own shape. */
 export interface Problem {

@@ -10,6 +10,12 @@ export interface Settings {
   cached_tokens: number;
   /** Reasoning tokens reported on top of the visible ones; they count against the request's token limit. */
   reasoning_tokens: number;
+  /** The field in which vLLM says its reasoning: its name of today, or the older one. */
+  reasoning_field: 'reasoning' | 'reasoning_content';
+  /** vLLM's context window: the tokens of prompt and answer together. */
+  max_model_len: number;
+  /** False makes vLLM's `/health` answer 503; requests are served all the same. */
+  healthy: boolean;
   /** Length of an embedding when the request names none. */
   embedding_dimensions: number;
   /** Added to every answer, for instance `x-ratelimit-remaining-requests`. */
@@ -22,6 +28,9 @@ export const DEFAULT_SETTINGS: Readonly<Settings> = {
   output_tokens: 16,
   cached_tokens: 0,
   reasoning_tokens: 0,
+  reasoning_field: 'reasoning',
+  max_model_len: 32_768,
+  healthy: true,
   embedding_dimensions: 1536,
   headers: {},
 };
@@ -45,6 +54,9 @@ export const SETTINGS_PROPERTIES: Record<keyof Settings, object> = {
   output_tokens: COUNT_SCHEMA,
   cached_tokens: COUNT_SCHEMA,
   reasoning_tokens: COUNT_SCHEMA,
+  reasoning_field: { enum: ['reasoning', 'reasoning_content'] },
+  max_model_len: { ...COUNT_SCHEMA, minimum: 1 },
+  healthy: { type: 'boolean' },
   embedding_dimensions: { type: 'integer', minimum: 1, maximum: 8192 },
   headers: HEADERS_SCHEMA,
 };

@@ -6,6 +6,7 @@ import { Controls } from './controls.js';
 import { openaiProtocol } from './openai.js';
 import { RequestHandler } from './request-handler.js';
 import type { Settings } from './settings.js';
+import { vllmProtocol } from './vllm.js';
 
 export interface SimulatorOptions {
   /** Default 127.0.0.1. */
@@ -38,8 +39,12 @@ const KEEP_ALIVE_MS = 75_000;
 export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
   const controls = new Controls({ settings: options.settings ?? {}, logLimit: options.logLimit ?? 1000 });
   // One more vendor: its protocol goes here.
-  const access = { apiKey: options.apiKey ?? null, models: options.models ?? [] };
-  const protocols = [openaiProtocol(access), anthropicProtocol(access)] as const;
+  const served = { apiKey: options.apiKey ?? null, models: options.models ?? [] };
+  const protocols = [
+    openaiProtocol(served),
+    anthropicProtocol(served),
+    vllmProtocol({ ...served, tally: () => controls.seen(0).counters }),
+  ] as const;
   const handler = new RequestHandler(controls, protocols);
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) =>
     handler.handle(request, response),

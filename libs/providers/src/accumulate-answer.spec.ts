@@ -72,6 +72,14 @@ describe('the body of an accumulated stream', () => {
     ]);
   });
 
+  test('has no text beside calls where a vendor opens every message with an empty one', () => {
+    const call = { index: 0, id: 'x', type: 'function', function: { name: 'f', arguments: '{}' } };
+    const [calling] = accumulate([[delta({ role: 'assistant', content: '' })], [delta({ tool_calls: [call] }), END]]);
+    expect(calling?.message).toMatchObject({ content: null });
+    const [silent] = accumulate([[delta({ role: 'assistant', content: '' })], [END]]);
+    expect(silent?.message).toMatchObject({ content: '' });
+  });
+
   test('keeps reasoning, refusals, logprobs and what it does not know', () => {
     const [choice] = accumulate([
       [
@@ -142,7 +150,7 @@ describe('for any split', () => {
         );
         expect(choice?.message).toEqual({
           role: 'assistant',
-          content: texts.join(''),
+          content: texts.join('') || null,
           refusal: null,
           tool_calls: [
             { id: 'a', type: 'function', function: { name: 'a', arguments: first.join('') } },

@@ -69,7 +69,10 @@ const ENVELOPE = new Map([
 
 function toChatChoice({ index, delta = {}, logprobs, finish_reason: reason, ...rest }: ChoiceDelta): JsonObject {
   const { tool_calls: calls, ...fields } = delta;
-  const toolCalls = Array.isArray(calls) && calls.length > 0 ? { tool_calls: toToolCalls(calls) } : {};
+  const hasCalls = Array.isArray(calls) && calls.length > 0;
+  const toolCalls = hasCalls ? { tool_calls: toToolCalls(calls) } : {};
+  // vLLM opens every message with an empty text, which beside calls is none.
+  if (hasCalls && fields.content === '') fields.content = null;
   const message = { role: 'assistant', content: null, refusal: null, ...fields, ...toolCalls };
   return { index, message, logprobs: logprobs ?? null, finish_reason: reason ?? null, ...rest };
 }

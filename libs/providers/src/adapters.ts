@@ -3,6 +3,7 @@ import type { HttpClient } from '#http/http-client.js';
 import { AnthropicAdapter } from './anthropic/anthropic-adapter.js';
 import { OpenAiAdapter } from './openai/openai-adapter.js';
 import type { ProviderAdapter } from './provider-adapter.js';
+import { VllmAdapter } from './vllm/vllm-adapter.js';
 
 /** The adapter for a provider's type; throws at once for a type that has none. Adapters are stateless: one serves all. */
 export function adapterFor(type: ProviderType, http: HttpClient): ProviderAdapter {
@@ -17,4 +18,5 @@ export function adapterFor(type: ProviderType, http: HttpClient): ProviderAdapte
 const ADAPTERS: Partial<Record<ProviderType, (http: HttpClient) => ProviderAdapter>> = {
   openai: (http) => new OpenAiAdapter(http),
   anthropic: (http) => new AnthropicAdapter(http),
+  vllm: (http) => new VllmAdapter(http),
 };

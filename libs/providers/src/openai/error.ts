@@ -6,7 +6,7 @@ import { redact } from '../redact.js';
 import { readRetryAfterMs } from '../retry-after.js';
 
 /** What an error says, from whichever place it was found in. */
-interface ErrorFacts {
+export interface ErrorFacts {
   /** The HTTP status, or the one that a stream's error names; null when there is none. */
   status: number | null;
   code: string | null;
@@ -15,18 +15,44 @@ interface ErrorFacts {
   message: string | null;
 }
 
-/** The ProviderError for an answer whose status is not a success. */
-export function errorFromResponse(
-  answer: { status: number; headers: IncomingHttpHeaders; body: Buffer },
-  credential: string | null,
-): ProviderError {
-  const facts = { ...factsOf(parsed(answer.body)), status: answer.status };
-  return toProviderError(facts, { credential, retryAfterMs: readRetryAfterMs(answer.headers) });
+/** One line of a vendor's error table. */
+export interface ErrorRule {
+  errorClass: ErrorClass;
+  when: (facts: ErrorFacts) => boolean;
+  /** Shown in place of the provider's own code, where that would tell an OpenAI client nothing. */
+  code?: string;
 }
 
-/** The ProviderError for an error that came inside a successful answer: an event of a stream, or a body with `error`. */
-export function errorFromEvent(body: JsonObject, credential: string | null): ProviderError {
-  return toProviderError(factsOf(body), { credential });
+/** Makes ProviderErrors out of what a vendor says. */
+export interface ErrorReader {
+  /** For an answer whose status is not a success. */
+  errorFromResponse: (
+    answer: { status: number; headers: IncomingHttpHeaders; body: Buffer },
+    credential: string | null,
+  ) => ProviderError;
+  /** For an error that came inside a successful answer: an event of a stream, or a body with `error`. */
+  errorFromEvent: (body: JsonObject, credential: string | null) => ProviderError;
+}
+
+/** How the errors of a server that speaks OpenAI's protocol differ from OpenAI's. */
+export interface ErrorHabits {
+  /** They come first; OpenAI's decide where none fits. */
+  rules: readonly ErrorRule[];
+  /** True when the type says more than a class does, and stands in for a code that is missing. */
+  typeIsCode: boolean;
+}
+
+/** The reader for a server that speaks OpenAI's protocol. */
+export function errorReader(habits: ErrorHabits): ErrorReader {
+  const { typeIsCode } = habits;
+  const rules = [...habits.rules, ...RULES];
+  return {
+    errorFromResponse: (answer, credential) => {
+      const facts = { ...factsOf(parsed(answer.body)), status: answer.status };
+      return toProviderError(facts, { rules, typeIsCode, credential, retryAfterMs: readRetryAfterMs(answer.headers) });
+    },
+    errorFromEvent: (body, credential) => toProviderError(factsOf(body), { rules, typeIsCode, credential }),
+  };
 }
 
 /** True for a body that is an error whatever its status was; vLLM's older ones are flat. */
@@ -36,10 +62,13 @@ export function isErrorBody(body: JsonObject): boolean {
 
 function toProviderError(
   facts: ErrorFacts,
-  { credential, retryAfterMs }: { credential: string | null; retryAfterMs?: number | undefined },
+  from: ErrorHabits & { credential: string | null; retryAfterMs?: number | undefined },
 ): ProviderError {
-  const errorClass = RULES.find((rule) => rule.when(facts))?.errorClass ?? 'transient';
-  const own = errorClass === 'context_overflow' ? null : (facts.code ?? facts.type);
+  const { credential, retryAfterMs } = from;
+  const rule = from.rules.find(({ when }) => when(facts));
+  const errorClass = rule?.errorClass ?? 'transient';
+  const own =
+    rule?.code ?? (errorClass === 'context_overflow' ? null : (facts.code ?? (from.typeIsCode ? facts.type : null)));
   const message =
     facts.message ??
     (facts.status === null ? 'The provider reported an error' : `The provider answered HTTP ${facts.status}`);
@@ -52,7 +81,7 @@ function toProviderError(
 }
 
 /** The first rule that fits decides. Codes come before statuses: a spent quota is a 429 that no waiting cures. */
-const RULES: readonly { errorClass: ErrorClass; when: (facts: ErrorFacts) => boolean }[] = [
+const RULES: readonly ErrorRule[] = [
   { errorClass: 'provider_fault', when: isQuota },
   { errorClass: 'content_filtered', when: (facts) => blamesRequest(facts) && isNamed(facts, FILTER_CODES) },
   {
@@ -105,6 +134,9 @@ const DEFAULT_CODES: Record<ErrorClass, string> = {
   content_filtered: 'content_filter',
   invalid_request: 'invalid_request_error',
 };
+
+/** OpenAI's own reader. */
+export const { errorFromResponse, errorFromEvent } = errorReader({ rules: [], typeIsCode: true });
 
 function isNamed({ code, type }: ErrorFacts, names: readonly string[]): boolean {
   return names.some((name) => name === code || name === type);

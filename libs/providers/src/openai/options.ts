@@ -1,16 +1,16 @@
 import type { CallKind } from '#contracts/job-state.js';
 import type { HttpRequest } from '#http/http-request.js';
 import type { ProviderCall } from '../provider-adapter.js';
-import { toUpstreamBody } from './convert-messages.js';
+import type { Dialect } from './dialect.js';
 
 /** The HTTP request for a call; a streamed one waits for its first token, a plain one for the whole answer. */
-export function toHttpRequest(call: ProviderCall, streamed: boolean): HttpRequest {
+export function toHttpRequest(call: ProviderCall, streamed: boolean, dialect: Dialect): HttpRequest {
   const { connectMs, firstTokenMs, answerMs } = call.timeouts;
   return {
     method: 'POST',
     url: call.endpoint + PATHS[call.kind],
     headers: headersOf(call.credential, streamed),
-    body: toUpstreamBody(call, streamed),
+    body: dialect.toUpstreamBody(call, streamed),
     connectMs,
     wait: streamed ? { kind: 'first', ms: firstTokenMs } : { kind: 'answer', ms: answerMs },
     deadlineMs: call.deadlineMs,

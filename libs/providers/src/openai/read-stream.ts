@@ -2,24 +2,33 @@ import type { EventSourceMessage } from 'eventsource-parser';
 import { isJsonObject, type JsonObject } from '#contracts/json.js';
 import type { ChoiceDelta } from '#contracts/output-delta.js';
 import type { StreamedPiece } from '../provider-adapter.js';
+import type { ProviderError } from '../provider-error.js';
 import { StreamReader, type AnswerSink, type StreamedCall } from '../stream-reader.js';
 import { readJsonEvent, unreadable } from '../unreadable.js';
-import { toUsage } from './convert-usage.js';
-import { errorFromEvent, isErrorBody } from './error.js';
+import type { Dialect } from './dialect.js';
+import { isErrorBody } from './error.js';
 
 /** A reader for one stream of chunks; its time begins now. */
-export function openStreamReader(call: StreamedCall): StreamReader {
-  const read = (event: EventSourceMessage, sink: AnswerSink): void => readChunk(event, sink, call.credential);
-  return new StreamReader(call, { read, choices: choicesAskedFor(call), toUsage });
+export function openStreamReader(call: StreamedCall, dialect: Dialect): StreamReader {
+  const errorOf = (chunk: JsonObject): ProviderError => dialect.errorFromEvent(chunk, call.credential);
+  return new StreamReader(call, {
+    read: (event, sink) => readChunk(event, sink, errorOf),
+    choices: choicesAskedFor(call),
+    toUsage: dialect.toUsage,
+  });
 }
 
-function readChunk({ event, data }: EventSourceMessage, sink: AnswerSink, credential: string | null): void {
+function readChunk(
+  { event, data }: EventSourceMessage,
+  sink: AnswerSink,
+  errorOf: (chunk: JsonObject) => ProviderError,
+): void {
   if (data === '[DONE]') {
     sink.done();
     return;
   }
   const chunk = readJsonEvent(data);
-  if (event === 'error' || isErrorBody(chunk)) throw errorFromEvent(chunk, credential);
+  if (event === 'error' || isErrorBody(chunk)) throw errorOf(chunk);
   if (isJsonObject(chunk.usage)) sink.addUsage(chunk.usage);
   sink.add(toPiece(chunk));
 }

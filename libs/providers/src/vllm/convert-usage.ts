@@ -1,0 +1,2 @@
+/** vLLM reports usage as OpenAI does; its details are null unless the server was started to count them. */
+export { toUsage } from '../openai/convert-usage.js';
