@@ -17,6 +17,7 @@ const HEADERS_OF_INTEREST = [
   'anthropic-beta',
   'anthropic-version',
   'content-type',
+  'host',
   'idempotency-key',
   'openai-organization',
   'openai-project',

@@ -2,6 +2,7 @@ import type { OnApplicationBootstrap, OnModuleDestroy } from '@nestjs/common';
 import type { HttpClient } from '#http/http-client.js';
 import type { Presence } from '#platform/process-identity.js';
 import type { RedisClient } from '#platform/redis.js';
+import type { VllmEndpoints } from '#providers/vllm/vllm-endpoints.js';
 import type { AttemptQueues } from '#queues/attempt-queues.js';
 import type { LiveRegistry } from '#registry/live-registry.js';
 import type { PoolSupervisor } from './pools/pool-supervisor.js';
@@ -14,6 +15,7 @@ export interface WorkerParts {
   presence: Presence;
   queues: AttemptQueues;
   http: HttpClient;
+  endpoints: VllmEndpoints;
   subscriber: RedisClient;
 }
 
@@ -23,20 +25,22 @@ export class WorkerLifecycle implements OnApplicationBootstrap, OnModuleDestroy 
 
   /** Hears about cancellations before it takes the first attempt. */
   async onApplicationBootstrap(): Promise<void> {
-    const { running, registry, pools, presence, subscriber } = this.parts;
+    const { running, registry, pools, presence, subscriber, endpoints } = this.parts;
     await running.listen(subscriber);
     await registry.start();
+    endpoints.start();
     registry.onChange((changed) => pools.follow(changed));
     await presence.start();
   }
 
   /** Takes no more work, ends or gives back what runs, then lets go of everything else. */
   async onModuleDestroy(): Promise<void> {
-    const { registry, pools, presence, queues, http } = this.parts;
+    const { registry, pools, presence, queues, http, endpoints } = this.parts;
     registry.stop();
     await pools.close();
     await presence.stop();
     await queues.close();
+    await endpoints.stop();
     await http.close();
   }
 }

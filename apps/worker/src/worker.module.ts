@@ -11,6 +11,7 @@ import { CONFIG, LOGGER, PlatformModule, PROCESS_ID, REDIS, REDIS_SUBSCRIBER } f
 import { Presence } from '#platform/process-identity.js';
 import type { RedisClient } from '#platform/redis.js';
 import { adapterFor } from '#providers/adapters.js';
+import { VllmEndpoints } from '#providers/vllm/vllm-endpoints.js';
 import { AttemptQueues } from '#queues/attempt-queues.js';
 import { RECONCILER } from '#queues/periodic.js';
 import { LiveRegistry } from '#registry/live-registry.js';
@@ -62,8 +63,28 @@ import { ReconcilerProcessor } from './reconciler/reconciler.processor.js';
         new ProviderDirectory(registry, { env: processEnvironment(), configSecrets: config.secrets }),
     },
     {
+      provide: VllmEndpoints,
+      inject: [HttpClient, LiveRegistry, ProviderDirectory, LOGGER],
+      useFactory: (http: HttpClient, registry: LiveRegistry, directory: ProviderDirectory, logger: Logger) =>
+        new VllmEndpoints({
+          http,
+          providers: () => registry.current.snapshot.providers,
+          credentialOf: (provider) => directory.credentialOf(provider),
+          onChange: (change) => logger.warn(change, 'vllm endpoints'),
+        }),
+    },
+    {
       provide: RunAttempt,
-      inject: [AttemptStore, AttemptQueues, RunningAttempts, ProviderDirectory, TokenCounter, HttpClient, LOGGER],
+      inject: [
+        AttemptStore,
+        AttemptQueues,
+        RunningAttempts,
+        ProviderDirectory,
+        TokenCounter,
+        HttpClient,
+        VllmEndpoints,
+        LOGGER,
+      ],
       useFactory: buildRunAttempt,
     },
     {
@@ -78,7 +99,16 @@ import { ReconcilerProcessor } from './reconciler/reconciler.processor.js';
     },
     {
       provide: WorkerLifecycle,
-      inject: [LiveRegistry, PoolSupervisor, RunningAttempts, Presence, AttemptQueues, HttpClient, REDIS_SUBSCRIBER],
+      inject: [
+        LiveRegistry,
+        PoolSupervisor,
+        RunningAttempts,
+        Presence,
+        AttemptQueues,
+        HttpClient,
+        VllmEndpoints,
+        REDIS_SUBSCRIBER,
+      ],
       useFactory: buildLifecycle,
     },
   ],
@@ -86,13 +116,14 @@ import { ReconcilerProcessor } from './reconciler/reconciler.processor.js';
 export class WorkerModule {}
 
 function buildRunAttempt(
-  ...[attempts, queues, running, directory, tokens, http, logger]: [
+  ...[attempts, queues, running, directory, tokens, http, endpoints, logger]: [
     AttemptStore,
     AttemptQueues,
     RunningAttempts,
     ProviderDirectory,
     TokenCounter,
     HttpClient,
+    VllmEndpoints,
     Logger,
   ]
 ): RunAttempt {
@@ -104,6 +135,7 @@ function buildRunAttempt(
     callProvider: new CallProvider({
       directory,
       adapterFor: (type) => adapterFor(type, http),
+      endpoints,
       attempts,
       tokens,
       logger,
@@ -146,16 +178,17 @@ function buildPresence(
 }
 
 function buildLifecycle(
-  ...[registry, pools, running, presence, queues, http, subscriber]: [
+  ...[registry, pools, running, presence, queues, http, endpoints, subscriber]: [
     LiveRegistry,
     PoolSupervisor,
     RunningAttempts,
     Presence,
     AttemptQueues,
     HttpClient,
+    VllmEndpoints,
     RedisClient,
   ]
 ): WorkerLifecycle {
-  const parts: WorkerParts = { registry, pools, running, presence, queues, http, subscriber };
+  const parts: WorkerParts = { registry, pools, running, presence, queues, http, endpoints, subscriber };
   return new WorkerLifecycle(parts);
 }

@@ -31,6 +31,8 @@ export interface AttemptRecord {
   /** From being enqueued to being sent. */
   waitedMs: number;
   ttftMs: number | null;
+  /** Fields of the body that the vendor has nothing for and that were left out; absent when there are none. */
+  dropped?: string[];
   durationMs: number;
   usage: Usage | null;
   /** True when the provider gave no usage and the figures are our own count. */

@@ -61,6 +61,8 @@ export interface Model {
   capabilities: Capability[];
   /** What the model answers. */
   kinds: ('chat' | 'completion' | 'embedding')[];
+  /** The model refuses temperature, top_p and top_k: they are left out of its requests. */
+  dropSamplingParameters: boolean;
   /** Limits of its own give the model its own pool; null means that it shares its provider's. */
   limits: Limits | null;
 }

@@ -138,6 +138,7 @@ export class AttemptStore {
       outcome.record.model,
       outcome.record.provider,
       ...usageArgs(outcome.record),
+      (outcome.record.dropped ?? []).join(', '),
     ])) as 'committed' | 'refused';
   }
 

@@ -12,6 +12,8 @@ export interface CallPlan {
   /** The client wants the output piece by piece, whether or not anybody reads the events yet. */
   stream: boolean;
   maxAttempts: number;
+  /** The client would rather have an error than an answer for which fields were dropped. */
+  strict: boolean;
   onContentFilter: Policy['onContentFilter'];
   /** Counted at creation; billed when a broken stream leaves no usage. */
   inputTokens: number;

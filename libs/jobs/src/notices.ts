@@ -10,6 +10,8 @@ export interface EndNotice {
   provider: string | null;
   costNano: number;
   attempts: number;
+  /** Fields of the body that were left out because the vendor has nothing for them, with commas; empty when there are none. */
+  dropped: string;
   /** The result's or the error's JSON text; null when it was too large to push and has to be read from the record. */
   body: string | null;
 }
@@ -88,6 +90,7 @@ type Header =
       cost_nano: number;
       attempts: number;
       pushed: boolean;
+      dropped: string;
     };
 
 function endNotice(header: Extract<Header, { kind: 'end' }>, body: string): EndNotice {
@@ -97,6 +100,7 @@ function endNotice(header: Extract<Header, { kind: 'end' }>, body: string): EndN
     provider: header.provider,
     costNano: header.cost_nano,
     attempts: header.attempts,
+    dropped: header.dropped,
     body: header.pushed ? body : null,
   };
 }

@@ -75,6 +75,7 @@ export class EndWaiter {
       provider: record.provider,
       costNano: record.costNano,
       attempts: record.attempts.length,
+      dropped: (record.attempts.at(-1)?.dropped ?? []).join(', '),
       body: record.state === 'completed' ? record.result : JSON.stringify(record.error),
     };
   }

@@ -26,6 +26,7 @@ const model: ModelConfig = {
   price: { inputPer1k: 0.0025, outputPer1k: 0.01, cachedInputPer1k: 0.00125 },
   capabilities: ['tools'],
   kinds: ['chat'],
+  dropSamplingParameters: false,
   limits: null,
 };
 

@@ -57,6 +57,7 @@ function toModel(model: ModelConfig): Model {
     price: toPrice(model.price),
     capabilities: [...model.capabilities],
     kinds: [...model.kinds],
+    dropSamplingParameters: model.dropSamplingParameters,
     limits: model.limits === null ? null : { ...model.limits },
   };
 }

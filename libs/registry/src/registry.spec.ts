@@ -25,6 +25,7 @@ const model = (id: string, change: Partial<Model> = {}): Model => ({
   price: { inputNano: 0, outputNano: 0, cachedInputNano: 0 },
   capabilities: [],
   kinds: ['chat'],
+  dropSamplingParameters: false,
   limits: null,
   ...change,
 });

@@ -22,6 +22,7 @@ const anyModel: fc.Arbitrary<Model> = fc.record({
   price: fc.record({ inputNano: fc.nat(10_000), outputNano: fc.nat(30_000), cachedInputNano: fc.nat(1_000) }),
   capabilities: fc.subarray([...CAPABILITIES]),
   kinds: fc.constantFrom<Model['kinds'][]>(['chat'], ['chat', 'completion'], ['embedding']),
+  dropSamplingParameters: fc.boolean(),
   limits: fc.constantFrom(null, { rpm: 10 }),
 });
 

@@ -31,6 +31,7 @@ const model = (id: string, change: Partial<Model> = {}): Model => ({
   price: { inputNano: 1_000, outputNano: 2_000, cachedInputNano: 100 },
   capabilities: ['tools', 'vision', 'json_schema', 'streaming'],
   kinds: ['chat'],
+  dropSamplingParameters: false,
   limits: null,
   ...change,
 });

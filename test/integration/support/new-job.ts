@@ -39,6 +39,7 @@ export function newJob(options: NewJobOptions = {}): NewJob {
       ],
       stream: false,
       maxAttempts: 6,
+      strict: false,
       onContentFilter: 'fail',
       inputTokens: 7,
       ...options.plan,

@@ -27,6 +27,7 @@ export function model(id: string, options: Partial<Model> = {}): Model {
     price: { inputNano: 2_500, outputNano: 10_000, cachedInputNano: 1_250 },
     capabilities: ['streaming'],
     kinds: ['chat', 'completion'],
+    dropSamplingParameters: false,
     limits: null,
     ...options,
   };

@@ -1,3 +1,5 @@
+import { HttpClient } from '#http/http-client.js';
+import { VllmEndpoints } from '#providers/vllm/vllm-endpoints.js';
 import { pino } from 'pino';
 import type { AttemptPayload } from '#contracts/queue-payloads.js';
 import { EndWaiter } from '#jobs/wait-for-end.js';
@@ -80,12 +82,19 @@ export async function startWorkerRig(fixture: RedisFixture, options: WorkerRigOp
   fixture.after(() => registry.stop());
   const directory = new ProviderDirectory(registry, { env: options.env ?? {}, configSecrets: new Map() });
   const adapterFor = (): ProviderAdapter => options.adapter;
+  // Not started: nothing is probed, and every provider's first endpoint is lent.
+  const endpoints = new VllmEndpoints({
+    http: new HttpClient(),
+    providers: () => registry.current.snapshot.providers,
+    credentialOf: () => null,
+    onChange: () => undefined,
+  });
   const runAttempt = new RunAttempt({
     attempts,
     queues,
     running,
     logger: silent,
-    callProvider: new CallProvider({ directory, adapterFor, attempts, tokens, logger: silent }),
+    callProvider: new CallProvider({ directory, adapterFor, endpoints, attempts, tokens, logger: silent }),
     endAttempt: new EndAttempt({ attempts, queues, directory, random: () => 0 }),
   });
   const supervisor = new PoolSupervisor({

@@ -69,6 +69,7 @@ export class JobSubmission {
         candidates: decision.candidates.map(({ model, provider, pool }) => ({ model, provider, pool })),
         stream: delivery === 'stream' || body.stream === true,
         maxAttempts: policy.maxAttempts,
+        strict: policy.strict,
         onContentFilter: policy.onContentFilter,
         inputTokens: decision.inputTokens,
       },

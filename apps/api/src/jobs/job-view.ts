@@ -75,6 +75,7 @@ export function attemptView(attempt: AttemptRecord): Record<string, unknown> {
     error: attempt.error === null ? null : errorView(attempt.error),
     waited_ms: attempt.waitedMs,
     ttft_ms: attempt.ttftMs,
+    ...(attempt.dropped && { dropped_parameters: attempt.dropped }),
     duration_ms: attempt.durationMs,
     usage: attempt.usage === null ? null : usageView(attempt.usage),
     ...(attempt.usageEstimated && { usage_estimated: true }),

@@ -9,6 +9,7 @@ const notice: EndNotice = {
   provider: 'p',
   costNano: 1_230_000,
   attempts: 2,
+  dropped: '',
   body: null,
 };
 
@@ -19,6 +20,12 @@ it('an answer says what answered, after how many attempts and for how much', () 
     'x-tokenhub-provider': 'p',
     'x-tokenhub-attempts': '2',
     'x-tokenhub-cost-usd': '0.00123',
+  });
+});
+
+it('fields that the vendor has nothing for are named in a warning', () => {
+  expect(answerHeaders('job_1', { ...notice, dropped: 'logprobs, seed' })).toMatchObject({
+    'x-tokenhub-warning': 'dropped: logprobs, seed',
   });
 });
 

@@ -9,6 +9,7 @@ export function answerHeaders(jobId: string, notice: EndNotice): Record<string, 
     'x-tokenhub-provider': headerText(notice.provider),
     'x-tokenhub-attempts': String(notice.attempts),
     'x-tokenhub-cost-usd': String(nanoToUsd(notice.costNano)),
+    ...(notice.dropped !== '' && { 'x-tokenhub-warning': headerText(`dropped: ${notice.dropped}`) }),
   };
 }
 

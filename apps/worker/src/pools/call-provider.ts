@@ -4,6 +4,7 @@ import type { AttemptStore, BegunRun, Run } from '#jobs/attempt-store.js';
 import type { Logger } from '#platform/logging.js';
 import type { ProviderAdapter, ProviderAnswer, ProviderCall } from '#providers/provider-adapter.js';
 import { ProviderError } from '#providers/provider-error.js';
+import type { VllmEndpoints } from '#providers/vllm/vllm-endpoints.js';
 import type { TokenCounter } from '#tokens/count-tokens.js';
 import { answerText } from './answer-text.js';
 import { OutputWriter } from './output-writer.js';
@@ -21,6 +22,8 @@ export interface CallReport {
   price: Price | null;
   usageEstimated: boolean;
   ttftMs: number | null;
+  /** Fields of the body that the vendor has nothing for. */
+  dropped: string[];
   durationMs: number;
   /** Readers have seen output of this attempt. */
   committed: boolean;
@@ -31,6 +34,7 @@ export type AdapterFor = (type: ProviderType) => ProviderAdapter;
 export interface CallProviderDeps {
   directory: ProviderDirectory;
   adapterFor: AdapterFor;
+  endpoints: VllmEndpoints;
   attempts: AttemptStore;
   tokens: TokenCounter;
   logger: Logger;
@@ -72,6 +76,7 @@ export class CallProvider {
       usageEstimated: estimate !== null,
       price,
       ttftMs: answer?.ttftMs ?? null,
+      dropped: answer?.dropped ?? [],
       durationMs: Math.round(performance.now() - startedAt),
       committed: writer?.committed ?? false,
     };
@@ -82,18 +87,21 @@ export class CallProvider {
     { model, provider }: { model: Model; provider: Provider },
     { signal, writer }: { signal: AbortSignal; writer: OutputWriter | null },
   ): Promise<ProviderAnswer> {
-    const call: ProviderCall = {
+    const call: Omit<ProviderCall, 'endpoint'> = {
       kind: begun.plan.kind,
       body: begun.request,
       upstreamModel: model.upstreamModel,
-      endpoint: provider.endpoints[0] ?? '',
       credential: this.deps.directory.credentialOf(provider),
       timeouts: provider.timeouts,
       deadlineMs: begun.deadline,
       signal,
+      maxOutputTokens: model.maxOutputTokens,
+      dropSamplingParameters: model.dropSamplingParameters,
+      strict: begun.plan.strict,
       ...(writer && { onDelta: (piece) => writer.write(piece) }),
     };
-    return this.deps.adapterFor(provider.type).execute(call);
+    const adapter = this.deps.adapterFor(provider.type);
+    return this.deps.endpoints.use(provider, (endpoint) => adapter.execute({ ...call, endpoint }));
   }
 
   private classify(error: unknown, run: Run, signal: AbortSignal): CallReport['outcome'] {

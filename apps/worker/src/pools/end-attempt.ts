@@ -129,7 +129,7 @@ export class EndAttempt {
     end: { report: CallReport; state: AttemptRecord['state']; error: PublicError | null },
   ): AttemptRecord {
     const candidate = begun.plan.candidates[begun.index];
-    const { usage, usageEstimated, price, ttftMs, durationMs } = end.report;
+    const { usage, usageEstimated, price, ttftMs, dropped, durationMs } = end.report;
     return {
       n: run.attempt,
       model: candidate?.model ?? '',
@@ -138,6 +138,7 @@ export class EndAttempt {
       error: end.error,
       waitedMs: begun.waitedMs,
       ttftMs,
+      ...(dropped.length > 0 && { dropped }),
       durationMs,
       usage,
       usageEstimated,

@@ -77,7 +77,7 @@ local function end_job(ctx, call_key, unfinished_key, state, fields, body)
     local pushed = #body <= 262144
     notify(ctx.channel_prefix, ctx.waiters, {
       kind = 'end', job = ctx.job_id, state = state, model = ctx.model or cjson.null, provider = ctx.provider or cjson.null,
-      cost_nano = sums[6], attempts = sums[1], pushed = pushed,
+      cost_nano = sums[6], attempts = sums[1], pushed = pushed, dropped = ctx.dropped or '',
     }, pushed and body or '')
   end
 

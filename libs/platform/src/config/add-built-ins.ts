@@ -1,12 +1,10 @@
 import { BUILT_IN_PROVIDERS, CHAT_CAPABILITIES, type BuiltInModel, type BuiltInProvider } from './built-in-models.js';
-import { SUPPORTED_PROVIDER_TYPES } from './config.js';
 import { readVariable, type Environment } from './environment.js';
 
 export interface BuiltIns {
   /** In the file's own shape, so that they are checked and filled in like declared ones. */
   providers: Record<string, unknown>[];
   models: Record<string, unknown>[];
-  warnings: string[];
 }
 
 /**
@@ -15,17 +13,12 @@ export interface BuiltIns {
  */
 export function builtInsOf(env: Environment, today: string): BuiltIns {
   const found = BUILT_IN_PROVIDERS.filter((provider) => readVariable(env, provider.keyVariable) !== undefined);
-  const supported = found.filter((provider) => SUPPORTED_PROVIDER_TYPES.includes(provider.type));
-  const unsupported = found.filter((provider) => !SUPPORTED_PROVIDER_TYPES.includes(provider.type));
   return {
-    providers: supported.map(toFileProvider),
-    models: supported.flatMap((provider) =>
+    providers: found.map(toFileProvider),
+    models: found.flatMap((provider) =>
       provider.models
         .filter(([, , , , , , , , until]) => until === undefined || today < until)
-        .map((model) => toFileModel(model, provider.type)),
-    ),
-    warnings: unsupported.map(
-      (provider) => `${provider.keyVariable}: has no effect, this version has no adapter for ${provider.type}`,
+        .map((model) => toFileModel(model, provider)),
     ),
   };
 }
@@ -39,11 +32,11 @@ function toFileProvider(provider: BuiltInProvider): Record<string, unknown> {
   };
 }
 
-function toFileModel(model: BuiltInModel, provider: string): Record<string, unknown> {
+function toFileModel(model: BuiltInModel, provider: BuiltInProvider): Record<string, unknown> {
   const [id, weight, contextTokens, maxOutputTokens, input, cachedInput, output, expectedLatencyMs] = model;
   return {
     id,
-    provider,
+    provider: provider.type,
     weight,
     expected_latency_ms: expectedLatencyMs,
     context_tokens: contextTokens,
@@ -51,5 +44,6 @@ function toFileModel(model: BuiltInModel, provider: string): Record<string, unkn
     ...(maxOutputTokens === null
       ? { kinds: ['embedding'] }
       : { max_output_tokens: maxOutputTokens, capabilities: [...CHAT_CAPABILITIES] }),
+    ...(provider.takeSampling && { drop_sampling_parameters: !provider.takeSampling.includes(id) }),
   };
 }

@@ -7,6 +7,8 @@ export interface BuiltInProvider {
   keyVariable: string;
   baseUrl: string;
   models: readonly BuiltInModel[];
+  /** The models that take temperature, top_p and top_k; absent means all. */
+  takeSampling?: readonly string[];
 }
 
 /**
@@ -77,5 +79,7 @@ export const BUILT_IN_PROVIDERS: readonly BuiltInProvider[] = [
       ['claude-haiku-5-5', 6, 100_000, 64_000, 0.1, 0.01, 0.5, 2_000],
       ['claude-haiku-4-5', 5, 200_000, 64_000, 1, 0.1, 5, 2_000],
     ],
+    // Models after Opus 4.6 refuse them: https://platform.claude.com/docs/en/about-claude/models/migration-guide
+    takeSampling: ['claude-haiku-4-5'],
   },
 ];

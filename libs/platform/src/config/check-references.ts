@@ -1,5 +1,4 @@
 import { ConfigError } from './config-error.js';
-import { SUPPORTED_PROVIDER_TYPES } from './config.js';
 import type { ConfigFile, FileModel, FileProvider } from './config-file.js';
 
 /** What a schema cannot say: ids are unique, references exist, fields go together. Throws a ConfigError for the first fault. */
@@ -49,10 +48,6 @@ function refuseRepeated(values: readonly string[], where: (index: number) => str
 }
 
 function checkProvider(provider: FileProvider, path: string): void {
-  if (!SUPPORTED_PROVIDER_TYPES.includes(provider.type)) {
-    const supported = SUPPORTED_PROVIDER_TYPES.join(', ');
-    throw new ConfigError(`${path}.type`, `"${provider.type}" has no adapter in this version; supported: ${supported}`);
-  }
   if (provider.base_url === undefined && provider.endpoints === undefined) {
     throw new ConfigError(`${path}.base_url`, provider.type === 'vllm' ? 'is missing (or endpoints)' : 'is missing');
   }

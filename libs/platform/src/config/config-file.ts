@@ -38,7 +38,8 @@ export interface FileModel {
   max_output_tokens?: number;
   price: { input_per_1k: number; output_per_1k: number; cached_input_per_1k?: number };
   capabilities?: Capability[];
-  kinds: CallKind[];
+  kinds?: CallKind[];
+  drop_sampling_parameters: boolean;
   limits?: Limits;
 }
 

@@ -108,7 +108,12 @@ const model = object(
       minItems: 1,
       uniqueItems: true,
       items: { enum: CALL_KINDS },
-      default: ['chat', 'completion'],
+      description: 'When absent chat and completion; only chat on a provider of type anthropic.',
+    },
+    drop_sampling_parameters: {
+      type: 'boolean',
+      default: false,
+      description: 'For a model that refuses temperature, top_p and top_k: they are left out of its requests.',
     },
     limits: { ...limits, minProperties: 1, description: 'Limits of its own give the model a pool of its own.' },
   },

@@ -2,9 +2,6 @@ import type { CallKind } from '#contracts/job-state.js';
 import type { Capability, CredentialSource, Limits, ProviderType, Timeouts } from '#contracts/registry-snapshot.js';
 import type { Scope } from '#contracts/scopes.js';
 
-/** The provider types that this version has an adapter for; a configured provider of another type is refused. */
-export const SUPPORTED_PROVIDER_TYPES: readonly ProviderType[] = ['openai'];
-
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
@@ -93,6 +90,7 @@ export interface ModelConfig {
   readonly price: PriceConfig;
   readonly capabilities: readonly Capability[];
   readonly kinds: readonly CallKind[];
+  readonly dropSamplingParameters: boolean;
   readonly limits: Limits | null;
 }
 

@@ -187,11 +187,6 @@ describe('a wrong value in the file is refused with one line that names it', () 
       withProvider({ type: 'azure' }),
       'providers[0].type: must be one of openai, anthropic, vllm',
     ],
-    [
-      'a provider without adapter',
-      withProvider({ type: 'anthropic' }),
-      'providers[0].type: "anthropic" has no adapter in this version; supported: openai',
-    ],
     ['a provider named twice', { providers: [provider, provider] }, 'providers[1].id: the id "openai" is used twice'],
     [
       'a provider id that would break pool ids',
@@ -448,13 +443,11 @@ describe('the environment', () => {
       TOKENHUB_PROT: '1',
       TOKENHUB_ENCRYPTION_KEY: CANARY,
       TOKENHUB_POOLS: 'nowhere',
-      ANTHROPIC_API_KEY: CANARY,
     };
     const { warnings } = load({}, { ...env, TOKENHUB_API_KEY: `th_${text}` });
     expect(warnings).toEqual([
       'TOKENHUB_PROT: is not a known variable',
       'TOKENHUB_ENCRYPTION_KEY: has no effect in this version',
-      'ANTHROPIC_API_KEY: has no effect, this version has no adapter for anthropic',
       'TOKENHUB_POOLS: there is no pool nowhere in this configuration',
     ]);
   });

@@ -27,18 +27,12 @@ export interface ConfigSources {
 export function loadConfig({ env, cwd, now = new Date() }: ConfigSources): LoadedConfig {
   const raw = readConfigFile(env, cwd);
   const builtIns = hasProviders(raw.content)
-    ? { providers: [], models: [], warnings: [] }
+    ? { providers: [], models: [] }
     : builtInsOf(env, now.toISOString().slice(0, 10));
   const file = validateConfigFile(withBuiltIns(raw.content, builtIns), raw.name);
   checkReferences(file, raw.name);
   const config = { ...readEnvironment(env, cwd, file.server), ...resolveConfigFile(file) };
-  const warnings = [
-    ...raw.warnings,
-    ...warnOfVariables(env),
-    ...builtIns.warnings,
-    ...warnOfSecrets(config, env),
-    ...warnOfUse(config),
-  ];
+  const warnings = [...raw.warnings, ...warnOfVariables(env), ...warnOfSecrets(config, env), ...warnOfUse(config)];
   return { config, warnings };
 }
 

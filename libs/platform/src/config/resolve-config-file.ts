@@ -1,3 +1,4 @@
+import type { ProviderType } from '#contracts/registry-snapshot.js';
 import {
   secretNames,
   type AliasConfig,
@@ -25,9 +26,10 @@ export function resolveConfigFile(file: ConfigFile): ResolvedConfigFile {
     secrets.set(name, secret.value);
     return { source: 'config' };
   };
+  const types = new Map(file.providers.map((provider) => [provider.id, provider.type]));
   return {
     providers: file.providers.map((provider) => toProvider(provider, keep)),
-    models: file.models.map(toModel),
+    models: file.models.map((model) => toModel(model, types.get(model.provider))),
     aliases: file.aliases.map((alias) => ({ id: alias.id, members: alias.members, stickyBy: alias.sticky_by })),
     projects: file.projects.map((project) => toProject(project, keep)),
     secrets,
@@ -57,8 +59,10 @@ function toProvider(provider: FileProvider, keep: KeepSecret): ProviderConfig {
 
 const DEFAULT_MAX_OUTPUT_TOKENS = 4_096;
 
-function toModel(model: FileModel): ModelConfig {
-  const embedsOnly = model.kinds.every((kind) => kind === 'embedding');
+function toModel(model: FileModel, providerType: ProviderType | undefined): ModelConfig {
+  // Anthropic has no legacy completions.
+  const kinds = model.kinds ?? (providerType === 'anthropic' ? ['chat'] : ['chat', 'completion']);
+  const embedsOnly = kinds.every((kind) => kind === 'embedding');
   return {
     id: model.id,
     provider: model.provider,
@@ -77,7 +81,8 @@ function toModel(model: FileModel): ModelConfig {
       cachedInputPer1k: model.price.cached_input_per_1k ?? model.price.input_per_1k,
     },
     capabilities: model.capabilities ?? (embedsOnly ? [] : ['tools', 'json_schema', 'streaming']),
-    kinds: model.kinds,
+    kinds,
+    dropSamplingParameters: model.drop_sampling_parameters,
     limits: model.limits ?? null,
   };
 }
