@@ -19,12 +19,19 @@ describe('the published configuration schema', () => {
       const env = {
         TOKENHUB_CONFIG: join(root, 'tokenhub.example.yaml'),
         OPENAI_API_KEY: 'sk-1',
+        ANTHROPIC_API_KEY: 'sk-ant-1',
         WEBHOOK_SECRET: 'whsec_1',
         HOOK_SECRET: 'whsec_2',
       };
       const { config, warnings } = loadConfig({ env, cwd });
       expect(warnings).toEqual([]);
-      expect(config.models.map((model) => model.id)).toEqual(['gpt-4o', 'gpt-4o-mini', 'text-embedding-3-small']);
+      expect(config.models.map((model) => model.id)).toEqual([
+        'gpt-4o',
+        'gpt-4o-mini',
+        'claude-sonnet',
+        'llama3:8b',
+        'text-embedding-3-small',
+      ]);
     } finally {
       rmSync(cwd, { recursive: true });
     }

@@ -104,6 +104,7 @@ describe('the file', () => {
         price: { inputPer1k: 0, outputPer1k: 0, cachedInputPer1k: 0 },
         capabilities: ['tools', 'json_schema', 'streaming'],
         kinds: ['chat', 'completion'],
+        dropSamplingParameters: false,
         limits: null,
       },
     ]);
@@ -114,6 +115,11 @@ describe('the file', () => {
       'cached input costs what input costs',
       { price: { input_per_1k: 0.5 } },
       { price: { inputPer1k: 0.5, outputPer1k: 0, cachedInputPer1k: 0.5 } },
+    ],
+    [
+      'a model that refuses sampling parameters says so',
+      { drop_sampling_parameters: true },
+      { dropSamplingParameters: true },
     ],
     ['a model that only embeds puts nothing out', { kinds: ['embedding'] }, { maxOutputTokens: 0, capabilities: [] }],
     ['the default output fits a small context', { context_tokens: 2_048 }, { maxOutputTokens: 2_048 }],
@@ -479,6 +485,18 @@ describe('with a vendor key and no provider in the file', () => {
       maxOutputTokens: 0,
     });
     expect(JSON.stringify(config)).not.toContain(CANARY);
+  });
+
+  it('registers Anthropic beside OpenAI, with what its newer models refuse', () => {
+    const { config } = loadConfig({ env: { ...env, ANTHROPIC_API_KEY: CANARY }, cwd, now });
+    expect(config.providers.map(({ id, type }) => [id, type])).toEqual([
+      ['openai', 'openai'],
+      ['anthropic', 'anthropic'],
+    ]);
+    const flags = (id: string) => config.models.find((entry) => entry.id === id);
+    expect(flags('claude-opus-5-5')).toMatchObject({ kinds: ['chat'], dropSamplingParameters: true });
+    expect(flags('claude-haiku-4-5')).toMatchObject({ kinds: ['chat'], dropSamplingParameters: false });
+    expect(flags('gpt-4o')).toMatchObject({ dropSamplingParameters: false });
   });
 
   it('leaves out models that the vendor has shut down', () => {
