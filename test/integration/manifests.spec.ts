@@ -1,9 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import { parse, parseAllDocuments } from 'yaml';
 import { loadConfig } from '#platform/config/load-config.js';
 import { repositoryRoot } from '#testing/repository-root.js';
+import { MANIFEST_SCHEMAS } from './support/manifest-schemas.js';
 
 /*
  * What is shipped beside the images: the compose file, Redis' settings, the Kubernetes manifests. Read as they are, with the names
@@ -174,17 +176,15 @@ describe('k8s/base', () => {
     expect(ofKind('Secret')).toEqual([]);
   });
 
-  it('names each thing once per kind, of the stable API groups', () => {
+  it('names each thing once per kind', () => {
     const names = manifests.map(({ kind, metadata }) => `${kind} ${metadata.name}`);
     expect(new Set(names).size).toBe(names.length);
-    const group: Record<string, string> = {
-      Service: 'v1',
-      Deployment: 'apps/v1',
-      StatefulSet: 'apps/v1',
-      PodDisruptionBudget: 'policy/v1',
-      NetworkPolicy: 'networking.k8s.io/v1',
-    };
-    for (const { kind, apiVersion } of manifests) expect([kind, apiVersion]).toEqual([kind, group[kind]]);
+  });
+
+  it.each(manifests)('$kind $metadata.name has no field that its API does not know', (manifest) => {
+    const validate = new Ajv2020({ strictTypes: false }).compile(MANIFEST_SCHEMAS[manifest.kind] ?? { not: {} });
+    validate(manifest);
+    expect(validate.errors).toBeNull();
   });
 
   it('generates its config maps from files that are there, and a configuration that a process accepts', () => {
