@@ -83,7 +83,8 @@ interface Inspection {
   dir: string | undefined;
 }
 
-async function inspectRedis(url: string, timeoutMs: number, withDir = false): Promise<Inspection> {
+/** What a Redis says of itself; also one that is still reading its file answers. Throws what refused the connection. */
+export async function inspectRedis(url: string, timeoutMs: number, withDir = false): Promise<Inspection> {
   const client = new Redis(url, {
     lazyConnect: true,
     enableReadyCheck: false,

@@ -29,7 +29,8 @@ export function workerSpecs(plan: StartPlan, surroundings: Surroundings): ChildS
   return plan.workerPorts.map((port, index) => ({
     ...nodeCommand('worker', { env: { TOKENHUB_HOST: plan.host, TOKENHUB_WORKER_PORT: String(port) }, surroundings }),
     name: plan.workers === 1 ? 'worker' : `worker-${index + 1}`,
-    isReady: () => answersOk(`http://${reachable(plan.host)}:${port}/ready`),
+    // The worker's host is its own: it does not follow the API's.
+    isReady: () => answersOk(`http://${reachable(process.env.TOKENHUB_WORKER_HOST ?? '')}:${port}/ready`),
     // An answer under way may take long; a worker that is killed loses nothing, but its calls are made twice.
     stopTimeoutMs: 30_000,
   }));
@@ -50,9 +51,9 @@ function nodeCommand(
   };
 }
 
-/** A server on every address is asked on the loopback. */
+/** A server on every address, or on its default one, is asked on the loopback. */
 function reachable(host: string): string {
-  if (host === '0.0.0.0' || host === '::') return '127.0.0.1';
+  if (host === '' || host === '0.0.0.0' || host === '::') return '127.0.0.1';
   return host.includes(':') && !host.startsWith('[') ? `[${host}]` : host;
 }
 

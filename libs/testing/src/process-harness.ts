@@ -15,6 +15,8 @@ export interface ProcessSpec {
   entry: string;
   command?: boolean;
   args?: string[];
+  /** Default: the checkout's root. */
+  cwd?: string;
   /** Everything the process sees beside PATH, HOME, TMPDIR and LANG; nothing else of the tests' environment leaks in. */
   env?: Record<string, string>;
   /** Ready is when a GET answers 200. */
@@ -53,7 +55,7 @@ export function startProcess(spec: ProcessSpec): RunningProcess {
   const child = spawn(
     spec.command ? spec.entry : process.execPath,
     spec.command ? args : [join(root, spec.entry), ...args],
-    { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], env: { ...inherited(), ...spec.env } },
+    { cwd: spec.cwd ?? root, stdio: ['ignore', 'pipe', 'pipe'], env: { ...inherited(), ...spec.env } },
   );
   const lines = collectLines(child);
   const exit = exitOf(child, lines);

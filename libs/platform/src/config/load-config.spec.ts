@@ -404,7 +404,11 @@ describe('the environment', () => {
     ],
     [
       { TOKENHUB_WORKER_PORT: '0', TOKENHUB_CONCURRENCY: '7', TOKENHUB_POOLS: 'a, b/c,a' },
-      { worker: { port: 0, concurrency: 7, pools: ['a', 'b/c'] } },
+      { worker: { host: '127.0.0.1', port: 0, concurrency: 7, pools: ['a', 'b/c'] } },
+    ],
+    [
+      { TOKENHUB_WORKER_HOST: '0.0.0.0', TOKENHUB_HOST: '127.0.0.1' },
+      { worker: { host: '0.0.0.0' }, server: { host: '127.0.0.1' } },
     ],
     [
       { TOKENHUB_SYNC_TIMEOUT_MS: '900', TOKENHUB_LOG_LEVEL: 'silent' },
@@ -433,6 +437,7 @@ describe('the environment', () => {
     [{ TOKENHUB_ADMIN_TOKEN: 'short' }, 'TOKENHUB_ADMIN_TOKEN: must be at least 16 characters'],
     [{ TOKENHUB_CONCURRENCY: '0' }, 'TOKENHUB_CONCURRENCY: must be a whole number from 1'],
     [{ TOKENHUB_SYNC_TIMEOUT_MS: '-1' }, 'TOKENHUB_SYNC_TIMEOUT_MS: must be a whole number'],
+    [{ TOKENHUB_WORKER_HOST: 'a b' }, 'TOKENHUB_WORKER_HOST: must be a host name'],
     [{ TOKENHUB_WORKER_PORT: '1e3' }, 'TOKENHUB_WORKER_PORT: must be a whole number'],
     [{ TOKENHUB_LOG_LEVEL: 'loud' }, 'TOKENHUB_LOG_LEVEL: must be one of fatal, error'],
     [{ TOKENHUB_POOLS: 'a,,b' }, 'TOKENHUB_POOLS: must be a comma-separated list'],

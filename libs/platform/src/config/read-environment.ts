@@ -11,7 +11,7 @@ export type EnvironmentSettings = Omit<TokenhubConfig, 'providers' | 'models' | 
 
 /** Reads every variable; unset ones get the file's value or the default. Throws a ConfigError that names the variable and repeats no value. */
 export function readEnvironment(env: Environment, cwd: string, server: ConfigFile['server']): EnvironmentSettings {
-  const host = readMatching(env, 'TOKENHUB_HOST', /^[A-Za-z0-9.:_-]+$/, 'a host name or an IP address') ?? server.host;
+  const host = readHost(env, 'TOKENHUB_HOST') ?? server.host;
   return {
     server: {
       host,
@@ -25,7 +25,7 @@ export function readEnvironment(env: Environment, cwd: string, server: ConfigFil
     adminToken: readMatching(env, 'TOKENHUB_ADMIN_TOKEN', /^\S{16,}$/, 'at least 16 characters without spaces') ?? null,
     redis: readRedisTarget(env),
     worker: {
-      host: '127.0.0.1',
+      host: readHost(env, 'TOKENHUB_WORKER_HOST') ?? '127.0.0.1',
       port: readInteger(env, 'TOKENHUB_WORKER_PORT', { min: 0, max: 65_535 }) ?? 8081,
       pools: readPools(env),
       concurrency: readInteger(env, 'TOKENHUB_CONCURRENCY', { min: 1, max: 100_000 }) ?? 200,
@@ -50,6 +50,7 @@ export function warnOfVariables(env: Environment): string[] {
 const KNOWN = [
   ...['CONFIG', 'HOST', 'PORT', 'AUTH', 'API_KEY', 'ADMIN_TOKEN', 'REDIS_URL', 'REDIS_SENTINELS', 'REDIS_CLUSTER'],
   ...[
+    'WORKER_HOST',
     'WORKER_PORT',
     'POOLS',
     'CONCURRENCY',
@@ -96,6 +97,10 @@ function readPools(env: Environment): string[] | null {
   const pools = value.split(',').map((pool) => pool.trim());
   if (pools.includes('')) throw new ConfigError('TOKENHUB_POOLS', 'must be a comma-separated list of pool ids');
   return [...new Set(pools)];
+}
+
+function readHost(env: Environment, name: string): string | undefined {
+  return readMatching(env, name, /^[A-Za-z0-9.:_-]+$/, 'a host name or an IP address');
 }
 
 function readInteger(env: Environment, name: string, { min, max }: { min: number; max: number }): number | undefined {
