@@ -26,6 +26,8 @@ const shared = {
 };
 
 export default {
+  // A bound for what hangs, wide enough for a busy machine: nothing here is judged by its time.
+  testTimeout: 20_000,
   projects: [
     { ...shared, displayName: 'unit', testMatch: ['<rootDir>/{apps,libs,scripts}/**/*.spec.ts'] },
     { ...shared, displayName: 'integration', testMatch: ['<rootDir>/test/integration/**/*.spec.ts'] },
