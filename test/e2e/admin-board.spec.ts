@@ -204,4 +204,11 @@ describe('the documentation', () => {
     expect(page.status).toBe(200);
     expect(page.headers.get('content-type')).toContain('text/html');
   });
+
+  it('loads nothing from elsewhere, and works over plain HTTP', async () => {
+    const { headers } = await ask(`${stack.url}/docs`);
+    const policy = headers.get('content-security-policy') ?? '';
+    expect(policy).toContain("script-src 'self'");
+    expect(policy).not.toMatch(/https:|upgrade-insecure-requests/);
+  });
 });
