@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { type Stack, type StackProcess, startStack } from '#testing/stack.js';
+import { type Stack, startStack } from '#testing/stack.js';
 import {
   allEvents,
   answerOf,
@@ -11,6 +11,7 @@ import {
   read,
   SimulatorControl,
   untilState,
+  onlyWorker,
 } from './doors.js';
 
 /** Locks last 8 s and are looked at every 3 s; the rest is the shared machine. */
@@ -32,14 +33,6 @@ beforeEach(async () => {
   await simulator.reset();
 });
 
-/** The only worker that runs, and by that the one that has the next job. */
-function onlyWorker(): StackProcess {
-  const [worker, ...others] = stack.workers.filter((one) => one.isRunning());
-  expect(others).toEqual([]);
-  if (worker === undefined) throw new Error('no worker runs');
-  return worker;
-}
-
 describe('a worker that is killed', () => {
   it('in the middle of a stream: another finishes the job once, and readers are told to forget what they have', async () => {
     await simulator.arm({ fault: { kind: 'stall', after_chunks: 4 }, times: 1 });
@@ -47,7 +40,7 @@ describe('a worker that is killed', () => {
     await simulator.until(({ in_flight }) => in_flight === 1);
     await simulator.arm({ fault: { kind: 'hang' }, times: 1 });
     const plain = await post(stack.url, chatJob());
-    const doomed = onlyWorker();
+    const doomed = onlyWorker(stack);
     const live = eventsOf(`${stack.url}${job.urls.events}`);
     const seen = [];
     for await (const event of live) {

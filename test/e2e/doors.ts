@@ -1,5 +1,6 @@
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import { Redis } from 'ioredis';
+import type { Stack, StackProcess } from '#testing/stack.js';
 import { waitFor } from '#testing/wait-for.js';
 
 /*
@@ -270,4 +271,11 @@ async function valueOf(redis: Redis, key: string): Promise<unknown> {
     default:
       return null;
   }
+}
+
+/** The only worker that runs, and by that the one that has the next job; throws when there is another, or none. */
+export function onlyWorker(stack: Stack): StackProcess {
+  const [worker, ...others] = stack.workers.filter((one) => one.isRunning());
+  if (worker === undefined || others.length > 0) throw new Error(`${others.length + (worker ? 1 : 0)} workers run`);
+  return worker;
 }

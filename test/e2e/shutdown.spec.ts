@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { type Stack, type StackProcess, startStack } from '#testing/stack.js';
+import { type Stack, startStack } from '#testing/stack.js';
 import { waitFor } from '#testing/wait-for.js';
 import {
   allEvents,
@@ -13,6 +13,7 @@ import {
   type ServerEvent,
   SimulatorControl,
   untilState,
+  onlyWorker,
 } from './doors.js';
 
 let stack: Stack;
@@ -31,19 +32,11 @@ beforeEach(async () => {
   await simulator.reset();
 });
 
-/** The only worker that runs, and by that the one that has the next job. */
-function onlyWorker(): StackProcess {
-  const [worker, ...others] = stack.workers.filter((one) => one.isRunning());
-  expect(others).toEqual([]);
-  if (worker === undefined) throw new Error('no worker runs');
-  return worker;
-}
-
 describe('a worker that is told to stop', () => {
   it('finishes what it runs first, and exits with 0', async () => {
     const job = await post(stack.url, chatJob({}, { ttft_ms: 1_200 }));
     await simulator.until(({ in_flight }) => in_flight === 1);
-    const leaving = onlyWorker();
+    const leaving = onlyWorker(stack);
     await stack.startWorker();
     expect(await leaving.stop()).toEqual({ code: 0, signal: null });
     expect(await read(stack.url, job.id)).toMatchObject({
@@ -91,7 +84,7 @@ describe('what outlasts the ten seconds of a shutdown', () => {
     if (!first.done) seen.push(first.value);
     const cutOff = reader.next().catch(() => 'cut off');
 
-    const worker = onlyWorker();
+    const worker = onlyWorker(stack);
     await stack.startWorker();
     expect(await Promise.all([worker.stop(), api.stop()])).toEqual(Array(2).fill({ code: 0, signal: null }));
     const ended = await untilState(stack.url, job.id, ENDED);

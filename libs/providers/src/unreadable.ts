@@ -12,6 +12,15 @@ export function truncated(): ProviderError {
   return new ProviderError('transient', 'The stream ended before the answer did', { code: 'stream_truncated' });
 }
 
+/** The JSON in an error's body; null for a proxy's page or a cut body, where the status alone decides. */
+export function parseErrorBody(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString('utf8')) as unknown;
+  } catch {
+    return null;
+  }
+}
+
 /** The JSON object in a successful answer; throws `unreadable_answer` for a page, half a body, or anything else. */
 export function readJsonAnswer(answer: { status: number; headers: IncomingHttpHeaders; body: Buffer }): {
   text: string;

@@ -3,6 +3,7 @@ import type { ErrorClass } from '#contracts/attempt.js';
 import { isJsonObject, type JsonObject } from '#contracts/json.js';
 import { ProviderError } from '../provider-error.js';
 import { redact } from '../redact.js';
+import { parseErrorBody } from '../unreadable.js';
 import { readRetryAfterMs } from '../retry-after.js';
 
 /** What an error says. */
@@ -20,7 +21,7 @@ export function errorFromResponse(
   answer: { status: number; headers: IncomingHttpHeaders; body: Buffer },
   credential: string | null,
 ): ProviderError {
-  const facts = { ...factsOf(parsed(answer.body)), status: answer.status };
+  const facts = { ...factsOf(parseErrorBody(answer.body)), status: answer.status };
   return toProviderError(facts, { credential, retryAfterMs: readRetryAfterMs(answer.headers) });
 }
 
@@ -100,15 +101,6 @@ function isNamed({ type }: ErrorFacts, names: readonly string[]): boolean {
 
 function blamesRequest({ status }: ErrorFacts): boolean {
   return status === null || status === 400 || status === 413;
-}
-
-function parsed(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString('utf8')) as unknown;
-  } catch {
-    // A proxy's page or a cut body: the status alone decides then.
-    return null;
-  }
 }
 
 function factsOf(body: unknown): ErrorFacts {

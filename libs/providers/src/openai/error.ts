@@ -3,6 +3,7 @@ import type { ErrorClass } from '#contracts/attempt.js';
 import { isJsonObject, type JsonObject } from '#contracts/json.js';
 import { ProviderError } from '../provider-error.js';
 import { redact } from '../redact.js';
+import { parseErrorBody } from '../unreadable.js';
 import { readRetryAfterMs } from '../retry-after.js';
 
 /** What an error says, from whichever place it was found in. */
@@ -48,7 +49,7 @@ export function errorReader(habits: ErrorHabits): ErrorReader {
   const rules = [...habits.rules, ...RULES];
   return {
     errorFromResponse: (answer, credential) => {
-      const facts = { ...factsOf(parsed(answer.body)), status: answer.status };
+      const facts = { ...factsOf(parseErrorBody(answer.body)), status: answer.status };
       return toProviderError(facts, { rules, typeIsCode, credential, retryAfterMs: readRetryAfterMs(answer.headers) });
     },
     errorFromEvent: (body, credential) => toProviderError(factsOf(body), { rules, typeIsCode, credential }),
@@ -151,15 +152,6 @@ function isQuota(facts: ErrorFacts): boolean {
 
 function blamesRequest({ status }: ErrorFacts): boolean {
   return status === null || status === 400 || status === 413 || status === 422;
-}
-
-function parsed(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString('utf8')) as unknown;
-  } catch {
-    // A proxy's page or a cut body: the status alone decides then.
-    return null;
-  }
 }
 
 /** Reads `{error: {…}}`, a list of one such (Google), `{error: "…"}`, vLLM's flat form and FastAPI's `{detail}`. */
