@@ -284,7 +284,9 @@ describe('the all-in-one', () => {
 function childOf({ pid }: RunningProcess, word: string): number {
   for (const name of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
     const [stat, command] = ['stat', 'cmdline'].map((file) => readProc(name, file));
-    if (stat?.includes(`) S ${pid} `) === true && command?.includes(word) === true) return Number(name);
+    // After the name in brackets: its state, whichever that is at this moment, and its parent.
+    const parent = /.*\) \S (\d+) /s.exec(stat ?? '')?.[1];
+    if (parent === String(pid) && command?.includes(word) === true) return Number(name);
   }
   throw new Error(`process ${pid} has no child ${word}`);
 }
