@@ -1,6 +1,6 @@
 /**
  * The import arrows of Tokenhub (docs/architecture.md): contracts ← platform ← {http, queues, limits, jobs} ←
- * {providers, registry} ← apps, and contracts ← {routing, tokens} ← apps. No cycles. One library per fenced package.
+ * {providers, registry, health} ← apps, and contracts ← {routing, tokens} ← apps. No cycles. One library per fenced package.
  */
 const lib = (...names) => `^libs/(${names.join('|')})/src`;
 const anyLibExcept = (...names) => `^libs/(?!(${names.join('|')})/)[^/]+/src`;
@@ -37,6 +37,7 @@ module.exports = {
     mayImport('queues', 'contracts', 'platform'),
     mayImport('limits', 'contracts', 'platform'),
     mayImport('jobs', 'contracts', 'platform'),
+    mayImport('health', 'contracts', 'platform', 'limits'),
     mayImport('providers', 'contracts', 'platform', 'http'),
     mayImport('registry', 'contracts', 'platform'),
     mayImport('routing', 'contracts'),

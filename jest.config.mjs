@@ -6,6 +6,7 @@ const libs = [
   'queues',
   'jobs',
   'limits',
+  'health',
   'routing',
   'tokens',
   'providers',

@@ -73,9 +73,9 @@ describe('a fenced attempt changes nothing', () => {
     const { runAttempt } = await startWorkerRig(fixture, { adapter, pools: false });
     const job = await create();
     const notLost = new AbortController().signal;
-    const old = runAttempt.run(payloadOf(job), 'a', notLost);
+    const old = runAttempt.run(payloadOf(job), { pool: poolOf(job), run: 'a', lockLost: notLost });
     await waitFor(() => gate.waiting === 1, { describe: 'the first call' });
-    const newer = runAttempt.run(payloadOf(job), 'b', notLost);
+    const newer = runAttempt.run(payloadOf(job), { pool: poolOf(job), run: 'b', lockLost: notLost });
     await waitFor(() => gate.waiting === 2, { describe: 'the second call' });
     gate.open(1);
     expect((await old).outcome).toBe('superseded');
@@ -91,7 +91,7 @@ describe('a fenced attempt changes nothing', () => {
     const { runAttempt } = await startWorkerRig(fixture, { adapter, pools: false });
     const job = await create();
     const lost = new AbortController();
-    const run = runAttempt.run(payloadOf(job), 'a', lost.signal);
+    const run = runAttempt.run(payloadOf(job), { pool: poolOf(job), run: 'a', lockLost: lost.signal });
     await waitFor(() => gate.waiting === 1, { describe: 'the call' });
     const before = await fixture.snapshot();
     lost.abort(new Error('lock lost'));

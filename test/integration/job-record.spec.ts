@@ -328,7 +328,7 @@ describe('deleting', () => {
 it('every key carries the one hash tag, so that a cluster keeps them in one slot', async () => {
   const job = await create({ idempotency: idempotency('k', 'f') });
   await fixture.queues.enqueue(payloadOf(job), { pool: 'acme/llama3:8b', priority: 'high' });
-  await fixture.queues.setConcurrency('acme/llama3:8b', 3);
+  await fixture.queues.configure('acme/llama3:8b', { concurrency: 3 });
   await finish(job, 'completed');
   const second = await create();
   await fixture.queues.enqueue(payloadOf(second), { pool: 'acme', priority: 'low', delayMs: 60_000 });

@@ -178,7 +178,7 @@ describe('an attempt that failed inside BullMQ', () => {
       concurrency: 1,
       process: async (payload, run, lockLost): Promise<AttemptResult> => {
         asked.push(payload.attempt);
-        if (asked.length > brokenTimes) return runAttempt.run(payload, run, lockLost);
+        if (asked.length > brokenTimes) return runAttempt.run(payload, { pool: 'acme', run, lockLost });
         await before(payload, run);
         throw new Error('broken');
       },

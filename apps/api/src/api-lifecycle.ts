@@ -1,5 +1,6 @@
 import type { Server } from 'node:http';
 import type { OnApplicationBootstrap, OnModuleDestroy } from '@nestjs/common';
+import type { LiveViewsSource } from '#health/live-views-source.js';
 import type { Notices } from '#jobs/notices.js';
 import type { Logger } from '#platform/logging.js';
 import type { Presence } from '#platform/process-identity.js';
@@ -7,7 +8,6 @@ import type { RedisClient } from '#platform/redis.js';
 import type { AttemptQueues } from '#queues/attempt-queues.js';
 import type { SnapshotContent } from '#registry/build-snapshot.js';
 import type { LiveRegistry } from '#registry/live-registry.js';
-import type { LiveViewsSource } from './routing/live-views.source.js';
 
 export interface ApiParts {
   /** What the configuration declares. */

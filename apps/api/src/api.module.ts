@@ -14,6 +14,9 @@ import type { RedisClient } from '#platform/redis.js';
 import { AttemptQueues } from '#queues/attempt-queues.js';
 import { buildSnapshot } from '#registry/build-snapshot.js';
 import { KeyRing } from '#registry/key-ring.js';
+import { HealthStore } from '#health/health-store.js';
+import { LiveViewsSource } from '#health/live-views-source.js';
+import { PoolPauses } from '#limits/pool-pauses.js';
 import { LiveRegistry } from '#registry/live-registry.js';
 import { TokenCounter } from '#tokens/count-tokens.js';
 import { ApiLifecycle } from './api-lifecycle.js';
@@ -27,9 +30,12 @@ import { ModelList } from './openai/model-list.js';
 import { OpenAiController } from './openai/openai.controller.js';
 import { StreamedAnswer } from './openai/streamed-answer.js';
 import { SynchronousAnswer } from './openai/synchronous-answer.js';
-import { LiveViewsSource } from './routing/live-views.source.js';
 import { RouteController } from './routing/route.controller.js';
 import { RoutePlanner } from './routing/route-planner.js';
+import { WorkerReports } from './routing/worker-reports.js';
+
+/** How old what routing knows of the moment may be. */
+const VIEWS_EVERY_MS = 1_000;
 
 /** An API process. */
 @Module({
@@ -56,10 +62,22 @@ import { RoutePlanner } from './routing/route-planner.js';
         new LiveRegistry({ redis, subscriber, onError: (error) => logger.debug({ err: error }, 'registry') }),
     },
     {
+      provide: WorkerReports,
+      inject: [REDIS, LiveRegistry],
+      useFactory: (redis: RedisClient, registry: LiveRegistry) => new WorkerReports(redis, registry),
+    },
+    {
       provide: LiveViewsSource,
-      inject: [REDIS, LiveRegistry, LOGGER],
-      useFactory: (redis: RedisClient, registry: LiveRegistry, logger: Logger) =>
-        new LiveViewsSource(redis, registry, logger),
+      inject: [REDIS, LiveRegistry, WorkerReports, LOGGER],
+      useFactory: (redis: RedisClient, registry: LiveRegistry, workers: WorkerReports, logger: Logger) =>
+        new LiveViewsSource({
+          health: new HealthStore(redis),
+          pauses: new PoolPauses(redis),
+          snapshot: () => registry.current.snapshot,
+          credentials: () => workers.missingCredentials(),
+          everyMs: VIEWS_EVERY_MS,
+          onError: (error) => logger.debug({ err: error }, 'live views'),
+        }),
     },
     {
       provide: Presence,

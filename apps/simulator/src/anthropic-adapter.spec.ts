@@ -25,7 +25,7 @@ function execute(body: JsonObject, streamed: boolean): Promise<ProviderAnswer> {
     upstreamModel: 'claude',
     endpoint: `${simulator.url}/v1`,
     credential: 'secret',
-    timeouts: { connectMs: 1000, firstTokenMs: 5000, idleMs: 5000, answerMs: 600_000 },
+    timeouts: { connectMs: 1000, firstTokenMs: 5000, idleMs: 5000, answerMs: 600_000, coolDownMs: 30_000 },
     deadlineMs: Date.now() + 20_000,
     signal: new AbortController().signal,
     ...(streamed && { onDelta: () => undefined }),

@@ -1,4 +1,6 @@
 import type { OnApplicationBootstrap, OnModuleDestroy } from '@nestjs/common';
+import type { LiveViewsSource } from '#health/live-views-source.js';
+import type { OutcomeReporter } from '#health/outcome-reporter.js';
 import type { HttpClient } from '#http/http-client.js';
 import type { Presence } from '#platform/process-identity.js';
 import type { RedisClient } from '#platform/redis.js';
@@ -16,6 +18,8 @@ export interface WorkerParts {
   queues: AttemptQueues;
   http: HttpClient;
   endpoints: VllmEndpoints;
+  views: LiveViewsSource;
+  outcomes: OutcomeReporter;
   subscriber: RedisClient;
 }
 
@@ -25,19 +29,23 @@ export class WorkerLifecycle implements OnApplicationBootstrap, OnModuleDestroy 
 
   /** Hears about cancellations before it takes the first attempt. */
   async onApplicationBootstrap(): Promise<void> {
-    const { running, registry, pools, presence, subscriber, endpoints } = this.parts;
+    const { running, registry, pools, presence, subscriber, endpoints, views, outcomes } = this.parts;
     await running.listen(subscriber);
     await registry.start();
     endpoints.start();
+    await views.start();
+    outcomes.start();
     registry.onChange((changed) => pools.follow(changed));
     await presence.start();
   }
 
   /** Takes no more work, ends or gives back what runs, then lets go of everything else. */
   async onModuleDestroy(): Promise<void> {
-    const { registry, pools, presence, queues, http, endpoints } = this.parts;
+    const { registry, pools, presence, queues, http, endpoints, views, outcomes } = this.parts;
     registry.stop();
     await pools.close();
+    views.stop();
+    await outcomes.stop();
     await presence.stop();
     await queues.close();
     await endpoints.stop();

@@ -1,8 +1,12 @@
 import { BullModule } from '@nestjs/bullmq';
 import { Module } from '@nestjs/common';
+import { HealthStore } from '#health/health-store.js';
+import { LiveViewsSource } from '#health/live-views-source.js';
+import { OutcomeReporter } from '#health/outcome-reporter.js';
 import { HttpClient } from '#http/http-client.js';
 import { AttemptStore } from '#jobs/attempt-store.js';
 import { UnfinishedJobs } from '#jobs/unfinished-jobs.js';
+import { PoolPauses } from '#limits/pool-pauses.js';
 import type { TokenhubConfig } from '#platform/config/config.js';
 import { processEnvironment } from '#platform/config/environment.js';
 import { KEY_PREFIX } from '#platform/keys.js';
@@ -17,6 +21,7 @@ import { RECONCILER } from '#queues/periodic.js';
 import { LiveRegistry } from '#registry/live-registry.js';
 import { TokenCounter } from '#tokens/count-tokens.js';
 import { HealthController } from './health/health.controller.js';
+import { Admission } from './pools/admission.js';
 import { CallProvider } from './pools/call-provider.js';
 import { EndAttempt } from './pools/end-attempt.js';
 import { PoolSupervisor } from './pools/pool-supervisor.js';
@@ -25,6 +30,9 @@ import { RunAttempt } from './pools/run-attempt.js';
 import { RunningAttempts } from './pools/running-attempts.js';
 import { WorkerLifecycle, type WorkerParts } from './worker-lifecycle.js';
 import { ReconcilerProcessor } from './reconciler/reconciler.processor.js';
+
+/** How old what a worker knows of the moment may be; what it does itself it knows at once. */
+const VIEWS_EVERY_MS = 500;
 
 /** A worker process: the pools and the reconciler. */
 @Module({
@@ -73,16 +81,44 @@ import { ReconcilerProcessor } from './reconciler/reconciler.processor.js';
           onChange: (change) => logger.warn(change, 'vllm endpoints'),
         }),
     },
+    { provide: HealthStore, inject: [REDIS], useFactory: (redis: RedisClient) => new HealthStore(redis) },
+    { provide: PoolPauses, inject: [REDIS], useFactory: (redis: RedisClient) => new PoolPauses(redis) },
+    {
+      provide: LiveViewsSource,
+      inject: [HealthStore, PoolPauses, LiveRegistry, ProviderDirectory, LOGGER],
+      useFactory: buildViews,
+    },
+    {
+      provide: OutcomeReporter,
+      inject: [HealthStore, PoolPauses, LiveViewsSource, ProviderDirectory, LOGGER],
+      useFactory: buildOutcomes,
+    },
+    {
+      provide: Admission,
+      inject: [LiveViewsSource, HealthStore, ProviderDirectory],
+      useFactory: (views: LiveViewsSource, health: HealthStore, directory: ProviderDirectory) =>
+        new Admission({ views, health, directory }),
+    },
+    {
+      provide: CallProvider,
+      inject: [AttemptStore, ProviderDirectory, TokenCounter, HttpClient, VllmEndpoints, LOGGER],
+      useFactory: buildCallProvider,
+    },
+    {
+      provide: EndAttempt,
+      inject: [AttemptStore, AttemptQueues, ProviderDirectory, LiveViewsSource],
+      useFactory: buildEndAttempt,
+    },
     {
       provide: RunAttempt,
       inject: [
         AttemptStore,
         AttemptQueues,
         RunningAttempts,
-        ProviderDirectory,
-        TokenCounter,
-        HttpClient,
-        VllmEndpoints,
+        Admission,
+        OutcomeReporter,
+        CallProvider,
+        EndAttempt,
         LOGGER,
       ],
       useFactory: buildRunAttempt,
@@ -107,6 +143,8 @@ import { ReconcilerProcessor } from './reconciler/reconciler.processor.js';
         AttemptQueues,
         HttpClient,
         VllmEndpoints,
+        LiveViewsSource,
+        OutcomeReporter,
         REDIS_SUBSCRIBER,
       ],
       useFactory: buildLifecycle,
@@ -115,33 +153,70 @@ import { ReconcilerProcessor } from './reconciler/reconciler.processor.js';
 })
 export class WorkerModule {}
 
-function buildRunAttempt(
-  ...[attempts, queues, running, directory, tokens, http, endpoints, logger]: [
+function buildViews(
+  ...[health, pauses, registry, directory, logger]: [HealthStore, PoolPauses, LiveRegistry, ProviderDirectory, Logger]
+): LiveViewsSource {
+  return new LiveViewsSource({
+    health,
+    pauses,
+    snapshot: () => registry.current.snapshot,
+    credentials: () => directory.missingCredentials(),
+    everyMs: VIEWS_EVERY_MS,
+    onError: (error) => logger.warn({ err: error }, 'live views'),
+  });
+}
+
+function buildOutcomes(
+  ...[health, pauses, views, directory, logger]: [HealthStore, PoolPauses, LiveViewsSource, ProviderDirectory, Logger]
+): OutcomeReporter {
+  return new OutcomeReporter({
+    health,
+    pauses,
+    views,
+    coolDownMsOf: (provider) => directory.coolDownMs(provider),
+    onError: (error) => logger.warn({ err: error }, 'outcomes'),
+  });
+}
+
+function buildCallProvider(
+  ...[attempts, directory, tokens, http, endpoints, logger]: [
     AttemptStore,
-    AttemptQueues,
-    RunningAttempts,
     ProviderDirectory,
     TokenCounter,
     HttpClient,
     VllmEndpoints,
     Logger,
   ]
-): RunAttempt {
-  return new RunAttempt({
+): CallProvider {
+  return new CallProvider({
+    directory,
+    adapterFor: (type) => adapterFor(type, http),
+    endpoints,
     attempts,
-    queues,
-    running,
+    tokens,
     logger,
-    callProvider: new CallProvider({
-      directory,
-      adapterFor: (type) => adapterFor(type, http),
-      endpoints,
-      attempts,
-      tokens,
-      logger,
-    }),
-    endAttempt: new EndAttempt({ attempts, queues, directory, random: Math.random }),
   });
+}
+
+function buildEndAttempt(
+  ...[attempts, queues, directory, views]: [AttemptStore, AttemptQueues, ProviderDirectory, LiveViewsSource]
+): EndAttempt {
+  return new EndAttempt({ attempts, queues, directory, views, random: Math.random });
+}
+
+function buildRunAttempt(
+  ...[attempts, queues, running, admission, outcomes, callProvider, endAttempt, logger]: [
+    AttemptStore,
+    AttemptQueues,
+    RunningAttempts,
+    Admission,
+    OutcomeReporter,
+    CallProvider,
+    EndAttempt,
+    Logger,
+  ]
+): RunAttempt {
+  return new RunAttempt({ attempts, queues, running, admission, outcomes, callProvider, endAttempt, logger });
 }
 
 function buildPoolSupervisor(
@@ -158,7 +233,7 @@ function buildPoolSupervisor(
     redis,
     queues,
     logger,
-    process: (payload, run, lockLost) => runAttempt.run(payload, run, lockLost),
+    process: (payload, taken) => runAttempt.run(payload, taken),
     stopRunning: () => running.stopAll('shutdown'),
     served: config.worker.pools,
     concurrency: config.worker.concurrency,
@@ -178,7 +253,7 @@ function buildPresence(
 }
 
 function buildLifecycle(
-  ...[registry, pools, running, presence, queues, http, endpoints, subscriber]: [
+  ...[registry, pools, running, presence, queues, http, endpoints, views, outcomes, subscriber]: [
     LiveRegistry,
     PoolSupervisor,
     RunningAttempts,
@@ -186,9 +261,14 @@ function buildLifecycle(
     AttemptQueues,
     HttpClient,
     VllmEndpoints,
+    LiveViewsSource,
+    OutcomeReporter,
     RedisClient,
   ]
 ): WorkerLifecycle {
-  const parts: WorkerParts = { registry, pools, running, presence, queues, http, endpoints, subscriber };
+  const parts: WorkerParts = {
+    ...{ registry, pools, running, presence, queues },
+    ...{ http, endpoints, views, outcomes, subscriber },
+  };
   return new WorkerLifecycle(parts);
 }

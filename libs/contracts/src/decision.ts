@@ -15,7 +15,13 @@ export const PERMANENT_REASONS = [
 export type PermanentReason = (typeof PERMANENT_REASONS)[number];
 
 /** Why a model is tried last: it cannot take the job at this moment. */
-export const TEMPORARY_REASONS = ['provider_down', 'pool_paused', 'vault_locked', 'credential_missing'] as const;
+export const TEMPORARY_REASONS = [
+  'provider_down',
+  'model_unavailable',
+  'pool_paused',
+  'vault_locked',
+  'credential_missing',
+] as const;
 export type TemporaryReason = (typeof TEMPORARY_REASONS)[number];
 
 /** The score's terms, each already divided by the largest among the eligible and multiplied by the mode's coefficient. */

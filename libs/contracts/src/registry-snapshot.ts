@@ -17,12 +17,16 @@ export interface Limits {
   concurrency?: number;
 }
 
-/** Milliseconds: connect; first token and silence between tokens on a streamed call; the whole answer on a plain one. */
+/**
+ * Milliseconds: connect; first token and silence between tokens on a streamed call; the whole answer on a plain one; and how
+ * long a provider that is down is left alone.
+ */
 export interface Timeouts {
   connectMs: number;
   firstTokenMs: number;
   idleMs: number;
   answerMs: number;
+  coolDownMs: number;
 }
 
 /** Where a provider's secret comes from; the secret itself is never here. `config` secrets stay in each process's own configuration. */

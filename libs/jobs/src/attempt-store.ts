@@ -77,9 +77,13 @@ export class AttemptStore {
     this.scripts = loadJobScripts(redis);
   }
 
-  /** Makes this the attempt's newest run, or says why it must not run. */
-  async begin(run: Run): Promise<BeginReply> {
-    const reply = (await this.scripts.begin(this.keysOf(run), [...fence(run), MAX_CRASHES])) as (string | number)[];
+  /**
+   * Makes this the attempt's newest run, or says why it must not run. With `start` the job is in progress from now on;
+   * without it, from `start` on.
+   */
+  async begin(run: Run, { start }: { start: boolean } = { start: true }): Promise<BeginReply> {
+    const args = [...fence(run), MAX_CRASHES, start ? '1' : '0'];
+    const reply = (await this.scripts.begin(this.keysOf(run), args)) as (string | number)[];
     switch (reply[0]) {
       case 'run':
         return parseRun(reply);
@@ -96,6 +100,11 @@ export class AttemptStore {
       default:
         return { kind: 'gone' };
     }
+  }
+
+  /** The attempt is about to be sent; `stop` means that cancellation was asked for, and that nothing has started. */
+  async start(run: Run): Promise<'ok' | 'refused' | 'stop'> {
+    return (await this.scripts.start(this.keysOf(run), fence(run))) as 'ok' | 'refused' | 'stop';
   }
 
   /** Appends streamed output (JSON text of an OutputDelta); `stop` means written, but cancellation was asked for. */

@@ -15,6 +15,11 @@ export interface CallPlan {
   /** The client would rather have an error than an answer for which fields were dropped. */
   strict: boolean;
   onContentFilter: Policy['onContentFilter'];
+  /**
+   * Somebody waits for the answer at this moment: where every provider is down they are asked all the same, because an error
+   * now is worth more than an answer in an hour.
+   */
+  attended: boolean;
   /** Counted at creation; billed when a broken stream leaves no usage. */
   inputTokens: number;
 }

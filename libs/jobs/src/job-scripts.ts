@@ -5,6 +5,7 @@ import type { RedisClient } from '#platform/redis.js';
 const VERBS = [
   'create',
   'begin',
+  'start',
   'emit',
   'advance',
   'finish-job',

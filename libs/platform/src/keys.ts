@@ -22,6 +22,14 @@ export const keys = {
   presence: (processId: string) => `${KEY_PREFIX}:presence:${processId}`,
   /** Sorted set: process ids by the time (ms) of their last sign of life. */
   processes: () => `${KEY_PREFIX}:processes`,
+  /** Hash: how a provider, or a model of it, has answered lately. */
+  health: (kind: string, id: string) => `${KEY_PREFIX}:health:${kind}:${id}`,
+  /** Hash: the observed latency of each model. */
+  latencies: () => `${KEY_PREFIX}:latencies`,
+  /** BullMQ's own counter of a pool's rate limit; while it is full no worker takes an attempt from the pool. */
+  poolGate: (poolId: string) => `${KEY_PREFIX}:${poolQueueName(poolId)}:limiter`,
+  /** Hash: how often in a row a pool was paused. */
+  poolStrikes: (poolId: string) => `${KEY_PREFIX}:strikes:${poolId}`,
   /** Hash: version and content of the registry snapshot. */
   registry: () => `${KEY_PREFIX}:registry`,
 } as const;

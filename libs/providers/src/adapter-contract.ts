@@ -52,7 +52,7 @@ const USAGES: Record<string, Usage> = {
   'json-schema': { inputTokens: 80, outputTokens: 1034, cachedInputTokens: 64, reasoningTokens: 1024 },
 };
 const SECRET = 'plain-Secret.42';
-const TIMEOUTS = { connectMs: 1000, firstTokenMs: 2000, idleMs: 2000, answerMs: 600_000 };
+const TIMEOUTS = { connectMs: 1000, firstTokenMs: 2000, idleMs: 2000, answerMs: 600_000, coolDownMs: 30_000 };
 const IMAGES = ['data:image/png;base64,iVBORw0KGgo=', 'https://example.com/cat.webp'];
 
 let http: HttpClient;

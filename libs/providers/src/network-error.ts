@@ -7,11 +7,11 @@ import { ProviderError } from './provider-error.js';
  * is not taken for a provider's failure; a client that is shut down says nothing about the provider either.
  */
 export function fromHttpError(error: HttpError): ProviderError {
-  const { errorClass, code } = KINDS[error.kind];
-  return new ProviderError(errorClass, error.message, { code, cause: error });
+  const { errorClass, code, blames } = KINDS[error.kind];
+  return new ProviderError(errorClass, error.message, { code, blames, cause: error });
 }
 
-const KINDS: Record<HttpErrorKind, { errorClass: ErrorClass; code: string }> = {
+const KINDS: Record<HttpErrorKind, { errorClass: ErrorClass; code: string; blames?: 'nobody' }> = {
   // A URL or a header that HTTP refuses comes from the provider's configuration, such as a credential with a line break.
   unsendable: { errorClass: 'provider_fault', code: 'unsendable_request' },
   connect_timeout: { errorClass: 'transient', code: 'connect_timeout' },
@@ -23,7 +23,7 @@ const KINDS: Record<HttpErrorKind, { errorClass: ErrorClass; code: string }> = {
   first_timeout: { errorClass: 'transient', code: 'first_token_timeout' },
   idle_timeout: { errorClass: 'transient', code: 'idle_timeout' },
   answer_timeout: { errorClass: 'transient', code: 'answer_timeout' },
-  deadline: { errorClass: 'transient', code: 'deadline' },
-  aborted: { errorClass: 'transient', code: 'aborted' },
-  closed: { errorClass: 'transient', code: 'shutting_down' },
+  deadline: { errorClass: 'transient', code: 'deadline', blames: 'nobody' },
+  aborted: { errorClass: 'transient', code: 'aborted', blames: 'nobody' },
+  closed: { errorClass: 'transient', code: 'shutting_down', blames: 'nobody' },
 };

@@ -8,6 +8,8 @@ export interface ProviderErrorOptions {
   param?: string | null | undefined;
   /** How long the provider asks us to stay away. */
   retryAfterMs?: number | undefined;
+  /** Whose health a `transient` or a `provider_fault` speaks against; the provider's when absent. */
+  blames?: 'provider' | 'model' | 'nobody' | undefined;
   /** What was streamed before it failed may have been billed. */
   cause?: unknown;
 }

@@ -14,6 +14,12 @@ export interface EnqueueOptions {
 /** BullMQ takes lower numbers first. */
 const BULLMQ_PRIORITY: Record<Priority, number> = { high: 1, normal: 2, low: 3 };
 
+/**
+ * Far more than any pool starts. BullMQ looks at a queue's rate limit, by which `PoolPauses` holds a pool back, only where one
+ * is set.
+ */
+const RATE_LIMIT = { max: 1_000_000, durationMs: 1_000 };
+
 /** Events of a queue that BullMQ keeps for its own subscribers; nothing here reads them. */
 const EVENTS_KEPT = 100;
 
@@ -49,9 +55,10 @@ export class AttemptQueues {
     return state === 'failed' ? 'failed' : 'lost';
   }
 
-  /** How many attempts of a pool run at once, over all workers; null lifts the limit. */
-  async setConcurrency(pool: string, concurrency: number | null): Promise<void> {
+  /** Lets a pool be paused, and sets how many of its attempts run at once over all workers; null lifts that limit. */
+  async configure(pool: string, { concurrency }: { concurrency: number | null }): Promise<void> {
     const queue = this.queueOf(pool);
+    await queue.setGlobalRateLimit(RATE_LIMIT.max, RATE_LIMIT.durationMs);
     if (concurrency === null) await queue.removeGlobalConcurrency();
     else await queue.setGlobalConcurrency(concurrency);
   }

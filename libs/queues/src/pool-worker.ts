@@ -24,6 +24,11 @@ export interface PoolWorkerOptions {
 }
 
 export interface PoolWorker {
+  /**
+   * Looks for attempts again. Without it a worker that found its pool paused or full, while calls of its own run on, looks
+   * only when one of those ends (bullmq 6.7 waits for them alone), and that may take minutes.
+   */
+  wake(): void;
   /** Takes no further attempts; resolves when those that run have ended. */
   close(): Promise<void>;
 }
@@ -38,13 +43,19 @@ export class LockLostError extends Error {
 
 /** Starts taking attempts from a pool. A payload that is not an attempt's fails inside BullMQ, unrun and unretried. */
 export function startPoolWorker(options: PoolWorkerOptions): PoolWorker {
+  let running = 0;
   const worker = new Worker<AttemptPayload, AttemptResult>(
     poolQueueName(options.pool),
     // BullMQ hands over a signal only to a processor with three parameters.
-    (job: Job<AttemptPayload, AttemptResult>, token?: string, signal?: AbortSignal) => {
+    async (job: Job<AttemptPayload, AttemptResult>, token?: string, signal?: AbortSignal) => {
       assertAttemptPayload(job.data);
       if (token === undefined || signal === undefined) throw new TypeError('BullMQ gave no lock token');
-      return options.process(job.data, token, signal);
+      running += 1;
+      try {
+        return await options.process(job.data, token, signal);
+      } finally {
+        running -= 1;
+      }
     },
     {
       connection: options.redis,
@@ -64,6 +75,14 @@ export function startPoolWorker(options: PoolWorkerOptions): PoolWorker {
     for (const id of ids) worker.cancelJob(id, LOCK_LOST as unknown as string);
   });
   return {
+    wake: () => {
+      if (running === 0 || running >= options.concurrency || worker.isPaused() || !worker.isRunning()) return;
+      // Its main loop has no other public bell: resuming rings it, and pausing in this way waits for nothing.
+      worker
+        .pause(true)
+        .then(() => worker.resume())
+        .catch(options.onError);
+    },
     close: () => worker.close(),
   };
 }

@@ -11,7 +11,7 @@ const provider: ProviderConfig = {
   credential: { source: 'env', name: 'OPENAI_API_KEY' },
   enabled: true,
   limits: { rpm: 5 },
-  timeouts: { connectMs: 1, firstTokenMs: 2, idleMs: 3, answerMs: 4 },
+  timeouts: { connectMs: 1, firstTokenMs: 2, idleMs: 3, answerMs: 4, coolDownMs: 30_000 },
 };
 
 const model: ModelConfig = {

@@ -9,7 +9,7 @@ const provider = (id: string, change: Partial<Provider> = {}): Provider => ({
   credential: { source: 'none' },
   enabled: true,
   limits: { rpm: 10 },
-  timeouts: { connectMs: 1, firstTokenMs: 1, idleMs: 1, answerMs: 1 },
+  timeouts: { connectMs: 1, firstTokenMs: 1, idleMs: 1, answerMs: 1, coolDownMs: 30_000 },
   ...change,
 });
 

@@ -1,9 +1,10 @@
 import type { Exclusion, PermanentReason, TemporaryReason } from '#contracts/decision.js';
 import type { Policy } from '#contracts/policy.js';
 import { estimateCost, nanoToUsd, usdToNano } from './cost.js';
-import { temporaryReasonOf, type LiveViews } from './live-views.js';
+import type { LiveViews } from '#contracts/live-views.js';
 import type { RoutableModel } from './registry-index.js';
 import { expectedOutputTokens, type RequestFeatures } from './request-features.js';
+import { temporaryReasonOf } from './temporary-reason.js';
 
 /** Tokenizers differ and messages are framed: a request must leave this much of the window free. */
 const HEADROOM_PERCENT = 115;
@@ -39,7 +40,7 @@ export function assessModel(entry: RoutableModel, { features, views }: AssessOpt
     latencyMs: views.load.observedLatencyMs.get(model.id) ?? model.expectedLatencyMs,
     waitMs: views.load.pools.get(pool)?.expectedWaitMs ?? 0,
     failureRate: views.health.get(model.provider)?.failureRate ?? 0,
-    temporary: temporaryReasonOf({ provider: model.provider, pool }, views),
+    temporary: temporaryReasonOf({ model: model.id, provider: model.provider, pool }, views),
   };
 }
 

@@ -1,10 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { ERROR_CLASSES, type ErrorClass } from '#contracts/attempt.js';
+import type { Place } from '#contracts/live-views.js';
 import { lastFailures, nextStep, type FailedAttempt, type NextStep } from './failover.js';
 
 const WINDOWS: Record<string, number> = { a: 8_000, b: 8_000, c: 128_000 };
-const candidates = ['a', 'b', 'c'].map((model) => ({ model }));
+const placeOf = (model: string): Place => ({ model, provider: `provider of ${model}`, pool: `pool of ${model}` });
+const candidates = ['a', 'b', 'c'].map(placeOf);
 const failed = (change: Partial<FailedAttempt>): FailedAttempt => ({
   errorClass: 'transient',
   retryAfterMs: null,
@@ -16,14 +18,17 @@ const failed = (change: Partial<FailedAttempt>): FailedAttempt => ({
   maxAttempts: 6,
   onContentFilter: 'fail',
   contextTokensOf: (model) => WINDOWS[model],
+  rounds: 0,
+  isOpen: () => true,
+  opensInMs: () => 0,
   committedToClient: false,
   random: () => 0.5,
   ...change,
 });
 const closed =
-  (...models: string[]): FailedAttempt['temporaryOf'] =>
-  (model) =>
-    models.includes(model) ? 'provider_down' : null;
+  (...models: string[]): FailedAttempt['isOpen'] =>
+  ({ model }) =>
+    !models.includes(model);
 
 describe('nextStep', () => {
   it.each<[string, Partial<FailedAttempt>, NextStep]>([
@@ -31,22 +36,22 @@ describe('nextStep', () => {
     [
       'rate_limited everywhere waits for the first',
       { errorClass: 'rate_limited', index: 2, failures: ['rate_limited', 'rate_limited', null] },
-      { kind: 'wait', index: 0, delayMs: 1_000 },
+      { kind: 'wait', index: 0, delayMs: 1_100 },
     ],
     [
       'rate_limited on the only candidate waits for it',
-      { errorClass: 'rate_limited', candidates: [{ model: 'a' }], failures: [null], retryAfterMs: 4_000 },
-      { kind: 'wait', index: 0, delayMs: 4_000 },
+      { errorClass: 'rate_limited', candidates: [placeOf('a')], failures: [null], retryAfterMs: 4_000 },
+      { kind: 'wait', index: 0, delayMs: 4_400 },
     ],
     [
       'rate_limited with the others at fault waits for itself',
       { errorClass: 'rate_limited', index: 2, failures: ['provider_fault', 'transient', null] },
-      { kind: 'wait', index: 2, delayMs: 1_000 },
+      { kind: 'wait', index: 2, delayMs: 1_100 },
     ],
     [
       'rate_limited with the others closed waits for itself',
-      { errorClass: 'rate_limited', temporaryOf: closed('b', 'c') },
-      { kind: 'wait', index: 0, delayMs: 1_000 },
+      { errorClass: 'rate_limited', isOpen: closed('b', 'c') },
+      { kind: 'wait', index: 0, delayMs: 1_100 },
     ],
     [
       'a wait goes to a limited candidate whose pool is open again',
@@ -54,9 +59,9 @@ describe('nextStep', () => {
         errorClass: 'rate_limited',
         index: 2,
         failures: ['rate_limited', 'rate_limited', null],
-        temporaryOf: closed('a', 'c'),
+        isOpen: closed('a', 'c'),
       },
-      { kind: 'wait', index: 1, delayMs: 1_000 },
+      { kind: 'wait', index: 1, delayMs: 1_100 },
     ],
     [
       'after a wait the list is walked again without the faulty ones',
@@ -71,12 +76,12 @@ describe('nextStep', () => {
     ],
     [
       'transient on a provider now down goes to an open candidate at once',
-      { temporaryOf: closed('a') },
+      { isOpen: closed('a') },
       { kind: 'next', index: 1 },
     ],
     [
       'transient with every provider down tries the same once more',
-      { temporaryOf: closed('a', 'b', 'c') },
+      { isOpen: closed('a', 'b', 'c') },
       { kind: 'retry_same', delayMs: 300 },
     ],
     [
@@ -87,12 +92,12 @@ describe('nextStep', () => {
     [
       'transient on the last waits for a candidate that was only at its limit',
       { index: 2, failures: ['rate_limited', 'transient', null], sameCandidateTries: 2 },
-      { kind: 'wait', index: 0, delayMs: 1_000 },
+      { kind: 'wait', index: 0, delayMs: 1_100 },
     ],
     ['provider_fault goes to the next candidate', { errorClass: 'provider_fault' }, { kind: 'next', index: 1 }],
     [
       'provider_fault skips a closed candidate',
-      { errorClass: 'provider_fault', temporaryOf: closed('b') },
+      { errorClass: 'provider_fault', isOpen: closed('b') },
       { kind: 'next', index: 2 },
     ],
     [
@@ -102,7 +107,7 @@ describe('nextStep', () => {
     ],
     [
       'provider_fault with only closed ones left goes to the first of them',
-      { errorClass: 'provider_fault', temporaryOf: closed('b', 'c') },
+      { errorClass: 'provider_fault', isOpen: closed('b', 'c') },
       { kind: 'next', index: 1 },
     ],
     [
@@ -150,17 +155,33 @@ describe('nextStep', () => {
   });
 
   it.each<[number | null, number, number]>([
-    [null, 0, 900],
-    [null, 0.999_999, 1_100],
+    [null, 0, 1_000],
+    [null, 0.999_999, 1_200],
     [0, 0, 250],
-    [0, 0.999_999, 275],
-    [2_000, 0, 1_800],
-    [86_400_000, 0, 27_000],
+    [0, 0.999_999, 300],
+    [2_000, 0, 2_000],
+    [86_400_000, 0, 30_000],
     [86_400_000, 0.999_999, 30_000],
   ])('bounds and jitters a Retry-After of %p (random %d) to %d ms', (retryAfterMs, random, delayMs) => {
-    const only = { candidates: [{ model: 'a' }], failures: [null] };
+    const only = { candidates: [placeOf('a')], failures: [null] };
     const step = nextStep(failed({ ...only, errorClass: 'rate_limited', retryAfterMs, random: () => random }));
     expect(step).toEqual({ kind: 'wait', index: 0, delayMs });
+  });
+
+  it('never waits for less than the pause of the pool that it waits for', () => {
+    const only = { candidates: [placeOf('a')], failures: [null], opensInMs: () => 3_000, random: () => 0 };
+    const step = nextStep(failed({ ...only, errorClass: 'rate_limited', retryAfterMs: 10 }));
+    expect(step).toEqual({ kind: 'wait', index: 0, delayMs: 3_000 });
+  });
+
+  it.each([
+    [0, 250],
+    [1, 2_000],
+    [2, 4_000],
+    [9, 4_000],
+  ])('waits longer the more often it waited in vain: after %d waits %d ms', (rounds, delayMs) => {
+    const only = { candidates: [placeOf('a')], failures: [null], retryAfterMs: 1, rounds, random: () => 0 };
+    expect(nextStep(failed({ ...only, errorClass: 'rate_limited' }))).toEqual({ kind: 'wait', index: 0, delayMs });
   });
 
   it('spreads its backoff over 100 to 500 ms', () => {
@@ -210,7 +231,7 @@ describe('a call that is driven by nextStep', () => {
               maxAttempts,
               sameCandidateTries: tries[index] ?? 0,
               onContentFilter: 'next',
-              temporaryOf: closed(...down),
+              isOpen: closed(...down),
             }),
           );
           if (step.kind === 'fail') break;

@@ -1,11 +1,14 @@
 import type { AttemptRecord, ErrorClass } from '#contracts/attempt.js';
-import type { Candidate, TemporaryReason } from '#contracts/decision.js';
+import type { Candidate } from '#contracts/decision.js';
+import type { Place } from '#contracts/live-views.js';
 import type { Policy } from '#contracts/policy.js';
 
 const TRIES_PER_CANDIDATE = 2;
 const BACKOFF_MS = { least: 100, most: 500 };
 /** Bounds of a provider's Retry-After, and what counts where it gave none. */
 const WAIT_MS = { least: 250, most: 30_000, usual: 1_000 };
+/** A call that waited in vain waits twice as long the next time, up to this. */
+const LONGEST_BACKOFF_MS = 4_000;
 
 /** What to do after a failed attempt; `index` is a place in the call's candidates. Waiting uses up no attempt. */
 export type NextStep =
@@ -18,7 +21,9 @@ export interface FailedAttempt {
   errorClass: ErrorClass;
   /** As the provider gave it. */
   retryAfterMs: number | null;
-  candidates: readonly Pick<Candidate, 'model'>[];
+  /** How often this call has already waited for a rate limit. */
+  rounds: number;
+  candidates: readonly Place[];
   /** The candidate that failed. */
   index: number;
   /** The class of each candidate's last failure, null for one not tried yet (see `lastFailures`). */
@@ -31,8 +36,10 @@ export interface FailedAttempt {
   onContentFilter: Policy['onContentFilter'];
   /** Undefined for a model that is no longer registered. */
   contextTokensOf: (model: string) => number | undefined;
-  /** Why a model cannot be taken at this moment; absent means that all can. */
-  temporaryOf?: (model: string) => TemporaryReason | null;
+  /** Whether something can be sent there at this moment. */
+  isOpen: (place: Place) => boolean;
+  /** Milliseconds until a place is expected to open; 0 for one that is, or of which nothing is known. */
+  opensInMs: (place: Place) => number;
   /** True once a synchronous stream has sent content: its client cannot be given another answer. */
   committedToClient: boolean;
   /** Uniform in [0, 1). */
@@ -45,7 +52,7 @@ export interface FailedAttempt {
  * index that no candidate has.
  */
 export function nextStep(failed: FailedAttempt): NextStep {
-  const model = modelAt(failed, failed.index);
+  const { model } = placeAt(failed, failed.index);
   if (failed.committedToClient || failed.billableAttempts >= failed.maxAttempts) return { kind: 'fail' };
   switch (failed.errorClass) {
     case 'transient':
@@ -90,7 +97,7 @@ function move(failed: FailedAttempt, fits: (model: string) => boolean): NextStep
   const open = firstOpen(failed, fits);
   if (open !== null) return { kind: 'next', index: open };
   const limited = firstLimited(failed, fits);
-  if (limited !== null) return { kind: 'wait', index: limited, delayMs: waitMs(failed) };
+  if (limited !== null) return { kind: 'wait', index: limited, delayMs: waitMs(failed, limited) };
   const closed = failed.candidates.findIndex(({ model }, place) => failureAt(failed, place) === null && fits(model));
   return closed >= 0 ? { kind: 'next', index: closed } : { kind: 'fail' };
 }
@@ -105,7 +112,7 @@ function firstOpen(failed: FailedAttempt, fits: (model: string) => boolean): num
     const place = (index + step) % candidates.length;
     const failure = failureAt(failed, place);
     const untried = failure === null || (failure === 'rate_limited' && place > index);
-    if (untried && isOpen(failed, place) && fits(modelAt(failed, place))) return place;
+    if (untried && isOpen(failed, place) && fits(placeAt(failed, place).model)) return place;
   }
   return null;
 }
@@ -126,18 +133,21 @@ function failureAt(failed: FailedAttempt, place: number): ErrorClass | null {
 }
 
 function isOpen(failed: FailedAttempt, place: number): boolean {
-  return !failed.temporaryOf?.(modelAt(failed, place));
+  return failed.isOpen(placeAt(failed, place));
 }
 
-function modelAt(failed: FailedAttempt, place: number): string {
+function placeAt(failed: FailedAttempt, place: number): Place {
   const candidate = failed.candidates[place];
   if (!candidate) throw new RangeError(`candidate ${place} of ${failed.candidates.length} does not exist`);
-  return candidate.model;
+  return candidate;
 }
 
-function waitMs({ retryAfterMs, random }: FailedAttempt): number {
-  const jittered = bounded(retryAfterMs ?? WAIT_MS.usual) * (0.9 + random() * 0.2);
-  return Math.round(bounded(jittered));
+/** Never shorter than what the provider asked for. */
+function waitMs({ retryAfterMs, rounds, opensInMs, random, candidates }: FailedAttempt, index: number): number {
+  const place = candidates[index];
+  const asked = Math.max(retryAfterMs ?? WAIT_MS.usual, place ? opensInMs(place) : 0);
+  const backoff = rounds === 0 ? 0 : Math.min(WAIT_MS.usual * 2 ** rounds, LONGEST_BACKOFF_MS);
+  return Math.round(bounded(bounded(Math.max(asked, backoff)) * (1 + random() * 0.2)));
 }
 
 function bounded(ms: number): number {

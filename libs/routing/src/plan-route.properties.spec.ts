@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { PERMANENT_REASONS, type Decision } from '#contracts/decision.js';
 import { DEFAULT_POLICY, ROUTING_MODES, type Policy } from '#contracts/policy.js';
 import { CAPABILITIES, type Model, type RegistrySnapshot } from '#contracts/registry-snapshot.js';
-import type { LiveViews } from './live-views.js';
+import type { HealthView, LiveViews } from '#contracts/live-views.js';
 import { planRoute, type RouteOptions } from './plan-route.js';
 import { indexRegistry } from './registry-index.js';
 import type { RequestFeatures } from './request-features.js';
@@ -35,7 +35,7 @@ const snapshotOf = (models: Model[]): RegistrySnapshot => ({
     credential: { source: 'none' },
     enabled: id !== 'r',
     limits: {},
-    timeouts: { connectMs: 1, firstTokenMs: 1, idleMs: 1, answerMs: 1 },
+    timeouts: { connectMs: 1, firstTokenMs: 1, idleMs: 1, answerMs: 1, coolDownMs: 30_000 },
   })),
   models,
   aliases: [
@@ -52,16 +52,20 @@ const anyFeatures: fc.Arbitrary<Omit<RequestFeatures, 'model'>> = fc.record({
   needs: fc.subarray([...CAPABILITIES], { maxLength: 1 }),
 });
 
-const anyViews: fc.Arbitrary<LiveViews> = fc.record({
-  health: fc
+const anyHealth = (...ids: string[]): fc.Arbitrary<HealthView> =>
+  fc
     .dictionary(
-      fc.constantFrom(...PROVIDERS),
+      fc.constantFrom(...ids),
       fc.record({
         state: fc.constantFrom('up', 'degraded', 'down'),
         failureRate: fc.double({ min: 0, max: 1, noNaN: true }),
       }),
     )
-    .map((each) => new Map(Object.entries(each))),
+    .map((each) => new Map(Object.entries(each)));
+
+const anyViews: fc.Arbitrary<LiveViews> = fc.record({
+  health: anyHealth(...PROVIDERS),
+  modelHealth: anyHealth('m0', 'm1', 'm2'),
   load: fc.record({
     pools: fc
       .dictionary(fc.constantFrom(...PROVIDERS), fc.record({ expectedWaitMs: fc.nat(60_000), paused: fc.boolean() }))

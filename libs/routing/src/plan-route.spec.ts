@@ -2,13 +2,13 @@ import { describe, expect, it } from '@jest/globals';
 import type { Decision } from '#contracts/decision.js';
 import { DEFAULT_POLICY, type Policy, type RoutingMode } from '#contracts/policy.js';
 import type { Alias, Model, Provider } from '#contracts/registry-snapshot.js';
-import { ALL_CREDENTIALS, UNKNOWN_HEALTH, UNKNOWN_LOAD, type LiveViews } from './live-views.js';
+import { ALL_CREDENTIALS, UNKNOWN_HEALTH, UNKNOWN_LOAD, type LiveViews } from '#contracts/live-views.js';
 import { noEligibleModel } from './no-eligible-model.js';
 import { planRoute, type RouteOptions } from './plan-route.js';
 import { indexRegistry } from './registry-index.js';
 import type { RequestFeatures } from './request-features.js';
 
-const NO_LIMITS = { connectMs: 1, firstTokenMs: 1, idleMs: 1, answerMs: 1 };
+const NO_LIMITS = { connectMs: 1, firstTokenMs: 1, idleMs: 1, answerMs: 1, coolDownMs: 30_000 };
 const provider = (id: string, change: Partial<Provider> = {}): Provider => ({
   id,
   type: 'openai',
@@ -62,7 +62,13 @@ function plan(scene: Scene): Decision {
     },
     policy: { ...DEFAULT_POLICY, ...scene.policy },
     registry: indexRegistry({ version: 1, providers, models: scene.models, aliases: scene.aliases ?? [] }),
-    views: { health: UNKNOWN_HEALTH, load: UNKNOWN_LOAD, credentials: ALL_CREDENTIALS, ...scene.views },
+    views: {
+      health: UNKNOWN_HEALTH,
+      modelHealth: UNKNOWN_HEALTH,
+      load: UNKNOWN_LOAD,
+      credentials: ALL_CREDENTIALS,
+      ...scene.views,
+    },
     allowed: null,
     sticky: { key: 'key_1', request: 'job_1' },
     ...scene.options,

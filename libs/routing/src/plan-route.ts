@@ -2,7 +2,7 @@ import type { Candidate, Decision, Exclusion } from '#contracts/decision.js';
 import type { Policy } from '#contracts/policy.js';
 import { assessModel, exclusionOf, type Prospect } from './assess-model.js';
 import { drawMember } from './draw-member.js';
-import type { LiveViews } from './live-views.js';
+import type { LiveViews } from '#contracts/live-views.js';
 import { explainRoute } from './explain-route.js';
 import type { RegistryIndex } from './registry-index.js';
 import type { RequestFeatures } from './request-features.js';

@@ -9,7 +9,7 @@ export function provider(id: string, options: Partial<Provider> = {}): Provider 
     credential: { source: 'none' },
     enabled: true,
     limits: {},
-    timeouts: { connectMs: 1_000, firstTokenMs: 1_000, idleMs: 1_000, answerMs: 1_000 },
+    timeouts: { connectMs: 1_000, firstTokenMs: 1_000, idleMs: 1_000, answerMs: 1_000, coolDownMs: 30_000 },
     ...options,
   };
 }
@@ -17,7 +17,7 @@ export function provider(id: string, options: Partial<Provider> = {}): Provider 
 export function model(id: string, options: Partial<Model> = {}): Model {
   return {
     id,
-    provider: 'acme',
+    provider: id === 'large' ? 'bolt' : 'acme',
     upstreamModel: `upstream-${id}`,
     weight: 5,
     enabled: true,
@@ -33,10 +33,10 @@ export function model(id: string, options: Partial<Model> = {}): Model {
   };
 }
 
-/** The provider `acme` with the models `small` and `large`, which is what `newJob` asks for. */
+/** The providers `acme` with the model `small` and `bolt` with `large`, which is what `newJob` asks for. */
 export function registryContent(options: { providers?: Provider[]; models?: Model[] } = {}): SnapshotContent {
   return {
-    providers: options.providers ?? [provider('acme')],
+    providers: options.providers ?? [provider('acme'), provider('bolt')],
     models: options.models ?? [model('small'), model('large', { contextTokens: 100_000 })],
     aliases: [],
   };

@@ -1,3 +1,7 @@
+import { HealthStore } from '#health/health-store.js';
+import { LiveViewsSource } from '#health/live-views-source.js';
+import { OutcomeReporter } from '#health/outcome-reporter.js';
+import { PoolPauses } from '#limits/pool-pauses.js';
 import { HttpClient } from '#http/http-client.js';
 import { VllmEndpoints } from '#providers/vllm/vllm-endpoints.js';
 import { pino } from 'pino';
@@ -9,6 +13,7 @@ import type { ProviderAdapter, ProviderAnswer, ProviderCall } from '#providers/p
 import type { SnapshotContent } from '#registry/build-snapshot.js';
 import { LiveRegistry } from '#registry/live-registry.js';
 import { TokenCounter } from '#tokens/count-tokens.js';
+import { Admission } from '../../../apps/worker/src/pools/admission.js';
 import { CallProvider } from '../../../apps/worker/src/pools/call-provider.js';
 import { EndAttempt } from '../../../apps/worker/src/pools/end-attempt.js';
 import { PoolSupervisor } from '../../../apps/worker/src/pools/pool-supervisor.js';
@@ -89,19 +94,37 @@ export async function startWorkerRig(fixture: RedisFixture, options: WorkerRigOp
     credentialOf: () => null,
     onChange: () => undefined,
   });
+  const health = new HealthStore(redis);
+  const pauses = new PoolPauses(redis);
+  const { onError } = fixture;
+  const views = new LiveViewsSource({
+    ...{ health, pauses, onError, everyMs: 50 },
+    snapshot: () => registry.current.snapshot,
+    credentials: () => directory.missingCredentials(),
+  });
+  const coolDownMsOf = (provider: string): number => directory.coolDownMs(provider);
+  const outcomes = new OutcomeReporter({ health, pauses, views, onError, coolDownMsOf });
+  await views.start();
+  outcomes.start();
+  fixture.after(async () => {
+    views.stop();
+    await outcomes.stop();
+  });
   const runAttempt = new RunAttempt({
     attempts,
     queues,
     running,
+    outcomes,
+    admission: new Admission({ views, health, directory }),
     logger: silent,
     callProvider: new CallProvider({ directory, adapterFor, endpoints, attempts, tokens, logger: silent }),
-    endAttempt: new EndAttempt({ attempts, queues, directory, random: () => 0 }),
+    endAttempt: new EndAttempt({ attempts, queues, directory, views, random: () => 0 }),
   });
   const supervisor = new PoolSupervisor({
     redis,
     queues,
     logger: silent,
-    process: (payload, run, lockLost) => runAttempt.run(payload, run, lockLost),
+    process: (payload, taken) => runAttempt.run(payload, taken),
     stopRunning: () => running.stopAll('shutdown'),
     served: options.served ?? null,
     concurrency: options.concurrency ?? 5,

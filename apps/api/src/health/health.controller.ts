@@ -3,7 +3,7 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { HealthCheckService, HealthIndicatorService, type HealthIndicatorResult } from '@nestjs/terminus';
 import type { Response } from 'express';
 import { LiveRegistry } from '#registry/live-registry.js';
-import { LiveViewsSource } from '../routing/live-views.source.js';
+import { WorkerReports } from '../routing/worker-reports.js';
 import { StoreProbe } from './store-probe.js';
 
 /** `/health`: the process is up. `/ready`: it can take work. */
@@ -15,7 +15,7 @@ export class HealthController {
     private readonly indicators: HealthIndicatorService,
     private readonly probe: StoreProbe,
     private readonly registry: LiveRegistry,
-    private readonly views: LiveViewsSource,
+    private readonly workers: WorkerReports,
   ) {}
 
   @Get('health')
@@ -35,7 +35,7 @@ export class HealthController {
     const ready = 'status' in result && result.status === 'ok';
     response.status(ready ? 200 : 503).json({
       ...result,
-      workers_seen: this.views.workersSeen,
+      workers_seen: this.workers.seen,
       registry_version: this.registry.current.version,
     });
   }

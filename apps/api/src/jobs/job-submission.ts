@@ -71,6 +71,7 @@ export class JobSubmission {
         maxAttempts: policy.maxAttempts,
         strict: policy.strict,
         onContentFilter: policy.onContentFilter,
+        attended: delivery !== 'later',
         inputTokens: decision.inputTokens,
       },
       request: body,

@@ -3,12 +3,12 @@ import type { CallKind } from '#contracts/job-state.js';
 import type { JsonObject } from '#contracts/json.js';
 import type { Policy } from '#contracts/policy.js';
 import type { Principal } from '#contracts/scopes.js';
+import type { LiveViewsSource } from '#health/live-views-source.js';
 import type { LiveRegistry } from '#registry/live-registry.js';
 import { planRoute } from '#routing/plan-route.js';
 import { indexRegistry } from '#routing/registry-index.js';
 import { requestFeatures } from '#routing/request-features.js';
 import type { TokenCounter } from '#tokens/count-tokens.js';
-import type { LiveViewsSource } from './live-views.source.js';
 
 export interface RouteRequest {
   kind: CallKind;

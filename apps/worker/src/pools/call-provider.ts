@@ -114,6 +114,7 @@ export class CallProvider {
     this.deps.logger.error({ err: error, jobId: run.jobId, attempt: run.attempt }, 'attempt failed unexpectedly');
     const internal = new ProviderError('transient', 'Something went wrong while calling the provider.', {
       code: 'internal_error',
+      blames: 'nobody',
       cause: error,
     });
     return { kind: 'failed', error: internal };

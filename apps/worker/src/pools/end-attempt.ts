@@ -1,10 +1,12 @@
 import type { AttemptRecord, PublicError } from '#contracts/attempt.js';
 import type { AttemptOutcome } from '#contracts/queue-payloads.js';
+import type { LiveViewsSource } from '#health/live-views-source.js';
 import type { AttemptStore, BegunRun, Outcome, Run } from '#jobs/attempt-store.js';
 import type { ProviderError } from '#providers/provider-error.js';
 import type { AttemptQueues } from '#queues/attempt-queues.js';
 import { costOf } from '#routing/cost.js';
 import { nextStep, type NextStep } from '#routing/failover.js';
+import { temporaryReasonOf } from '#routing/temporary-reason.js';
 import type { CallReport } from './call-provider.js';
 import type { ProviderDirectory } from './provider-directory.js';
 import type { AttemptStopped } from './running-attempts.js';
@@ -13,10 +15,12 @@ export interface EndAttemptDeps {
   attempts: AttemptStore;
   queues: AttemptQueues;
   directory: ProviderDirectory;
+  views: LiveViewsSource;
   random: () => number;
 }
 
-type Ended = AttemptOutcome | 'refused';
+/** `refused`: another run has taken over, and nothing was written. */
+export type Ended = AttemptOutcome | 'refused';
 
 /** Commits what became of an attempt: the job's outcome, or the next attempt in the pool that it goes to. */
 export class EndAttempt {
@@ -39,6 +43,18 @@ export class EndAttempt {
     }
   }
 
+  /** Gives an attempt that was not sent back to a queue: to another candidate's, or later to the same. Uses up no attempt. */
+  async giveBack(run: Run, begun: BegunRun, to: { index: number; delayMs?: number }): Promise<Ended> {
+    return this.advance(run, begun, {
+      index: to.index,
+      delayMs: to.delayMs ?? 0,
+      used: begun.used,
+      tries: to.index === begun.index ? begun.tries : 0,
+      failures: begun.failures,
+      record: null,
+    });
+  }
+
   private async afterFailure(run: Run, begun: BegunRun, report: CallReport, error: ProviderError): Promise<Ended> {
     const publicError = error.toPublic();
     const record = this.record(run, begun, { report, state: 'failed', error: publicError });
@@ -46,20 +62,7 @@ export class EndAttempt {
     const used = begun.used + billable;
     const tries = begun.tries + billable;
     const committedToClient = begun.syncStream && report.committed;
-    const step = nextStep({
-      errorClass: error.errorClass,
-      retryAfterMs: error.options.retryAfterMs ?? null,
-      candidates: begun.plan.candidates,
-      index: begun.index,
-      failures: begun.failures,
-      sameCandidateTries: tries,
-      billableAttempts: used,
-      maxAttempts: begun.plan.maxAttempts,
-      onContentFilter: begun.plan.onContentFilter,
-      contextTokensOf: (model) => this.deps.directory.model(model)?.contextTokens,
-      committedToClient,
-      random: this.deps.random,
-    });
+    const step = this.nextStep(run, begun, { error, used, tries, committedToClient });
     if (step.kind === 'fail') {
       const failure = committedToClient ? interrupted(publicError) : publicError;
       return this.finish(run, { state: 'failed', result: null, error: failure, record });
@@ -78,6 +81,32 @@ export class EndAttempt {
     });
   }
 
+  private nextStep(
+    run: Run,
+    { plan, index, failures }: BegunRun,
+    failed: { error: ProviderError; used: number; tries: number; committedToClient: boolean },
+  ): NextStep {
+    const { views, directory, random } = this.deps;
+    const unbilled = run.attempt - failed.used;
+    return nextStep({
+      errorClass: failed.error.errorClass,
+      retryAfterMs: failed.error.options.retryAfterMs ?? null,
+      rounds: Math.floor(Math.max(unbilled - 1, 0) / plan.candidates.length),
+      candidates: plan.candidates,
+      index,
+      failures,
+      sameCandidateTries: failed.tries,
+      billableAttempts: failed.used,
+      maxAttempts: plan.maxAttempts,
+      onContentFilter: plan.onContentFilter,
+      contextTokensOf: (model) => directory.model(model)?.contextTokens,
+      isOpen: (place) => temporaryReasonOf(place, views.views) === null,
+      opensInMs: (place) => Math.max(views.opensAt(place) - Date.now(), 0),
+      committedToClient: failed.committedToClient,
+      random,
+    });
+  }
+
   private async afterStop(run: Run, begun: BegunRun, report: CallReport, { reason }: AttemptStopped): Promise<Ended> {
     switch (reason) {
       case 'lock_lost':
@@ -88,7 +117,7 @@ export class EndAttempt {
           const record = this.record(run, begun, { report, state: 'failed', error });
           return this.finish(run, { state: 'failed', result: null, error, record });
         }
-        return this.advance(run, begun, { ...begun, delayMs: 0, record: null });
+        return this.giveBack(run, begun, { index: begun.index });
       case 'deadline':
         return this.finishStopped(run, begun, report, 'expired');
       case 'stopped':

@@ -5,6 +5,10 @@ import type { RedisClient } from '#platform/redis.js';
 import type { AttemptQueues } from '#queues/attempt-queues.js';
 import { startPoolWorker, type PoolWorker } from '#queues/pool-worker.js';
 import type { Registry } from '#registry/registry.js';
+import type { TakenAttempt } from './run-attempt.js';
+
+/** How soon a worker with calls in flight notices that its pool has opened again. */
+const WAKE_MS = 500;
 
 /** How long a shutdown lets attempts finish before they give their work back. */
 const DRAIN_MS = 10_000;
@@ -12,7 +16,7 @@ const DRAIN_MS = 10_000;
 export interface PoolSupervisorDeps {
   redis: RedisClient;
   queues: AttemptQueues;
-  process: (payload: AttemptPayload, run: string, lockLost: AbortSignal) => Promise<AttemptResult>;
+  process: (payload: AttemptPayload, taken: TakenAttempt) => Promise<AttemptResult>;
   /** Makes what still runs give its work back. */
   stopRunning: () => void;
   logger: Logger;
@@ -29,6 +33,7 @@ export class PoolSupervisor {
   private readonly retiring = new Set<Promise<void>>();
   private readonly globalConcurrency = new Map<string, number | null>();
   private following = Promise.resolve();
+  private readonly waking = setInterval(() => this.wake(), WAKE_MS);
   private closing = false;
 
   constructor(private readonly deps: PoolSupervisorDeps) {}
@@ -48,11 +53,16 @@ export class PoolSupervisor {
   /** Takes no more attempts, lets those that run finish for a while, then has them given back; resolves when none is left. */
   async close(): Promise<void> {
     this.closing = true;
+    clearInterval(this.waking);
     await this.following;
     const closed = Promise.all([...[...this.workers.values()].map((worker) => worker.close()), ...this.retiring]);
     const drain = setTimeout(this.deps.stopRunning, DRAIN_MS);
     await closed;
     clearTimeout(drain);
+  }
+
+  private wake(): void {
+    for (const worker of this.workers.values()) worker.wake();
   }
 
   private async apply(registry: Registry): Promise<void> {
@@ -85,7 +95,7 @@ export class PoolSupervisor {
   private async serve(pool: Pool): Promise<void> {
     const limit = pool.limits.concurrency ?? null;
     if (this.globalConcurrency.get(pool.id) !== limit) {
-      await this.deps.queues.setConcurrency(pool.id, limit);
+      await this.deps.queues.configure(pool.id, { concurrency: limit });
       this.globalConcurrency.set(pool.id, limit);
     }
     if (this.workers.has(pool.id)) return;
@@ -98,7 +108,7 @@ export class PoolSupervisor {
         pool: pool.id,
         redis: this.deps.redis,
         concurrency,
-        process: this.deps.process,
+        process: (payload, run, lockLost) => this.deps.process(payload, { pool: pool.id, run, lockLost }),
         onError: (error) => logger.warn({ err: error, pool: pool.id }, 'pool worker'),
       }),
     );

@@ -1,7 +1,11 @@
+import type { CredentialView } from '#contracts/live-views.js';
 import type { Model, Provider } from '#contracts/registry-snapshot.js';
 import { ProviderError } from '#providers/provider-error.js';
 import { resolveCredential, type CredentialStores } from '#registry/credentials.js';
 import type { LiveRegistry } from '#registry/live-registry.js';
+
+/** For a provider that has just left the registry. */
+const COOL_DOWN_MS = 30_000;
 
 /** What a worker looks up to call a provider: the registry of the moment, and the secrets that this process can read. */
 export class ProviderDirectory {
@@ -14,6 +18,16 @@ export class ProviderDirectory {
     return this.registry.current.model(id);
   }
 
+  /** The provider that this pool's calls go to; undefined once the pool is gone. */
+  providerOfPool(pool: string): string | undefined {
+    return this.registry.current.pool(pool)?.provider;
+  }
+
+  /** How long this provider is left alone when it is down, in milliseconds. */
+  coolDownMs(providerId: string): number {
+    return this.registry.current.provider(providerId)?.timeouts.coolDownMs ?? COOL_DOWN_MS;
+  }
+
   /** The model and its provider; throws a `provider_fault` when either is gone or disabled. */
   place(modelId: string): { model: Model; provider: Provider } {
     const model = this.model(modelId);
@@ -21,6 +35,7 @@ export class ProviderDirectory {
     if (!model?.enabled || !provider?.enabled) {
       throw new ProviderError('provider_fault', `The model ${modelId} is no longer available.`, {
         code: 'model_unavailable',
+        blames: 'nobody',
       });
     }
     return { model, provider };
@@ -35,8 +50,16 @@ export class ProviderDirectory {
       `The credential of provider ${provider.id} is not available: ${result.reason}.`,
       {
         code: `credential_${result.state}`,
+        blames: 'nobody',
       },
     );
+  }
+
+  /** The providers whose secret this process cannot read. */
+  missingCredentials(): CredentialView {
+    const readable = new Set(this.readableProviders());
+    const missing = this.registry.current.snapshot.providers.filter(({ id }) => !readable.has(id));
+    return new Map(missing.map(({ id }) => [id, 'credential_missing']));
   }
 
   /** The providers that this process could call. */

@@ -1,30 +1,44 @@
 import type { AttemptOutcome, AttemptPayload, AttemptResult } from '#contracts/queue-payloads.js';
+import type { OutcomeReporter } from '#health/outcome-reporter.js';
 import type { AttemptStore, BegunRun, Run } from '#jobs/attempt-store.js';
 import type { AttemptQueues } from '#queues/attempt-queues.js';
 import type { Logger } from '#platform/logging.js';
+import type { Admission } from './admission.js';
 import type { CallProvider, CallReport } from './call-provider.js';
-import type { EndAttempt } from './end-attempt.js';
+import type { EndAttempt, Ended } from './end-attempt.js';
 import { AttemptStopped, type RunningAttempts } from './running-attempts.js';
 
 export interface RunAttemptDeps {
   attempts: AttemptStore;
   queues: AttemptQueues;
   running: RunningAttempts;
+  admission: Admission;
+  outcomes: OutcomeReporter;
   callProvider: CallProvider;
   endAttempt: EndAttempt;
   logger: Logger;
 }
 
+/** An attempt as the queue handed it over. */
+export interface TakenAttempt {
+  pool: string;
+  /** The lock token that fences this run. */
+  run: string;
+  /** Aborts when the lock is lost. */
+  lockLost: AbortSignal;
+}
+
 /**
- * The path of one attempt through a worker: begin (fence), call the provider, commit the outcome or open the next attempt.
- * Never throws for anything a provider, a client or another worker did: the attempt completes with an outcome.
+ * The path of one attempt through a worker: begin (fence), be admitted, call the provider, commit the outcome or open the next
+ * attempt. Never throws for anything a provider, a client or another worker did: the attempt completes with an outcome.
  */
 export class RunAttempt {
   constructor(private readonly deps: RunAttemptDeps) {}
 
-  async run(payload: AttemptPayload, token: string, lockLost: AbortSignal): Promise<AttemptResult> {
+  async run(payload: AttemptPayload, { pool, run: token, lockLost }: TakenAttempt): Promise<AttemptResult> {
     const run: Run = { ...payload, run: token };
-    const begun = await this.deps.attempts.begin(run);
+    const start = this.deps.admission.isOpen(pool);
+    const begun = await this.deps.attempts.begin(run, { start });
     switch (begun.kind) {
       case 'gone':
       case 'finished':
@@ -36,33 +50,65 @@ export class RunAttempt {
         }
         return { callId: run.callId, outcome: 'superseded' };
       case 'run':
-        return { callId: run.callId, outcome: await this.execute(run, begun, lockLost) };
+        return { callId: run.callId, outcome: await this.execute(run, begun, { started: start, lockLost }) };
     }
   }
 
-  private async execute(run: Run, begun: BegunRun, lockLost: AbortSignal): Promise<AttemptOutcome> {
+  private async execute(
+    run: Run,
+    begun: BegunRun,
+    { started, lockLost }: { started: boolean; lockLost: AbortSignal },
+  ): Promise<AttemptOutcome> {
     const stop = new AbortController();
     const forget = this.deps.running.add(run.jobId, stop);
     const onLockLost = (): void => stop.abort(new AttemptStopped('lock_lost'));
     lockLost.addEventListener('abort', onLockLost, { once: true });
     const deadline = armDeadline(begun.deadline, stop);
-    let report: CallReport;
+    let ended: Ended;
     try {
-      report = await this.deps.callProvider.call(run, begun, stop);
+      ended = await this.admitAndCall(run, begun, { started, stop });
     } finally {
       clearTimeout(deadline);
       lockLost.removeEventListener('abort', onLockLost);
       forget();
     }
-    const outcome = await this.deps.endAttempt.end(run, begun, report);
-    if (outcome === 'refused') {
+    if (ended === 'refused') {
       this.deps.logger.warn(
         { jobId: run.jobId, attempt: run.attempt },
         'a newer run has taken over; this one changed nothing',
       );
       return 'superseded';
     }
-    return outcome;
+    return ended;
+  }
+
+  private async admitAndCall(
+    run: Run,
+    begun: BegunRun,
+    { started, stop }: { started: boolean; stop: AbortController },
+  ): Promise<Ended> {
+    const { admission, attempts, callProvider, endAttempt } = this.deps;
+    if (!started) {
+      const admitted = await admission.ask(begun);
+      if (admitted.kind !== 'go') return endAttempt.giveBack(run, begun, admitted);
+      const reply = await attempts.start(run);
+      if (reply === 'refused') return 'refused';
+      if (reply === 'stop') stop.abort(new AttemptStopped('stopped'));
+    }
+    const report = await callProvider.call(run, begun, stop);
+    await this.tell(begun, report);
+    return endAttempt.end(run, begun, report);
+  }
+
+  /** Before anything is decided: what the others and this process learn from the call counts for what happens next. */
+  private async tell({ plan, index }: BegunRun, { outcome, durationMs: ageMs }: CallReport): Promise<void> {
+    const place = plan.candidates[index];
+    if (!place) return;
+    if (outcome.kind === 'answered') await this.deps.outcomes.answered(place, { latencyMs: ageMs, ageMs });
+    if (outcome.kind !== 'failed') return;
+    const { errorClass, options } = outcome.error;
+    const { blames = 'provider', retryAfterMs = null } = options;
+    await this.deps.outcomes.failed(place, { errorClass, blames, retryAfterMs, ageMs });
   }
 }
 

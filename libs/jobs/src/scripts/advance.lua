@@ -11,6 +11,8 @@ if TERMINAL[ctx.state] then return { 'finished', ctx.state } end
 
 local next_attempt = tonumber(attempt) + 1
 if ARGV[8] ~= '' then
+  -- Work given back has waited since it was enqueued, and goes on waiting.
+  redis.call('HSET', KEYS[2], 'enqueued_at', int(now_ms()))
   redis.call('HSET', KEYS[2], 'attempt:' .. attempt, ARGV[8])
   redis.call('HSET', KEYS[1], 'totals', add_attempt(ctx.totals, 11))
   log_event(ctx, 'attempt.failed', ARGV[8])
@@ -20,7 +22,7 @@ local streamed = redis.call('HGET', KEYS[2], 'streamed')
 if has_streamed(streamed) then log_event(ctx, 'output.reset', '{"attempt":' .. next_attempt .. ',"reason":"attempt_failed"}') end
 redis.call('HDEL', KEYS[2], 'run')
 redis.call('HSET', KEYS[2], 'attempt', next_attempt, 'index', ARGV[5], 'used', ARGV[6], 'tries', ARGV[7],
-  'failures', ARGV[10], 'streamed', '0', 'enqueued_at', int(now_ms()))
+  'failures', ARGV[10], 'streamed', '0')
 redis.call('ZADD', KEYS[4], int(math.min(ctx.deadline, tonumber(ARGV[9]))), job_id)
 
 -- Asked for while this attempt ran: no need to queue another.

@@ -1,7 +1,8 @@
 -- include: record.lua
--- A worker asks to run an attempt; the answer makes it this attempt's newest run, or tells it why not.
+-- A worker asks to run an attempt; the answer makes it this attempt's newest run, or tells it why not. Whether it also starts, or
+-- has to wait for something first (see start.lua), the worker says.
 -- KEYS: job, call, events, unfinished
--- ARGV: job id, attempt, run, channel prefix, most crashes
+-- ARGV: job id, attempt, run, channel prefix, most crashes, '1' to start at once
 -- Returns {'run', request, plan, index, used, tries, waited ms, deadline, read live, synchronous stream, failures}
 --       | {'superseded', newest attempt, its pool, priority} | {'finished', state} | {'gone'}
 local job_id, attempt, run = ARGV[1], ARGV[2], ARGV[3]
@@ -30,15 +31,7 @@ local taken_over = f[2] and f[2] ~= run
 if taken_over and ended_by_crash(ctx, KEYS[2], KEYS[4], attempt, f[4], ARGV[5]) then return { 'finished', ctx.state } end
 
 redis.call('HSET', KEYS[2], 'run', run)
-if ctx.state == 'queued' then
-  redis.call('HSET', KEYS[1], 'state', 'in_progress', 'started_at', int(now))
-  ctx.state = 'in_progress'
-  log_event(ctx, 'job.started', '{"state":"in_progress"}')
-end
-if ctx.keep == '1' or ctx.readers ~= '' then
-  local candidate = cjson.decode(f[6]).candidates[tonumber(f[7] or '0') + 1]
-  log_event(ctx, 'attempt.started', cjson.encode({ n = tonumber(attempt), model = candidate.model, provider = candidate.provider }))
-end
+if ARGV[6] == '1' then start_attempt(ctx, attempt, f[6], f[7], now) end
 
 return { 'run', f[5], f[6], f[7] or '0', f[8] or '0', f[9] or '0', math.max(now - tonumber(f[10]), 0), int(ctx.deadline),
   ctx.readers ~= '' and 1 or 0, ctx.sync_stream and 1 or 0, f[11] or '[]' }

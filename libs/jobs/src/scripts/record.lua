@@ -121,6 +121,19 @@ local function current_pool(call_key)
   return cjson.decode(f[1]).candidates[tonumber(f[2] or '0') + 1].pool
 end
 
+-- The attempt is about to be sent: its job is in progress from now on.
+local function start_attempt(ctx, attempt, plan, index, now)
+  if ctx.state == 'queued' then
+    redis.call('HSET', ctx.job_key, 'state', 'in_progress', 'started_at', int(now))
+    ctx.state = 'in_progress'
+    log_event(ctx, 'job.started', '{"state":"in_progress"}')
+  end
+  if ctx.keep == '1' or ctx.readers ~= '' then
+    local candidate = cjson.decode(plan).candidates[tonumber(index or '0') + 1]
+    log_event(ctx, 'attempt.started', cjson.encode({ n = tonumber(attempt), model = candidate.model, provider = candidate.provider }))
+  end
+end
+
 -- `streamed` is the number of the last delta that readers were sent; 0 or nothing when there is none to take back.
 local function has_streamed(streamed)
   return streamed and streamed ~= '0'

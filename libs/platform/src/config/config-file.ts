@@ -19,7 +19,7 @@ export interface FileProvider {
   credential: FileCredential;
   enabled: boolean;
   limits: Limits;
-  timeouts: { connect_ms: number; first_token_ms: number; idle_ms: number; answer_ms: number };
+  timeouts: { connect_ms: number; first_token_ms: number; idle_ms: number; answer_ms: number; cool_down_ms: number };
 }
 
 export type FileSecret =

@@ -66,6 +66,11 @@ const provider = object(
           first_token_ms: { ...POSITIVE, default: 60_000 },
           idle_ms: { ...POSITIVE, default: 30_000 },
           answer_ms: { ...POSITIVE, default: 600_000 },
+          cool_down_ms: {
+            ...POSITIVE,
+            default: 30_000,
+            description: 'How long a provider that is down is left alone.',
+          },
         },
         [],
       ),

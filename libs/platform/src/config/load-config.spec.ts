@@ -88,7 +88,7 @@ describe('the file', () => {
         credential: { source: 'none' },
         enabled: true,
         limits: {},
-        timeouts: { connectMs: 5_000, firstTokenMs: 60_000, idleMs: 7, answerMs: 600_000 },
+        timeouts: { connectMs: 5_000, firstTokenMs: 60_000, idleMs: 7, answerMs: 600_000, coolDownMs: 30_000 },
       },
     ]);
     expect(config.models).toEqual([

@@ -53,6 +53,7 @@ function toProvider(provider: FileProvider, keep: KeepSecret): ProviderConfig {
       firstTokenMs: timeouts.first_token_ms,
       idleMs: timeouts.idle_ms,
       answerMs: timeouts.answer_ms,
+      coolDownMs: timeouts.cool_down_ms,
     },
   };
 }

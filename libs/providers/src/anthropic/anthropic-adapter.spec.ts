@@ -8,7 +8,7 @@ import { ProviderError } from '../provider-error.js';
 import { AnthropicAdapter } from './anthropic-adapter.js';
 import { readFixture } from './fixtures/read-fixture.js';
 
-const TIMEOUTS = { connectMs: 1000, firstTokenMs: 2000, idleMs: 2000, answerMs: 600_000 };
+const TIMEOUTS = { connectMs: 1000, firstTokenMs: 2000, idleMs: 2000, answerMs: 600_000, coolDownMs: 30_000 };
 let http: HttpClient;
 let upstream: Upstream;
 let adapter: AnthropicAdapter;

@@ -51,5 +51,8 @@ export class AnthropicAdapter implements ProviderAdapter {
 
 /** The configuration's fault: it says that a model of this provider's answers such calls. */
 function unsupportedKind(kind: string): ProviderError {
-  return new ProviderError('provider_fault', `Anthropic has no ${kind} calls`, { code: 'unsupported_kind' });
+  return new ProviderError('provider_fault', `Anthropic has no ${kind} calls`, {
+    code: 'unsupported_kind',
+    blames: 'nobody',
+  });
 }

@@ -49,6 +49,7 @@ function toProviderError(
     code: redact(own ?? DEFAULT_CODES[errorClass], credential),
     param: null,
     retryAfterMs: errorClass === 'rate_limited' || errorClass === 'transient' ? retryAfterMs : undefined,
+    blames: errorClass === 'provider_fault' && isAboutModel(facts) ? 'model' : 'provider',
   });
 }
 
@@ -97,6 +98,10 @@ const DEFAULT_CODES: Record<ErrorClass, string> = {
 
 function isNamed({ type }: ErrorFacts, names: readonly string[]): boolean {
   return type !== null && names.includes(type);
+}
+
+function isAboutModel(facts: ErrorFacts): boolean {
+  return facts.status === 404 || isNamed(facts, ['not_found_error']);
 }
 
 function blamesRequest({ status }: ErrorFacts): boolean {

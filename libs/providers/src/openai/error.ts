@@ -78,6 +78,7 @@ function toProviderError(
     code: redact(own ?? DEFAULT_CODES[errorClass], credential),
     param: facts.param === null ? null : redact(facts.param, credential),
     retryAfterMs: errorClass === 'rate_limited' || errorClass === 'transient' ? retryAfterMs : undefined,
+    blames: errorClass === 'provider_fault' && isAboutModel(facts) ? 'model' : 'provider',
   });
 }
 
@@ -148,6 +149,10 @@ function isQuota(facts: ErrorFacts): boolean {
   return (
     isNamed(facts, QUOTA_CODES) || [facts.code, facts.type].some((name) => name?.endsWith('_spend_limit_exceeded'))
   );
+}
+
+function isAboutModel(facts: ErrorFacts): boolean {
+  return facts.status === 404 || isNamed(facts, ['model_not_found']);
 }
 
 function blamesRequest({ status }: ErrorFacts): boolean {

@@ -28,7 +28,7 @@ afterEach(async () => {
   await http.close();
 });
 
-const TIMEOUTS = { connectMs: 1000, firstTokenMs: 2000, idleMs: 2000, answerMs: 2000 };
+const TIMEOUTS = { connectMs: 1000, firstTokenMs: 2000, idleMs: 2000, answerMs: 2000, coolDownMs: 30_000 };
 
 function callOf(changes: Partial<ProviderCall> = {}): ProviderCall {
   return {

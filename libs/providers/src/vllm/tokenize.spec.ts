@@ -34,7 +34,7 @@ test('the count is the one that the answer’s usage reports, and the window com
     kind: 'chat',
     body,
     upstreamModel: 'm',
-    timeouts: { connectMs: 1000, firstTokenMs: 1000, idleMs: 1000, answerMs: 1000 },
+    timeouts: { connectMs: 1000, firstTokenMs: 1000, idleMs: 1000, answerMs: 1000, coolDownMs: 30_000 },
     deadlineMs: Date.now() + 5000,
   });
   expect(await count(body)).toEqual({ tokens: answer.usage?.inputTokens, maxModelLen: 4096 });

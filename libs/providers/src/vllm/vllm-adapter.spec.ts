@@ -32,7 +32,7 @@ function callOf(changes: Partial<ProviderCall> = {}): ProviderCall {
     upstreamModel: 'Qwen/Qwen3-8B',
     endpoint: upstream.endpoint,
     credential: null,
-    timeouts: { connectMs: 1000, firstTokenMs: 2000, idleMs: 2000, answerMs: 2000 },
+    timeouts: { connectMs: 1000, firstTokenMs: 2000, idleMs: 2000, answerMs: 2000, coolDownMs: 30_000 },
     deadlineMs: Date.now() + 10_000,
     signal: new AbortController().signal,
     ...changes,
@@ -164,7 +164,7 @@ describe('an answer', () => {
 
   test.each(['reasoning', 'reasoning-content'])('counts its %s as first content', async (name) => {
     streamWith((res) => res.write(readFixture(`${name}.sse`).split('\n\n').slice(0, 2).join('\n\n') + '\n\n'));
-    const timeouts = { connectMs: 1000, firstTokenMs: 1000, idleMs: 40, answerMs: 1000 };
+    const timeouts = { connectMs: 1000, firstTokenMs: 1000, idleMs: 40, answerMs: 1000, coolDownMs: 30_000 };
     expect((await failed(adapter.execute(streamedCall({ timeouts }))))[1]).toBe('idle_timeout');
   });
 

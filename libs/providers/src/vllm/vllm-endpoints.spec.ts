@@ -52,7 +52,7 @@ function providerOf(urls: string[], changes: Partial<Provider> = {}): Provider {
     credential: { source: 'none' },
     enabled: true,
     limits: {},
-    timeouts: { connectMs: 1000, firstTokenMs: 1000, idleMs: 1000, answerMs: 1000 },
+    timeouts: { connectMs: 1000, firstTokenMs: 1000, idleMs: 1000, answerMs: 1000, coolDownMs: 30_000 },
     ...changes,
   };
 }

@@ -1,13 +1,14 @@
-import type { TemporaryReason } from '#contracts/decision.js';
+/** What is known of the moment and decides where a call may go: every process reads it from Redis, and it is never exact. */
 
-export interface ProviderHealth {
+/** How a provider, or one model of it, has answered lately. */
+export interface Health {
   state: 'up' | 'degraded' | 'down';
   /** Decayed share of failed attempts, 0 to 1. */
   failureRate: number;
 }
 
-/** By provider id; an absent provider counts as up. */
-export type HealthView = ReadonlyMap<string, ProviderHealth>;
+/** By provider id, or by model id; absent counts as up. */
+export type HealthView = ReadonlyMap<string, Health>;
 
 export interface PoolLoad {
   expectedWaitMs: number;
@@ -24,21 +25,22 @@ export interface LoadView {
 /** By provider id: why its secret cannot be had at this moment. */
 export type CredentialView = ReadonlyMap<string, 'vault_locked' | 'credential_missing'>;
 
-/** What routing knows of the moment; it is looked at again at each hop. */
+/** Looked at when a job is planned, and again at each hop. */
 export interface LiveViews {
   health: HealthView;
+  /** Of models that their provider says it does not have, although it is itself well. */
+  modelHealth: HealthView;
   load: LoadView;
   credentials: CredentialView;
+}
+
+/** Where a call may go: a candidate. */
+export interface Place {
+  model: string;
+  provider: string;
+  pool: string;
 }
 
 export const UNKNOWN_HEALTH: HealthView = new Map();
 export const UNKNOWN_LOAD: LoadView = { pools: new Map(), observedLatencyMs: new Map() };
 export const ALL_CREDENTIALS: CredentialView = new Map();
-
-/** Why nothing on this provider and pool can be taken at this moment, or null. */
-export function temporaryReasonOf(place: { provider: string; pool: string }, views: LiveViews): TemporaryReason | null {
-  const credential = views.credentials.get(place.provider);
-  if (credential) return credential;
-  if (views.health.get(place.provider)?.state === 'down') return 'provider_down';
-  return views.load.pools.get(place.pool)?.paused ? 'pool_paused' : null;
-}

@@ -1,0 +1,138 @@
+import type { CredentialView, Health, LiveViews, Place, PoolLoad } from '#contracts/live-views.js';
+import { poolIdOf, type RegistrySnapshot } from '#contracts/registry-snapshot.js';
+import type { PauseReading, PoolPauses } from '#limits/pool-pauses.js';
+import type { HealthReading } from './health-reading.js';
+import type { HealthStore, Subject } from './health-store.js';
+
+export interface LiveViewsOptions {
+  health: HealthStore;
+  pauses: PoolPauses;
+  snapshot: () => RegistrySnapshot;
+  /** Which secrets cannot be had; asked at each refresh. */
+  credentials: () => CredentialView | Promise<CredentialView>;
+  everyMs: number;
+  /** The old views serve until Redis answers again. */
+  onError: (error: unknown) => void;
+}
+
+/** A pool's pause ends by the clock, not by the next refresh. */
+class PoolReading implements PoolLoad {
+  readonly expectedWaitMs = 0;
+
+  constructor(readonly pause: PauseReading) {}
+
+  get paused(): boolean {
+    return this.pause.pausedUntil > Date.now();
+  }
+}
+
+/** What this process knows of the moment: read from Redis every so often, and corrected at once by what it did itself. */
+export class LiveViewsSource {
+  private timer: NodeJS.Timeout | undefined;
+  private credentials: CredentialView = new Map();
+  private health = new Map<string, HealthReading>();
+  private modelHealth = new Map<string, HealthReading>();
+  private pools = new Map<string, PoolReading>();
+  /** Providers that are, or of which a model is, down or waiting for a probe. */
+  private marked: ReadonlySet<string> = new Set();
+  private latencies: ReadonlyMap<string, number> = new Map();
+
+  constructor(private readonly options: LiveViewsOptions) {}
+
+  /** Refers to live figures: hold it for one decision only. */
+  get views(): LiveViews {
+    return {
+      health: this.health as ReadonlyMap<string, Health>,
+      modelHealth: this.modelHealth as ReadonlyMap<string, Health>,
+      load: { pools: this.pools, observedLatencyMs: this.latencies },
+      credentials: this.credentials,
+    };
+  }
+
+  async start(): Promise<void> {
+    this.timer = setInterval(() => {
+      this.refresh().catch(this.options.onError);
+    }, this.options.everyMs);
+    await this.refresh();
+  }
+
+  stop(): void {
+    clearInterval(this.timer);
+  }
+
+  /** Reads everything anew. */
+  async refresh(): Promise<void> {
+    const { providers, models } = this.options.snapshot();
+    const pools = [...new Set([...providers.map(({ id }) => id), ...models.map(poolIdOf)])];
+    const subjects: Subject[] = [
+      ...providers.map(({ id }): Subject => ({ kind: 'provider', id })),
+      ...models.map(({ id }): Subject => ({ kind: 'model', id })),
+    ];
+    const [credentials, pauses, { health, latencies }] = await Promise.all([
+      this.options.credentials(),
+      this.options.pauses.read(pools),
+      this.options.health.read(subjects),
+    ]);
+    this.credentials = credentials;
+    this.latencies = latencies;
+    this.pools = new Map(pauses.map((pause, i) => [pools[i] ?? '', new PoolReading(pause)]));
+    this.health = known(subjects, health, 'provider');
+    this.modelHealth = known(subjects, health, 'model');
+    this.mark();
+  }
+
+  /** True when nothing at all is known against the provider, its models or the pool. */
+  isClear({ provider, pool }: Pick<Place, 'provider' | 'pool'>): boolean {
+    if (this.credentials.has(provider) || this.pools.get(pool)?.paused) return false;
+    return !this.marked.has(provider);
+  }
+
+  /** What was just learnt of a subject counts before the next refresh. */
+  noteHealth({ kind, id }: Subject, reading: HealthReading): void {
+    (kind === 'provider' ? this.health : this.modelHealth).set(id, reading);
+    this.mark();
+  }
+
+  notePause(pool: string, pause: PauseReading): void {
+    this.pools.set(pool, new PoolReading(pause));
+  }
+
+  healthOf({ kind, id }: Subject): HealthReading | undefined {
+    return (kind === 'provider' ? this.health : this.modelHealth).get(id);
+  }
+
+  pauseOf(pool: string): PauseReading | undefined {
+    return this.pools.get(pool)?.pause;
+  }
+
+  /** When what closes this place now will have passed, as Unix milliseconds; 0 when nothing with a known end closes it. */
+  opensAt({ provider, model, pool }: Place): number {
+    return Math.max(
+      this.health.get(provider)?.figures.downUntil ?? 0,
+      this.modelHealth.get(model)?.figures.downUntil ?? 0,
+      this.pools.get(pool)?.pause.pausedUntil ?? 0,
+    );
+  }
+
+  private mark(): void {
+    const providerOf = new Map(this.options.snapshot().models.map(({ id, provider }) => [id, provider]));
+    const isMarked = ([, { figures }]: [string, HealthReading]): boolean => figures.downUntil > 0;
+    this.marked = new Set([
+      ...[...this.health].filter(isMarked).map(([id]) => id),
+      ...[...this.modelHealth].filter(isMarked).map(([id]) => providerOf.get(id) ?? ''),
+    ]);
+  }
+}
+
+function known(
+  subjects: readonly Subject[],
+  readings: readonly (HealthReading | null)[],
+  kind: Subject['kind'],
+): Map<string, HealthReading> {
+  const found = new Map<string, HealthReading>();
+  for (const [i, subject] of subjects.entries()) {
+    const reading = readings[i];
+    if (subject.kind === kind && reading) found.set(subject.id, reading);
+  }
+  return found;
+}

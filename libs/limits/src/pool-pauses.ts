@@ -1,0 +1,70 @@
+import { join } from 'node:path';
+import { keys } from '#platform/keys.js';
+import { defineLuaScript, type LuaScript } from '#platform/lua-script.js';
+import type { RedisClient } from '#platform/redis.js';
+
+/** Bounds of a pause, and what counts where the provider named no time. */
+export const PAUSE_MS = { least: 250, most: 30_000, usual: 1_000 };
+
+/** What the counter of BullMQ's rate limit holds while a pool is paused. */
+const FULL = String(Number.MAX_SAFE_INTEGER);
+
+export interface PauseReading {
+  /** Unix milliseconds of this process's clock; 0 when the pool is open. */
+  pausedUntil: number;
+  /** Refusals in a row. */
+  strikes: number;
+}
+
+/**
+ * The one place that pauses pools, for all workers at once. BullMQ itself holds them back, by the counter of its rate limit,
+ * which it only looks at where a queue has one: `AttemptQueues` sees to that.
+ */
+export class PoolPauses {
+  private readonly script: LuaScript;
+
+  constructor(private readonly redis: RedisClient) {
+    this.script = defineLuaScript(redis, join(import.meta.dirname, 'scripts', 'pause.lua'), 'tokenhub:pause');
+  }
+
+  /**
+   * Pauses a pool whose provider answered "too many requests": for the time that it named, between a quarter of a second
+   * and thirty, and longer with each refusal in a row. `ageMs` is how long ago the refused request was sent.
+   */
+  async pause(
+    pool: string,
+    { retryAfterMs, ageMs }: { retryAfterMs: number | null; ageMs: number },
+  ): Promise<PauseReading> {
+    const { least, most, usual } = PAUSE_MS;
+    const wanted = Math.round(Math.min(Math.max(retryAfterMs ?? usual, least), most));
+    const [left, strikes] = (await this.script(
+      [keys.poolGate(pool), keys.poolStrikes(pool)],
+      [wanted, least, most, Math.round(ageMs)],
+    )) as [number, number];
+    return { pausedUntil: Date.now() + left, strikes };
+  }
+
+  /** A pool's provider serves again: the next refusal is the first. An open pause is left to end by itself. */
+  async relax(pool: string): Promise<void> {
+    await this.redis.del(keys.poolStrikes(pool));
+  }
+
+  /** How these pools stand, in their order; one round trip. */
+  async read(pools: readonly string[]): Promise<PauseReading[]> {
+    if (pools.length === 0) return [];
+    const pipeline = this.redis.pipeline();
+    for (const pool of pools) {
+      pipeline.get(keys.poolGate(pool)).pttl(keys.poolGate(pool)).hget(keys.poolStrikes(pool), 'count');
+    }
+    const replies = (await pipeline.exec()) ?? [];
+    const valueOf = (at: number): unknown => {
+      const [error, value] = replies[at] ?? [null, null];
+      if (error) throw error;
+      return value;
+    };
+    return pools.map((_, i) => {
+      const left = valueOf(3 * i) === FULL ? Math.max(Number(valueOf(3 * i + 1)), 0) : 0;
+      return { pausedUntil: left === 0 ? 0 : Date.now() + left, strikes: Number(valueOf(3 * i + 2) ?? 0) };
+    });
+  }
+}
