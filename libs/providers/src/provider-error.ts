@@ -1,4 +1,5 @@
 import type { ErrorClass, PublicError } from '#contracts/attempt.js';
+import type { RateLimitReading } from '#contracts/rate-limits.js';
 
 export interface ProviderErrorOptions {
   /** The provider's HTTP status, when it answered. */
@@ -8,12 +9,16 @@ export interface ProviderErrorOptions {
   param?: string | null | undefined;
   /** How long the provider asks us to stay away. */
   retryAfterMs?: number | undefined;
+  rateLimits?: RateLimitReading | null | undefined;
   /** What was streamed before it failed may have been billed. */
   cause?: unknown;
 }
 
 /** A failed attempt. Its class is set here, once, and decides what happens next; the message is the provider's and safe to show. */
 export class ProviderError extends Error {
+  /** What the response's headers say of the provider's buckets; null when they say nothing, or none came. */
+  rateLimits: RateLimitReading | null;
+
   constructor(
     readonly errorClass: ErrorClass,
     message: string,
@@ -21,6 +26,7 @@ export class ProviderError extends Error {
   ) {
     super(message, { cause: options.cause });
     this.name = 'ProviderError';
+    this.rateLimits = options.rateLimits ?? null;
   }
 
   /** The form in which attempts and jobs keep it. */

@@ -8,7 +8,12 @@ export const USAGE: Usage = { inputTokens: 100, outputTokens: 10, cachedInputTok
 /** Answers this text at once. */
 export const answers =
   (text: string, usage: Usage | null = USAGE): Turn =>
-  () => ({ body: JSON.stringify({ choices: [{ message: { content: text } }] }), usage, ttftMs: null });
+  () => ({
+    body: JSON.stringify({ choices: [{ message: { content: text } }] }),
+    usage,
+    ttftMs: null,
+    rateLimits: null,
+  });
 
 /** Fails with an error of this class. */
 export const fails =
