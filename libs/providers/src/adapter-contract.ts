@@ -51,7 +51,7 @@ const ANSWERS = {
 };
 const USAGE: Usage = { ...NO_USAGE, inputTokens: 19, outputTokens: 10 };
 const USAGES: Record<string, Usage> = {
-  'json-schema': { inputTokens: 80, outputTokens: 1034, cachedInputTokens: 64, reasoningTokens: 1024 },
+  'json-schema': { ...NO_USAGE, inputTokens: 80, outputTokens: 1034, cachedInputTokens: 64, reasoningTokens: 1024 },
 };
 const SECRET = 'plain-Secret.42';
 const TIMEOUTS = { connectMs: 1000, firstTokenMs: 2000, idleMs: 2000, answerMs: 600_000 };

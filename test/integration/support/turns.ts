@@ -3,7 +3,13 @@ import type { Usage } from '#contracts/usage.js';
 import { ProviderError, type ProviderErrorOptions } from '#providers/provider-error.js';
 import type { Turn } from './worker-rig.js';
 
-export const USAGE: Usage = { inputTokens: 100, outputTokens: 10, cachedInputTokens: 40, reasoningTokens: 3 };
+export const USAGE: Usage = {
+  inputTokens: 100,
+  outputTokens: 10,
+  cachedInputTokens: 40,
+  cacheWriteInputTokens: 20,
+  reasoningTokens: 3,
+};
 
 /** Answers this text at once. */
 export const answers =
