@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { TERMINAL_STATES, type TerminalState } from '#contracts/job-state.js';
+import { NO_USAGE } from '#contracts/usage.js';
 import { answerCallId, type NewJob } from '#jobs/job-record.js';
 import { JobStore } from '#jobs/job-store.js';
 import { keys } from '#platform/keys.js';
@@ -214,6 +215,38 @@ describe('a terminal state is never left', () => {
     expect(types).toEqual(['job.queued', 'job.started', 'attempt.started', `job.${states[0] ?? ''}`]);
     const record = await read(fixture, job);
     expect([record.attempts.length, record.costNano, record.usage.inputTokens]).toEqual([1, 1_234, 7]);
+  });
+});
+
+describe('usage', () => {
+  it('is summed over the attempts that were hopped from and the one that ended the job', async () => {
+    const job = await create();
+    await fixture.attempts.begin(runOf(job, 'r1'));
+    await fixture.attempts.advance(runOf(job, 'r1'), hop(1));
+    await fixture.attempts.begin(runOf(job, 'r2', 2));
+    await fixture.attempts.finish(runOf(job, 'r2', 2), outcomeOf('completed', 2));
+    expect(await read(fixture, job)).toMatchObject({
+      usage: { inputTokens: 14, outputTokens: 6, cachedInputTokens: 4, cacheWriteInputTokens: 8, reasoningTokens: 2 },
+      costNano: 2_468,
+    });
+  });
+
+  it('goes on in a record that was begun before cache writes were counted', async () => {
+    const job = await create();
+    await fixture.attempts.begin(runOf(job, 'r1'));
+    await fixture.attempts.advance(runOf(job, 'r1'), hop(1));
+    const { cacheWriteInputTokens, ...usage } = { ...NO_USAGE, inputTokens: 7, outputTokens: 3 };
+    await fixture.redis.hset(keys.job(job.id), 'totals', '1 7 3 2 1 1234');
+    await fixture.redis.hset(keys.call(answerCallId(job.id)), 'attempt:1', JSON.stringify({ n: 1, usage }));
+    const before = await read(fixture, job);
+    expect([before.usage.cacheWriteInputTokens, before.attempts[0]?.usage?.cacheWriteInputTokens]).toEqual([0, 0]);
+
+    await fixture.attempts.begin(runOf(job, 'r2', 2));
+    expect(await fixture.attempts.finish(runOf(job, 'r2', 2), outcomeOf('completed', 2))).toBe('committed');
+    expect(await read(fixture, job)).toMatchObject({
+      usage: { inputTokens: 14, outputTokens: 6, cachedInputTokens: 4, cacheWriteInputTokens: 4, reasoningTokens: 2 },
+      costNano: 2_468,
+    });
   });
 });
 

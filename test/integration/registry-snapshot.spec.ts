@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import type { RegistrySnapshot } from '#contracts/registry-snapshot.js';
+import type { Model, RegistrySnapshot } from '#contracts/registry-snapshot.js';
 import { connectRedis, type RedisClient } from '#platform/redis.js';
 import type { SnapshotContent } from '#registry/build-snapshot.js';
 import { SnapshotStore } from '#registry/snapshot-store.js';
@@ -90,6 +90,18 @@ describe('publishing', () => {
       ({ version }) => version,
     );
     expect(versions.toSorted((a, b) => a - b)).toEqual([2, 3, 4, 5, 6, 7, 8, 9]);
+  });
+});
+
+describe('reading', () => {
+  it('prices cache writes as input in a snapshot from before they had a price', async () => {
+    const price = { inputNano: 2_500, outputNano: 10_000, cachedInputNano: 1_250 };
+    const models = [
+      { id: 'old', price },
+      { id: 'new', price: { ...price, cacheWriteNano: 3_125 } },
+    ];
+    await newStore().publish({ providers: [], models: models as Model[], aliases: [] });
+    expect((await newStore().read())?.models.map((model) => model.price.cacheWriteNano)).toEqual([2_500, 3_125]);
   });
 });
 

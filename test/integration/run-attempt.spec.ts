@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { ErrorClass } from '#contracts/attempt.js';
+import { NO_USAGE } from '#contracts/usage.js';
 import { answerCallId, type JobRecord, type NewJob } from '#jobs/job-record.js';
 import { keys } from '#platform/keys.js';
 import { waitFor } from '#testing/wait-for.js';
@@ -20,7 +21,7 @@ import {
 const fixture = new RedisFixture();
 
 /** 60 fresh and 40 cached input tokens, 10 output tokens at the prices of `support/registry-content.ts`. */
-const COST_OF_USAGE = 60 * 2_500 + 40 * 1_250 + 10 * 10_000;
+const COST_OF_USAGE = 40 * 2_500 + 40 * 1_250 + 20 * 3_125 + 10 * 10_000;
 
 /** Runs one job through a worker whose provider takes these turns. */
 async function runJob(turns: Turn[], options: NewJobOptions = {}, worker: Partial<WorkerRigOptions> = {}) {
@@ -82,12 +83,12 @@ describe('an answer', () => {
   });
 
   it('costs what its tokens cost, in whole nano-dollars, rounded up', async () => {
-    const price = { inputNano: 0.15, outputNano: 0.6, cachedInputNano: 0.075 };
-    const usage = { inputTokens: 3, outputTokens: 1, cachedInputTokens: 1, reasoningTokens: 0 };
+    const price = { inputNano: 0.15, outputNano: 0.6, cachedInputNano: 0.075, cacheWriteNano: 0.2 };
+    const usage = { ...NO_USAGE, inputTokens: 4, outputTokens: 1, cachedInputTokens: 1, cacheWriteInputTokens: 1 };
     const content = registryContent({ models: [model('small', { price }), model('large')] });
     const { record } = await runJob([answers('x', usage)], {}, { content });
-    // 2 × 0.15 + 1 × 0.075 + 1 × 0.6 = 0.975
-    expect(record.costNano).toBe(1);
+    // 2 × 0.15 + 1 × 0.075 + 1 × 0.2 + 1 × 0.6 = 1.175
+    expect(record.costNano).toBe(2);
   });
 
   it('sums usage and cost over all its attempts', async () => {
@@ -105,6 +106,7 @@ describe('an answer', () => {
       inputTokens: 200,
       outputTokens: 12,
       cachedInputTokens: 40,
+      cacheWriteInputTokens: 20,
       reasoningTokens: 3,
     });
   });
@@ -114,7 +116,7 @@ describe('an answer', () => {
     const { record } = await runJob([streams(text.split(/(?= )/), answers(text, null))], streaming);
     expect(record.attempts[0]).toMatchObject({
       usageEstimated: true,
-      usage: { inputTokens: 7, outputTokens: 4, cachedInputTokens: 0, reasoningTokens: 0 },
+      usage: { ...NO_USAGE, inputTokens: 7, outputTokens: 4 },
       costNano: 7 * 2_500 + 4 * 10_000,
     });
     expect(record.costNano).toBe(7 * 2_500 + 4 * 10_000);

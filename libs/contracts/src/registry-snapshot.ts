@@ -49,6 +49,8 @@ export interface Price {
   inputNano: number;
   outputNano: number;
   cachedInputNano: number;
+  /** Of input that is written to the provider's prompt cache. */
+  cacheWriteNano: number;
 }
 
 export interface Model {

@@ -79,7 +79,9 @@ export class Exchange implements Dispatcher.DispatchHandler, StreamControl {
     this.#status = status;
     this.#headers = headers;
     this.#guarded(() => {
-      this.#onChunk = this.#request.openStream?.({ status, headers }, this) ?? null;
+      const head = { status, headers };
+      this.#request.onHead?.(head);
+      this.#onChunk = this.#request.openStream?.(head, this) ?? null;
     });
   }
 

@@ -218,6 +218,18 @@ describe('giving up', () => {
     };
     await expect(client.send(requestTo(url, { openStream: () => reader }))).rejects.toBe(thrown);
     await expect(client.send(requestTo(url, { openStream: reader }))).rejects.toBe(thrown);
+    await expect(client.send(requestTo(url, { onHead: reader }))).rejects.toBe(thrown);
+  });
+
+  test('the head is heard once, even of an answer whose body breaks', async () => {
+    const url = await serve((_req, res) => {
+      res.writeEarlyHints({ link: '</x>' });
+      res.writeHead(200, { 'x-left': '3' }).write('half', () => res.destroy());
+    });
+    const heads: unknown[] = [];
+    const onHead: HttpRequest['onHead'] = ({ status, headers }) => heads.push([status, headers['x-left']]);
+    expect(await kindOf(client.send(requestTo(url, { onHead })))).toBe('reset');
+    expect(heads).toEqual([[200, '3']]);
   });
 
   test('no listener stays on the signal', async () => {

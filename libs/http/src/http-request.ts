@@ -15,6 +15,8 @@ export interface HttpRequest {
   deadlineMs: number;
   /** Aborting destroys the connection. */
   signal: AbortSignal;
+  /** Called with the response's head, before any of its body; what it throws ends the call. */
+  onHead?: ((head: HttpHead) => void) | undefined;
   /**
    * Called with the response's head. Returns the function that takes the body's bytes as they arrive, or null to have
    * them collected into the answer. What either of them throws ends the call and is what it rejects with.

@@ -160,9 +160,17 @@ function fence(run: Run): (string | number)[] {
   return [run.jobId, run.attempt, run.run, prefixes.toProcess];
 }
 
+/** In the order of the record's totals. */
 function usageArgs(record: AttemptRecord | null): number[] {
   const usage: Usage = record?.usage ?? NO_USAGE;
-  return [usage.inputTokens, usage.outputTokens, usage.cachedInputTokens, usage.reasoningTokens, record?.costNano ?? 0];
+  return [
+    usage.inputTokens,
+    usage.outputTokens,
+    usage.cachedInputTokens,
+    usage.reasoningTokens,
+    record?.costNano ?? 0,
+    usage.cacheWriteInputTokens,
+  ];
 }
 
 function parseRun(reply: (string | number)[]): BegunRun {

@@ -3,7 +3,7 @@ import type { Decision } from '#contracts/decision.js';
 import type { CallKind, JobState, JobType, Priority } from '#contracts/job-state.js';
 import type { JsonObject } from '#contracts/json.js';
 import type { Policy } from '#contracts/policy.js';
-import type { Usage } from '#contracts/usage.js';
+import { NO_USAGE, type Usage } from '#contracts/usage.js';
 
 /** Where a call may go, in order, and how often it may try: fixed when the job is created. */
 export interface CallPlan {
@@ -150,18 +150,25 @@ export function parseJobRecord(
   };
 }
 
-/** The field that the scripts keep: attempts, input, output, cached and reasoning tokens, nano-dollars. */
-function parseTotals(totals = '0 0 0 0 0 0'): Pick<JobRecord, 'usage' | 'costNano'> {
-  const [, inputTokens = 0, outputTokens = 0, cachedInputTokens = 0, reasoningTokens = 0, costNano = 0] = totals
-    .split(' ')
-    .map(Number);
-  return { usage: { inputTokens, outputTokens, cachedInputTokens, reasoningTokens }, costNano };
+/**
+ * The field that the scripts keep: attempts, input, output, cached and reasoning tokens, nano-dollars, tokens written to a cache.
+ * Figures are only ever added at its end, so that records of an older version can still be read.
+ */
+function parseTotals(totals = ''): Pick<JobRecord, 'usage' | 'costNano'> {
+  const figures = totals === '' ? [] : totals.split(' ').map(Number);
+  const [, inputTokens = 0, outputTokens = 0, cachedInputTokens = 0, reasoningTokens = 0, costNano = 0] = figures;
+  const [cacheWriteInputTokens = 0] = figures.slice(6);
+  return {
+    usage: { inputTokens, outputTokens, cachedInputTokens, cacheWriteInputTokens, reasoningTokens },
+    costNano,
+  };
 }
 
 function parseAttempts(call: Record<string, string>): AttemptRecord[] {
   return Object.entries(call)
     .filter(([field]) => field.startsWith('attempt:'))
     .map(([, json]) => JSON.parse(json) as AttemptRecord)
+    .map((attempt) => ({ ...attempt, usage: attempt.usage && { ...NO_USAGE, ...attempt.usage } }))
     .sort((a, b) => a.n - b.n);
 }
 

@@ -10,6 +10,7 @@ import { startUpstream, type Upstream } from './fixtures/upstream.js';
 import { hasContent, mergePieces } from './merge-pieces.js';
 import type { ProviderAdapter, ProviderCall, StreamedPiece } from './provider-adapter.js';
 import { ProviderError } from './provider-error.js';
+import { describeRateLimits, type RateLimitFixture } from './rate-limit-contract.js';
 
 /** A vendor's adapter, and its bodies in the vendor's recorded shape. */
 export interface ContractSubject {
@@ -22,6 +23,7 @@ export interface ContractSubject {
   /** The images in the body that the vendor got: `data:` or `https:` URLs. */
   imagesOf(body: JsonObject): string[];
   credentialHeader: { name: string; value(credential: string): string };
+  rateLimits: RateLimitFixture;
 }
 
 export interface ErrorFixture {
@@ -49,7 +51,7 @@ const ANSWERS = {
 };
 const USAGE: Usage = { ...NO_USAGE, inputTokens: 19, outputTokens: 10 };
 const USAGES: Record<string, Usage> = {
-  'json-schema': { inputTokens: 80, outputTokens: 1034, cachedInputTokens: 64, reasoningTokens: 1024 },
+  'json-schema': { ...NO_USAGE, inputTokens: 80, outputTokens: 1034, cachedInputTokens: 64, reasoningTokens: 1024 },
 };
 const SECRET = 'plain-Secret.42';
 const TIMEOUTS = { connectMs: 1000, firstTokenMs: 2000, idleMs: 2000, answerMs: 600_000, coolDownMs: 30_000 };
@@ -77,6 +79,17 @@ export function describeAdapterContract(subject: ContractSubject): void {
     describeRequest(subject);
     describeErrors(subject);
     describeBrokenStreams(subject);
+    describeRateLimits({
+      limits: subject.rateLimits,
+      plain: { call: callOf, body: subject.fixture('text.json') },
+      streamed: { call: streamedCall, events: eventsOf(subject.fixture('text.sse')) },
+      errorEvents: subject.streamErrors.map(({ event }) => event),
+      execute: (call, answer) => {
+        upstream.answer = answer;
+        return adapter.execute(call);
+      },
+      failureOf,
+    });
   });
 }
 

@@ -1,6 +1,7 @@
 import type { CallKind } from '#contracts/job-state.js';
 import type { JsonObject } from '#contracts/json.js';
 import type { ChoiceDelta } from '#contracts/output-delta.js';
+import type { RateLimitReading } from '#contracts/rate-limits.js';
 import type { Timeouts } from '#contracts/registry-snapshot.js';
 import type { Usage } from '#contracts/usage.js';
 
@@ -45,7 +46,12 @@ export interface ProviderAnswer {
   ttftMs: number | null;
   /** Top-level fields of the body that this vendor has nothing for, or that were not honoured as given; absent when there are none. */
   dropped?: string[];
+  /** What the response's headers say of the provider's buckets; null when they say nothing. */
+  rateLimits: RateLimitReading | null;
 }
+
+/** An answer as far as its body tells. */
+export type BodyAnswer = Omit<ProviderAnswer, 'rateLimits'>;
 
 /** One vendor's protocol. Stateless: the same adapter serves every provider of its type. */
 export interface ProviderAdapter {

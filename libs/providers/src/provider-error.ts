@@ -1,4 +1,5 @@
 import type { ErrorClass, PublicError } from '#contracts/attempt.js';
+import type { RateLimitReading } from '#contracts/rate-limits.js';
 
 export interface ProviderErrorOptions {
   /** The provider's HTTP status, when it answered. */
@@ -10,12 +11,16 @@ export interface ProviderErrorOptions {
   retryAfterMs?: number | undefined;
   /** Whose health a `transient` or a `provider_fault` speaks against; the provider's when absent. */
   blames?: 'provider' | 'model' | 'nobody' | undefined;
+  rateLimits?: RateLimitReading | null | undefined;
   /** What was streamed before it failed may have been billed. */
   cause?: unknown;
 }
 
 /** A failed attempt. Its class is set here, once, and decides what happens next; the message is the provider's and safe to show. */
 export class ProviderError extends Error {
+  /** What the response's headers say of the provider's buckets; null when they say nothing, or none came. */
+  rateLimits: RateLimitReading | null;
+
   constructor(
     readonly errorClass: ErrorClass,
     message: string,
@@ -23,6 +28,7 @@ export class ProviderError extends Error {
   ) {
     super(message, { cause: options.cause });
     this.name = 'ProviderError';
+    this.rateLimits = options.rateLimits ?? null;
   }
 
   /** The form in which attempts and jobs keep it. */

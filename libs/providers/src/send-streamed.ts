@@ -1,7 +1,7 @@
 import type { HttpClient } from '#http/http-client.js';
 import { HttpError, type HttpErrorKind } from '#http/http-error.js';
 import type { HttpAnswer, HttpRequest } from '#http/http-request.js';
-import type { ProviderAnswer } from './provider-adapter.js';
+import type { BodyAnswer } from './provider-adapter.js';
 import type { ProviderError } from './provider-error.js';
 import type { StreamReader } from './stream-reader.js';
 
@@ -10,7 +10,7 @@ export async function sendStreamed(
   http: HttpClient,
   request: HttpRequest,
   { reader, errorOf }: { reader: StreamReader; errorOf: (answer: HttpAnswer) => ProviderError },
-): Promise<ProviderAnswer> {
+): Promise<BodyAnswer> {
   const openStream = reader.open.bind(reader);
   try {
     const answer = await http.send({ ...request, openStream });

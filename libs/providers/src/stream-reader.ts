@@ -5,7 +5,7 @@ import type { Usage } from '#contracts/usage.js';
 import type { HttpHead, StreamControl } from '#http/http-request.js';
 import { AnswerAccumulator } from './accumulate-answer.js';
 import { hasContent } from './merge-pieces.js';
-import type { ProviderAnswer, ProviderCall, StreamedPiece } from './provider-adapter.js';
+import type { BodyAnswer, ProviderCall, StreamedPiece } from './provider-adapter.js';
 import { ProviderError } from './provider-error.js';
 import { truncated } from './unreadable.js';
 
@@ -79,7 +79,7 @@ export class StreamReader {
   }
 
   /** The whole answer; throws `stream_truncated` when a choice has not ended. A missing closing marker is no fault. */
-  end(): ProviderAnswer {
+  end(): BodyAnswer {
     this.#flush();
     this.#requireFinish();
     const { usage } = this.#answer;

@@ -23,7 +23,7 @@ const model: ModelConfig = {
   expectedLatencyMs: 1_500,
   contextTokens: 128_000,
   maxOutputTokens: 16_384,
-  price: { inputPer1k: 0.0025, outputPer1k: 0.01, cachedInputPer1k: 0.00125 },
+  price: { inputPer1k: 0.0025, outputPer1k: 0.01, cachedInputPer1k: 0.00125, cacheWritePer1k: 0.003125 },
   capabilities: ['tools'],
   kinds: ['chat'],
   dropSamplingParameters: false,
@@ -35,7 +35,12 @@ describe('buildSnapshot', () => {
     const aliases = [{ id: 'smart', members: [{ model: 'gpt-4o', weight: 1 }], stickyBy: 'key' as const }];
     expect(buildSnapshot({ providers: [provider], models: [model], aliases })).toEqual({
       providers: [provider],
-      models: [{ ...model, price: { inputNano: 2_500, outputNano: 10_000, cachedInputNano: 1_250 } }],
+      models: [
+        {
+          ...model,
+          price: { inputNano: 2_500, outputNano: 10_000, cachedInputNano: 1_250, cacheWriteNano: 3_125 },
+        },
+      ],
       aliases,
     });
   });

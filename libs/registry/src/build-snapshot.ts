@@ -67,6 +67,7 @@ function toPrice(price: PriceConfig): Price {
     inputNano: toNanoPerToken(price.inputPer1k),
     outputNano: toNanoPerToken(price.outputPer1k),
     cachedInputNano: toNanoPerToken(price.cachedInputPer1k),
+    cacheWriteNano: toNanoPerToken(price.cacheWritePer1k),
   };
 }
 

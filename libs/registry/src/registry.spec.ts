@@ -22,7 +22,7 @@ const model = (id: string, change: Partial<Model> = {}): Model => ({
   expectedLatencyMs: 1,
   contextTokens: 1,
   maxOutputTokens: 1,
-  price: { inputNano: 0, outputNano: 0, cachedInputNano: 0 },
+  price: { inputNano: 0, outputNano: 0, cachedInputNano: 0, cacheWriteNano: 0 },
   capabilities: [],
   kinds: ['chat'],
   dropSamplingParameters: false,

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import type { RegistrySnapshot } from '#contracts/registry-snapshot.js';
+import type { Model, Price, RegistrySnapshot } from '#contracts/registry-snapshot.js';
 import { defineLuaScript, type LuaScript } from '#platform/lua-script.js';
 import type { RedisClient } from '#platform/redis.js';
 import type { SnapshotContent } from './build-snapshot.js';
@@ -46,7 +46,8 @@ export class SnapshotStore {
   async read(): Promise<RegistrySnapshot | null> {
     const [version, content] = await this.options.redis.hmget(this.options.key, 'version', 'content');
     if (typeof version !== 'string' || typeof content !== 'string') return null;
-    return { version: Number(version), ...(JSON.parse(content) as SnapshotContent) };
+    const { providers, models, aliases } = JSON.parse(content) as SnapshotContent;
+    return { version: Number(version), providers, models: models.map(priced), aliases };
   }
 
   /**
@@ -66,3 +67,11 @@ export class SnapshotStore {
     await follower.start({ channel, subscriber: options.subscriber, pollMs: options.pollMs ?? 1_000 });
   }
 }
+
+/** Until a newer API publishes, the newest snapshot may be one from before cache writes had a price. */
+function priced(model: Model): Model {
+  const price: PriceOfAnyVersion = model.price;
+  return { ...model, price: { ...price, cacheWriteNano: price.cacheWriteNano ?? price.inputNano } };
+}
+
+type PriceOfAnyVersion = Omit<Price, 'cacheWriteNano'> & Partial<Price>;

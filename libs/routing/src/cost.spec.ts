@@ -3,23 +3,30 @@ import fc from 'fast-check';
 import { NO_USAGE, type Usage } from '#contracts/usage.js';
 import { costOf, estimateCost, nanoToUsd, pricePerTokenNano, usdToNano } from './cost.js';
 
-/** gpt-4o's list price in dollars per 1,000 tokens: input, cached input, output. */
+/** gpt-4o's list price in dollars per 1,000 tokens: input, cached input, output; writing to a cache costs a quarter more here. */
 const GPT_4O = {
   inputNano: pricePerTokenNano(0.0025),
   cachedInputNano: pricePerTokenNano(0.00125),
+  cacheWriteNano: pricePerTokenNano(0.003125),
   outputNano: pricePerTokenNano(0.01),
 };
 const GPT_4O_MINI = {
   inputNano: pricePerTokenNano(0.00015),
   cachedInputNano: pricePerTokenNano(0.000075),
+  cacheWriteNano: pricePerTokenNano(0.00015),
   outputNano: pricePerTokenNano(0.0006),
 };
-const TINY = { inputNano: 0.1, cachedInputNano: 0.01, outputNano: 0.7 };
+const TINY = { inputNano: 0.1, cachedInputNano: 0.01, cacheWriteNano: 0.2, outputNano: 0.7 };
 const usage = (inputTokens: number, outputTokens: number, cachedInputTokens = 0, reasoningTokens = 0): Usage => ({
   inputTokens,
   outputTokens,
   cachedInputTokens,
+  cacheWriteInputTokens: 0,
   reasoningTokens,
+});
+const written = (inputTokens: number, cacheWriteInputTokens: number, cachedInputTokens = 0): Usage => ({
+  ...usage(inputTokens, 0, cachedInputTokens),
+  cacheWriteInputTokens,
 });
 
 describe('costOf', () => {
@@ -28,10 +35,15 @@ describe('costOf', () => {
     ['input and output', usage(1_000, 1_000), GPT_4O, 12_500_000],
     ['cached input at its own price and not twice', usage(1_000, 0, 600), GPT_4O, 1_750_000],
     ['input that was cached entirely', usage(1_000, 0, 1_000), GPT_4O, 1_250_000],
+    ['cache writes at their own price and not twice', written(1_000, 600), GPT_4O, 2_875_000],
+    ['cache writes beside cached input', written(1_000, 600, 300), GPT_4O, 2_500_000],
+    ['more written than input as all written', written(100, 500), GPT_4O, 312_500],
+    ['more read and written than input as read first', written(100, 500, 60), GPT_4O, 200_000],
     ['reasoning as the part of the output that it is', usage(0, 1_000, 0, 900), GPT_4O, 10_000_000],
     ['a small model', usage(1_234, 567, 1_024), GPT_4O_MINI, 448_500],
     ['more cached than input as all cached', usage(100, 0, 500), GPT_4O, 125_000],
     ['negative figures as nothing', usage(-5, -5, -5), GPT_4O, 0],
+    ['negative cache writes as nothing', written(10, -5), GPT_4O, 25_000],
     ['fractions rounded up', usage(1, 1), TINY, 1],
     ['fractions without the noise of floats', usage(3, 0), { ...TINY, inputNano: 1 / 3 }, 1],
     ['fractions that add up to a whole', usage(30, 0), TINY, 3],
@@ -46,12 +58,13 @@ describe('costOf', () => {
     expect(costOf(used, price)).toBe(nano);
   });
 
-  it('is whole, never negative, and never more than without a cache', () => {
+  it('is whole, never negative, and without cache writes never more than without a cache', () => {
     const tokens = fc.integer({ min: -10, max: 1_000_000 });
     const anyPrice = fc.tuple(fc.nat(100_000), fc.nat(100_000), fc.nat(100_000)).map(([input, output, saved]) => ({
       inputNano: input / 1_000,
       outputNano: output / 1_000,
       cachedInputNano: Math.max(0, input - saved) / 1_000,
+      cacheWriteNano: (input + saved) / 1_000,
     }));
     fc.assert(
       fc.property(tokens, tokens, tokens, anyPrice, (input, output, cached, price) => {
@@ -59,6 +72,16 @@ describe('costOf', () => {
         expect(Number.isInteger(cost)).toBe(true);
         expect(cost).toBeGreaterThanOrEqual(0);
         expect(cost).toBeLessThanOrEqual(costOf(usage(input, output), price));
+      }),
+    );
+  });
+
+  it('bills each token of the input once, whatever is said of caches', () => {
+    const tokens = fc.integer({ min: -10, max: 1_000_000 });
+    const flat = { inputNano: 3, cachedInputNano: 3, cacheWriteNano: 3, outputNano: 0 };
+    fc.assert(
+      fc.property(tokens, tokens, tokens, (input, cached, cacheWrite) => {
+        expect(costOf(written(input, cacheWrite, cached), flat)).toBe(Math.max(0, input) * 3);
       }),
     );
   });

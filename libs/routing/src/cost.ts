@@ -6,14 +6,20 @@ const NANO_PER_USD = 1e9;
 const NANO_PARTS = 1e6;
 
 /**
- * What a usage costs in whole nano-dollars, rounded up. Cached input is billed at its own price and never twice; a provider
- * that reports more cached tokens than input is billed as if all of its input were cached.
+ * What a usage costs in whole nano-dollars, rounded up. Input that was read from a cache or written to one is billed at its own
+ * price and never twice; a provider that reports more of it than input is billed as if all of its input were that, reads first.
  */
 export function costOf(usage: Usage, price: Price): number {
   const input = Math.max(0, usage.inputTokens);
   const cached = Math.min(Math.max(0, usage.cachedInputTokens), input);
+  const written = Math.min(Math.max(0, usage.cacheWriteInputTokens), input - cached);
   const output = Math.max(0, usage.outputTokens);
-  return wholeNano((input - cached) * price.inputNano + cached * price.cachedInputNano + output * price.outputNano);
+  return wholeNano(
+    (input - cached - written) * price.inputNano +
+      cached * price.cachedInputNano +
+      written * price.cacheWriteNano +
+      output * price.outputNano,
+  );
 }
 
 /** What so many tokens would cost with nothing cached, in whole nano-dollars, rounded up. */

@@ -19,7 +19,12 @@ const anyModel: fc.Arbitrary<Model> = fc.record({
   expectedLatencyMs: fc.integer({ min: 0, max: 5_000 }),
   contextTokens: fc.integer({ min: 100, max: 10_000 }),
   maxOutputTokens: fc.integer({ min: 1, max: 2_000 }),
-  price: fc.record({ inputNano: fc.nat(10_000), outputNano: fc.nat(30_000), cachedInputNano: fc.nat(1_000) }),
+  price: fc.record({
+    inputNano: fc.nat(10_000),
+    outputNano: fc.nat(30_000),
+    cachedInputNano: fc.nat(1_000),
+    cacheWriteNano: fc.nat(12_500),
+  }),
   capabilities: fc.subarray([...CAPABILITIES]),
   kinds: fc.constantFrom<Model['kinds'][]>(['chat'], ['chat', 'completion'], ['embedding']),
   dropSamplingParameters: fc.boolean(),

@@ -28,14 +28,14 @@ const model = (id: string, change: Partial<Model> = {}): Model => ({
   expectedLatencyMs: 1_000,
   contextTokens: 8_000,
   maxOutputTokens: 1_000,
-  price: { inputNano: 1_000, outputNano: 2_000, cachedInputNano: 100 },
+  price: { inputNano: 1_000, outputNano: 2_000, cachedInputNano: 100, cacheWriteNano: 1_250 },
   capabilities: ['tools', 'vision', 'json_schema', 'streaming'],
   kinds: ['chat'],
   dropSamplingParameters: false,
   limits: null,
   ...change,
 });
-const price = (inputNano: number) => ({ inputNano, outputNano: 0, cachedInputNano: 0 });
+const price = (inputNano: number) => ({ inputNano, outputNano: 0, cachedInputNano: 0, cacheWriteNano: 0 });
 
 interface Scene {
   models: Model[];

@@ -72,7 +72,10 @@ describe('requestFeatures', () => {
 });
 
 describe('dearestCost', () => {
-  const model = { maxOutputTokens: 100, price: { inputNano: 1, outputNano: 10, cachedInputNano: 0 } } as Model;
+  const model = {
+    maxOutputTokens: 100,
+    price: { inputNano: 1, outputNano: 10, cachedInputNano: 0, cacheWriteNano: 0 },
+  } as Model;
   it.each<[string, CallKind, JsonObject, number]>([
     ["the model's own bound where none is asked for", 'chat', {}, 1_010],
     ['the bound asked for', 'chat', { max_tokens: 20 }, 210],

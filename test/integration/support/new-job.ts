@@ -72,7 +72,7 @@ export function attemptRecord(
     waitedMs: 1,
     ttftMs: null,
     durationMs: 2,
-    usage: { inputTokens: 7, outputTokens: 3, cachedInputTokens: 2, reasoningTokens: 1 },
+    usage: { inputTokens: 7, outputTokens: 3, cachedInputTokens: 2, cacheWriteInputTokens: 4, reasoningTokens: 1 },
     usageEstimated: false,
     costNano: 1_234,
     ...rest,

@@ -24,7 +24,7 @@ export function model(id: string, options: Partial<Model> = {}): Model {
     expectedLatencyMs: 100,
     contextTokens: 8_000,
     maxOutputTokens: 1_000,
-    price: { inputNano: 2_500, outputNano: 10_000, cachedInputNano: 1_250 },
+    price: { inputNano: 2_500, outputNano: 10_000, cachedInputNano: 1_250, cacheWriteNano: 3_125 },
     capabilities: ['streaming'],
     kinds: ['chat', 'completion'],
     dropSamplingParameters: false,

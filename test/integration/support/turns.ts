@@ -3,12 +3,23 @@ import type { Usage } from '#contracts/usage.js';
 import { ProviderError, type ProviderErrorOptions } from '#providers/provider-error.js';
 import type { Turn } from './worker-rig.js';
 
-export const USAGE: Usage = { inputTokens: 100, outputTokens: 10, cachedInputTokens: 40, reasoningTokens: 3 };
+export const USAGE: Usage = {
+  inputTokens: 100,
+  outputTokens: 10,
+  cachedInputTokens: 40,
+  cacheWriteInputTokens: 20,
+  reasoningTokens: 3,
+};
 
 /** Answers this text at once. */
 export const answers =
   (text: string, usage: Usage | null = USAGE): Turn =>
-  () => ({ body: JSON.stringify({ choices: [{ message: { content: text } }] }), usage, ttftMs: null });
+  () => ({
+    body: JSON.stringify({ choices: [{ message: { content: text } }] }),
+    usage,
+    ttftMs: null,
+    rateLimits: null,
+  });
 
 /** Fails with an error of this class. */
 export const fails =

@@ -4,7 +4,7 @@ import type { JobRecord } from '#jobs/job-record.js';
 import { attemptView, decisionView, jobView, urlsOf } from './job-view.js';
 
 const T = Date.parse('2030-01-01T00:00:00.000Z');
-const usage = { inputTokens: 5, outputTokens: 7, cachedInputTokens: 2, reasoningTokens: 1 };
+const usage = { inputTokens: 5, outputTokens: 7, cachedInputTokens: 2, cacheWriteInputTokens: 3, reasoningTokens: 1 };
 const attempt: AttemptRecord = {
   n: 1,
   model: 'm',
@@ -60,7 +60,13 @@ const job: JobRecord = {
   attempts: [attempt],
   waiting: null,
 };
-const wireUsage = { input_tokens: 5, output_tokens: 7, cached_input_tokens: 2, reasoning_tokens: 1 };
+const wireUsage = {
+  input_tokens: 5,
+  output_tokens: 7,
+  cached_input_tokens: 2,
+  cache_write_input_tokens: 3,
+  reasoning_tokens: 1,
+};
 
 it('a finished job has every field of the contract, and none of the record’s own', () => {
   expect(jobView(job)).toStrictEqual({

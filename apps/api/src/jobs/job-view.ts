@@ -92,6 +92,7 @@ function usageView(usage: Usage): Record<string, number> {
     input_tokens: usage.inputTokens,
     output_tokens: usage.outputTokens,
     cached_input_tokens: usage.cachedInputTokens,
+    cache_write_input_tokens: usage.cacheWriteInputTokens,
     reasoning_tokens: usage.reasoningTokens,
   };
 }

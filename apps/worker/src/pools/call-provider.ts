@@ -1,5 +1,5 @@
 import type { Model, Price, Provider, ProviderType } from '#contracts/registry-snapshot.js';
-import type { Usage } from '#contracts/usage.js';
+import { NO_USAGE, type Usage } from '#contracts/usage.js';
 import type { AttemptStore, BegunRun, Run } from '#jobs/attempt-store.js';
 import type { Logger } from '#platform/logging.js';
 import type { ProviderAdapter, ProviderAnswer, ProviderCall } from '#providers/provider-adapter.js';
@@ -128,7 +128,7 @@ export class CallProvider {
   ): Promise<Usage | null> {
     if (!answer && !writer?.committed) return null;
     const outputTokens = await this.deps.tokens.countText(writer?.text ?? (answer ? answerText(answer.body) : ''));
-    return { inputTokens: begun.plan.inputTokens, outputTokens, cachedInputTokens: 0, reasoningTokens: 0 };
+    return { ...NO_USAGE, inputTokens: begun.plan.inputTokens, outputTokens };
   }
 }
 

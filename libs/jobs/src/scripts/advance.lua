@@ -2,7 +2,7 @@
 -- Ends an attempt and opens the next one: a hop, a retry, a wait, or work given back at shutdown.
 -- KEYS: job, call, events, unfinished
 -- ARGV: job id, attempt, run, channel prefix, next index, used, tries, attempt record JSON or '', look_at,
---       failures JSON, usage: input, output, cached, reasoning, nano-dollars
+--       failures JSON, usage: input, output, cached, reasoning, nano-dollars, cache writes
 -- Returns {'advanced', next attempt, priority} | {'refused'} | {'finished', state}
 local job_id, attempt, run = ARGV[1], ARGV[2], ARGV[3]
 local ctx = open_job(KEYS[1], KEYS[3], job_id, ARGV[4])

@@ -2,7 +2,7 @@
 -- Commits the outcome of a job of one call: state, result, attempt, usage, cost, events and notices change together, once.
 -- KEYS: job, call, events, unfinished
 -- ARGV: job id, attempt, run, channel prefix, state, result or '', error JSON or '', attempt record JSON, model, provider,
---       usage: input, output, cached, reasoning, nano-dollars, dropped fields or ''
+--       usage: input, output, cached, reasoning, nano-dollars, cache writes, dropped fields or ''
 -- Returns 'committed' | 'refused'
 local job_id, attempt, run, state = ARGV[1], ARGV[2], ARGV[3], ARGV[5]
 local ctx = open_job(KEYS[1], KEYS[3], job_id, ARGV[4])
@@ -10,7 +10,7 @@ if not ctx or TERMINAL[ctx.state] or not is_current(KEYS[2], attempt, run) then 
 
 redis.call('HSET', KEYS[2], 'attempt:' .. attempt, ARGV[8])
 ctx.model, ctx.provider, ctx.totals = ARGV[9], ARGV[10], add_attempt(ctx.totals, 11)
-ctx.dropped = ARGV[16]
+ctx.dropped = ARGV[17]
 local fields = { 'model', ctx.model, 'provider', ctx.provider, 'totals', ctx.totals }
 local body = ARGV[6]
 if state == 'completed' then

@@ -48,19 +48,21 @@ local function open_job(job_key, events_key, job_id, channel_prefix)
   }
 end
 
--- A job's totals over its attempts, in one field: attempts, input, output, cached and reasoning tokens, nano-dollars.
+-- A job's totals over its attempts, in one field: attempts, input, output, cached and reasoning tokens, nano-dollars, tokens
+-- written to a cache. A record of an older version has fewer of them, in the same order.
 local function parse_totals(totals)
   local sums = {}
-  for number in string.gmatch(totals or '0 0 0 0 0 0', '%S+') do sums[#sums + 1] = tonumber(number) end
+  for number in string.gmatch(totals or '', '%S+') do sums[#sums + 1] = tonumber(number) end
+  for i = #sums + 1, 7 do sums[i] = 0 end
   return sums
 end
 
--- The totals with one more attempt in them; `first` is where its five figures begin in ARGV.
+-- The totals with one more attempt in them; `first` is where its six figures begin in ARGV.
 local function add_attempt(totals, first)
   local sums = parse_totals(totals)
   sums[1] = sums[1] + 1
-  for i = 2, 6 do sums[i] = sums[i] + tonumber(ARGV[first + i - 2]) end
-  return string.format('%.0f %.0f %.0f %.0f %.0f %.0f', unpack(sums))
+  for i = 2, 7 do sums[i] = sums[i] + tonumber(ARGV[first + i - 2]) end
+  return string.format('%.0f %.0f %.0f %.0f %.0f %.0f %.0f', unpack(sums))
 end
 
 -- The only way into a terminal state. `fields` are further pairs for the record; `body` is what waiters are sent: the

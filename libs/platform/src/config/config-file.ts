@@ -36,7 +36,12 @@ export interface FileModel {
   expected_latency_ms: number;
   context_tokens: number;
   max_output_tokens?: number;
-  price: { input_per_1k: number; output_per_1k: number; cached_input_per_1k?: number };
+  price: {
+    input_per_1k: number;
+    output_per_1k: number;
+    cached_input_per_1k?: number;
+    cache_write_per_1k?: number;
+  };
   capabilities?: Capability[];
   kinds?: CallKind[];
   drop_sampling_parameters: boolean;

@@ -96,6 +96,10 @@ const model = object(
           input_per_1k: { ...PRICE, default: 0 },
           output_per_1k: { ...PRICE, default: 0 },
           cached_input_per_1k: { ...PRICE, description: 'The input price when absent.' },
+          cache_write_per_1k: {
+            ...PRICE,
+            description: 'When absent the input price; 1.25 times that on a provider of type anthropic.',
+          },
         },
         [],
       ),

@@ -99,6 +99,7 @@ export interface PriceConfig {
   readonly inputPer1k: number;
   readonly outputPer1k: number;
   readonly cachedInputPer1k: number;
+  readonly cacheWritePer1k: number;
 }
 
 export interface AliasConfig {

@@ -101,7 +101,7 @@ describe('the file', () => {
         expectedLatencyMs: 2_000,
         contextTokens: 128_000,
         maxOutputTokens: 4_096,
-        price: { inputPer1k: 0, outputPer1k: 0, cachedInputPer1k: 0 },
+        price: { inputPer1k: 0, outputPer1k: 0, cachedInputPer1k: 0, cacheWritePer1k: 0 },
         capabilities: ['tools', 'json_schema', 'streaming'],
         kinds: ['chat', 'completion'],
         dropSamplingParameters: false,
@@ -112,9 +112,14 @@ describe('the file', () => {
 
   it.each([
     [
-      'cached input costs what input costs',
+      'input that is read from a cache or written to one costs what input costs',
       { price: { input_per_1k: 0.5 } },
-      { price: { inputPer1k: 0.5, outputPer1k: 0, cachedInputPer1k: 0.5 } },
+      { price: { inputPer1k: 0.5, outputPer1k: 0, cachedInputPer1k: 0.5, cacheWritePer1k: 0.5 } },
+    ],
+    [
+      'cache writes have a price of their own',
+      { price: { input_per_1k: 0.5, cache_write_per_1k: 0.75 } },
+      { price: { inputPer1k: 0.5, outputPer1k: 0, cachedInputPer1k: 0.5, cacheWritePer1k: 0.75 } },
     ],
     [
       'a model that refuses sampling parameters says so',
@@ -482,7 +487,7 @@ describe('with a vendor key and no provider in the file', () => {
     expect(config.models.find((entry) => entry.id === 'gpt-4o')).toMatchObject({
       contextTokens: 128_000,
       maxOutputTokens: 16_384,
-      price: { inputPer1k: 0.0025, outputPer1k: 0.01, cachedInputPer1k: 0.00125 },
+      price: { inputPer1k: 0.0025, outputPer1k: 0.01, cachedInputPer1k: 0.00125, cacheWritePer1k: 0.0025 },
       kinds: ['chat', 'completion'],
     });
     expect(config.models.find((entry) => entry.id === 'text-embedding-3-small')).toMatchObject({
@@ -500,6 +505,7 @@ describe('with a vendor key and no provider in the file', () => {
     ]);
     const flags = (id: string) => config.models.find((entry) => entry.id === id);
     expect(flags('claude-opus-5-5')).toMatchObject({ kinds: ['chat'], dropSamplingParameters: true });
+    expect(flags('claude-opus-5-5')?.price).toMatchObject({ inputPer1k: 0.004, cacheWritePer1k: 0.005 });
     expect(flags('claude-haiku-4-5')).toMatchObject({ kinds: ['chat'], dropSamplingParameters: false });
     expect(flags('gpt-4o')).toMatchObject({ dropSamplingParameters: false });
   });

@@ -3,6 +3,7 @@ import {
   secretNames,
   type AliasConfig,
   type ModelConfig,
+  type PriceConfig,
   type ProjectConfig,
   type ProviderConfig,
   type SecretSource,
@@ -76,15 +77,24 @@ function toModel(model: FileModel, providerType: ProviderType | undefined): Mode
     maxOutputTokens: embedsOnly
       ? 0
       : (model.max_output_tokens ?? Math.min(DEFAULT_MAX_OUTPUT_TOKENS, model.context_tokens)),
-    price: {
-      inputPer1k: model.price.input_per_1k,
-      outputPer1k: model.price.output_per_1k,
-      cachedInputPer1k: model.price.cached_input_per_1k ?? model.price.input_per_1k,
-    },
+    price: toPrice(model.price, providerType),
     capabilities: model.capabilities ?? (embedsOnly ? [] : ['tools', 'json_schema', 'streaming']),
     kinds,
     dropSamplingParameters: model.drop_sampling_parameters,
     limits: model.limits ?? null,
+  };
+}
+
+/** Anthropic bills what it writes to its five-minute cache at 1.25 times the input; others bill it as input. */
+const ANTHROPIC_CACHE_WRITE = 1.25;
+
+function toPrice(price: FileModel['price'], providerType: ProviderType | undefined): PriceConfig {
+  const input = price.input_per_1k;
+  return {
+    inputPer1k: input,
+    outputPer1k: price.output_per_1k,
+    cachedInputPer1k: price.cached_input_per_1k ?? input,
+    cacheWritePer1k: price.cache_write_per_1k ?? (providerType === 'anthropic' ? input * ANTHROPIC_CACHE_WRITE : input),
   };
 }
 

@@ -117,7 +117,8 @@ describe('answers', () => {
 
   test('thinking keeps its signatures and places; usage has cache reads and writes inside the prompt', async () => {
     streamWith((res) => res.end(readFixture('thinking-tools.sse')));
-    const { choices, usage } = await bodyOf(streamedCall());
+    const answer = await adapter.execute(streamedCall());
+    const { choices, usage } = JSON.parse(answer.body) as Body;
     expect(choices).toMatchObject([
       {
         finish_reason: 'tool_calls',
@@ -140,6 +141,7 @@ describe('answers', () => {
       prompt_tokens_details: { cached_tokens: 0, cache_write_tokens: 7 },
       completion_tokens_details: { reasoning_tokens: 20 },
     });
+    expect(answer.usage).toMatchObject({ inputTokens: 107, cacheWriteInputTokens: 7, cachedInputTokens: 0 });
   });
 
   test('a refusal is an answer that ends in content_filter and says why', async () => {

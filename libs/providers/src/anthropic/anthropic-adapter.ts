@@ -1,12 +1,13 @@
 import type { HttpClient } from '#http/http-client.js';
-import { HttpError } from '#http/http-error.js';
-import { fromHttpError } from '../network-error.js';
-import type { ProviderAdapter, ProviderAnswer, ProviderCall } from '../provider-adapter.js';
+import type { HttpHead } from '#http/http-request.js';
+import type { BodyAnswer, ProviderAdapter, ProviderAnswer, ProviderCall } from '../provider-adapter.js';
 import { ProviderError } from '../provider-error.js';
 import { sendStreamed } from '../send-streamed.js';
+import { watchHead } from '../watch-head.js';
 import { toUpstreamBody } from './convert-messages.js';
 import { isLongAnswer, toHttpRequest } from './options.js';
 import { errorFromUnstreamed, readAnswer } from './read-answer.js';
+import { readRateLimits } from './rate-limits.js';
 import { openStreamReader } from './read-stream.js';
 
 /** Speaks Anthropic's Messages, for chat alone. */
@@ -24,21 +25,23 @@ export class AnthropicAdapter implements ProviderAdapter {
   async execute(call: ProviderCall): Promise<ProviderAnswer> {
     if (call.kind !== 'chat') throw unsupportedKind(call.kind);
     const { body, dropped } = toUpstreamBody(call);
-    try {
-      const streamed = call.onDelta !== undefined || isLongAnswer(body.max_tokens, call);
-      const answer = await this.#answer(call, { body, streamed });
-      return dropped.length > 0 ? { ...answer, dropped } : answer;
-    } catch (error) {
-      call.signal.throwIfAborted();
-      throw error instanceof HttpError ? fromHttpError(error) : error;
-    }
+    const streamed = call.onDelta !== undefined || isLongAnswer(body.max_tokens, call);
+    const { signal } = call;
+    const answer = await watchHead({ signal, readRateLimits }, (onHead) =>
+      this.#answer(call, { body, streamed, onHead }),
+    );
+    return dropped.length > 0 ? { ...answer, dropped } : answer;
   }
 
   async #answer(
     call: ProviderCall,
-    { body, streamed }: { body: Parameters<typeof toHttpRequest>[1]; streamed: boolean },
-  ): Promise<ProviderAnswer> {
-    const request = toHttpRequest(call, body, streamed);
+    {
+      body,
+      streamed,
+      onHead,
+    }: { body: Parameters<typeof toHttpRequest>[1]; streamed: boolean; onHead: (head: HttpHead) => void },
+  ): Promise<BodyAnswer> {
+    const request = { ...toHttpRequest(call, body, streamed), onHead };
     if (!streamed) return readAnswer(await this.#http.send(request), call.credential);
     const answer = await sendStreamed(this.#http, request, {
       reader: openStreamReader(call),

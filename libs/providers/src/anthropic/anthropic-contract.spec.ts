@@ -39,4 +39,27 @@ describeAdapterContract({
       ),
     ),
   credentialHeader: { name: 'x-api-key', value: (credential) => credential },
+  rateLimits: {
+    headers: {
+      date: 'Sun, 22 Nov 2026 12:00:00 GMT',
+      'anthropic-ratelimit-requests-limit': '50',
+      'anthropic-ratelimit-requests-remaining': '49',
+      'anthropic-ratelimit-requests-reset': '2026-11-22T12:00:01Z',
+      'anthropic-ratelimit-tokens-limit': '48000',
+      'anthropic-ratelimit-tokens-remaining': '47000',
+      'anthropic-ratelimit-tokens-reset': '2026-11-22T12:00:02Z',
+      'anthropic-ratelimit-input-tokens-limit': '40000',
+      'anthropic-ratelimit-input-tokens-remaining': '39000',
+      'anthropic-ratelimit-input-tokens-reset': '2026-11-22T12:00:03Z',
+      'anthropic-ratelimit-output-tokens-limit': '8000',
+      'anthropic-ratelimit-output-tokens-remaining': '8000',
+      'anthropic-ratelimit-output-tokens-reset': '2026-11-22T12:00:00Z',
+    },
+    reading: [
+      { unit: 'requests', limit: 50, remaining: 49, resetMs: 1000 },
+      { unit: 'tokens', limit: 48_000, remaining: 47_000, resetMs: 2000 },
+      { unit: 'input_tokens', limit: 40_000, remaining: 39_000, resetMs: 3000 },
+      { unit: 'output_tokens', limit: 8000, remaining: 8000, resetMs: 0 },
+    ],
+  },
 });

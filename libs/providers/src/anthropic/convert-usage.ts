@@ -18,6 +18,7 @@ export function toUsage(value: unknown): Usage | null {
     inputTokens: promptOf(figures),
     outputTokens: figures.output,
     cachedInputTokens: figures.cacheRead,
+    cacheWriteInputTokens: figures.cacheWrite,
     reasoningTokens: figures.thinking,
   };
 }

@@ -1,6 +1,6 @@
 import type { JsonObject } from '#contracts/json.js';
 import type { HttpAnswer } from '#http/http-request.js';
-import type { ProviderAnswer } from '../provider-adapter.js';
+import type { BodyAnswer } from '../provider-adapter.js';
 import { ProviderError } from '../provider-error.js';
 import { readJsonAnswer, unreadable } from '../unreadable.js';
 import { createdNow, toMessage, toRefusal } from './convert-answer.js';
@@ -9,7 +9,7 @@ import { errorFromEvent, errorFromResponse, isErrorBody } from './error.js';
 import { toFinishReason } from './map-finish-reason.js';
 
 /** A plain answer in OpenAI's shape; throws a ProviderError for every answer that is not whole. */
-export function readAnswer(answer: HttpAnswer, credential: string | null): ProviderAnswer {
+export function readAnswer(answer: HttpAnswer, credential: string | null): BodyAnswer {
   const body = readBody(answer, credential);
   return { body: JSON.stringify(toCompletion(body, answer.status)), usage: toUsage(body.usage), ttftMs: null };
 }

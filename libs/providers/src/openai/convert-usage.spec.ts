@@ -1,8 +1,20 @@
 import { expect, test } from '@jest/globals';
+import type { Usage } from '#contracts/usage.js';
 import { toUsage } from './convert-usage.js';
 
-test.each<[string, unknown, [number, number, number, number] | null]>([
-  ['plain', { prompt_tokens: 19, completion_tokens: 10, total_tokens: 29 }, [19, 10, 0, 0]],
+/** Input, output, read from a cache, written to one, reasoning. */
+type Figures = [number, number, number, number, number];
+
+const figuresOf = (usage: Usage): Figures => [
+  usage.inputTokens,
+  usage.outputTokens,
+  usage.cachedInputTokens,
+  usage.cacheWriteInputTokens,
+  usage.reasoningTokens,
+];
+
+test.each<[string, unknown, Figures | null]>([
+  ['plain', { prompt_tokens: 19, completion_tokens: 10, total_tokens: 29 }, [19, 10, 0, 0, 0]],
   [
     'cached and reasoning are inside the totals',
     {
@@ -12,7 +24,7 @@ test.each<[string, unknown, [number, number, number, number] | null]>([
       prompt_tokens_details: { cached_tokens: 1920 },
       completion_tokens_details: { reasoning_tokens: 256 },
     },
-    [2006, 300, 1920, 256],
+    [2006, 300, 1920, 0, 256],
   ],
   [
     'xAI: reasoning beside the completion',
@@ -23,7 +35,7 @@ test.each<[string, unknown, [number, number, number, number] | null]>([
       prompt_tokens_details: { cached_tokens: 6 },
       completion_tokens_details: { reasoning_tokens: 94 },
     },
-    [32, 103, 6, 94],
+    [32, 103, 6, 0, 94],
   ],
   [
     'DeepSeek: cache hits beside the details',
@@ -34,18 +46,37 @@ test.each<[string, unknown, [number, number, number, number] | null]>([
       prompt_cache_hit_tokens: 64,
       prompt_cache_miss_tokens: 36,
     },
-    [100, 5, 64, 0],
+    [100, 5, 64, 0, 0],
   ],
-  ['an embedding has no completion', { prompt_tokens: 5, total_tokens: 5 }, [5, 0, 0, 0]],
+  ['an embedding has no completion', { prompt_tokens: 5, total_tokens: 5 }, [5, 0, 0, 0, 0]],
   [
     'null details',
     { prompt_tokens: 5, completion_tokens: 1, prompt_tokens_details: null, completion_tokens_details: null },
-    [5, 1, 0, 0],
+    [5, 1, 0, 0, 0],
   ],
   [
     'more cached than there is',
     { prompt_tokens: 5, completion_tokens: 1, prompt_tokens_details: { cached_tokens: 9 } },
-    [5, 1, 5, 0],
+    [5, 1, 5, 0, 0],
+  ],
+  [
+    'cache writes are inside the prompt, beside what was cached',
+    {
+      prompt_tokens: 2006,
+      completion_tokens: 1,
+      prompt_tokens_details: { cached_tokens: 500, cache_write_tokens: 1000 },
+    },
+    [2006, 1, 500, 1000, 0],
+  ],
+  [
+    'more written than is left beside what was cached',
+    { prompt_tokens: 5, completion_tokens: 1, prompt_tokens_details: { cached_tokens: 3, cache_write_tokens: 9 } },
+    [5, 1, 3, 2, 0],
+  ],
+  [
+    'unreadable cache writes',
+    { prompt_tokens: 5, completion_tokens: 1, prompt_tokens_details: { cached_tokens: 3, cache_write_tokens: '9' } },
+    [5, 1, 3, 0, 0],
   ],
   ['absent', undefined, null],
   ['null', null, null],
@@ -53,7 +84,5 @@ test.each<[string, unknown, [number, number, number, number] | null]>([
   ['negative', { prompt_tokens: -1, completion_tokens: 3 }, null],
 ])('%s', (_name, raw, expected) => {
   const usage = toUsage(raw);
-  expect(usage && [usage.inputTokens, usage.outputTokens, usage.cachedInputTokens, usage.reasoningTokens]).toEqual(
-    expected,
-  );
+  expect(usage && figuresOf(usage)).toEqual(expected);
 });

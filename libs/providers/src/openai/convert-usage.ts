@@ -15,11 +15,14 @@ export function toUsage(value: unknown): Usage | null {
     input: inputTokens,
   });
   // DeepSeek's name for the cached part stands beside the details.
-  const cached = detail(value.prompt_tokens_details, 'cached_tokens') ?? tokens(value.prompt_cache_hit_tokens) ?? 0;
+  const reported = detail(value.prompt_tokens_details, 'cached_tokens') ?? tokens(value.prompt_cache_hit_tokens) ?? 0;
+  const cached = Math.min(reported, inputTokens);
+  const written = detail(value.prompt_tokens_details, 'cache_write_tokens') ?? 0;
   return {
     inputTokens,
     outputTokens,
-    cachedInputTokens: Math.min(cached, inputTokens),
+    cachedInputTokens: cached,
+    cacheWriteInputTokens: Math.min(written, inputTokens - cached),
     reasoningTokens: Math.min(reasoning, outputTokens),
   };
 }

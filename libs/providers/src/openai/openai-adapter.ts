@@ -1,8 +1,8 @@
 import type { HttpClient } from '#http/http-client.js';
-import { HttpError } from '#http/http-error.js';
-import { fromHttpError } from '../network-error.js';
-import type { ProviderAdapter, ProviderAnswer, ProviderCall } from '../provider-adapter.js';
+import type { HttpHead } from '#http/http-request.js';
+import type { BodyAnswer, ProviderAdapter, ProviderAnswer, ProviderCall } from '../provider-adapter.js';
 import { sendStreamed } from '../send-streamed.js';
+import { watchHead } from '../watch-head.js';
 import { OPENAI, type Dialect } from './dialect.js';
 import { toHttpRequest } from './options.js';
 import { errorFromUnstreamed, readAnswer } from './read-answer.js';
@@ -22,20 +22,23 @@ export class OpenAiAdapter implements ProviderAdapter {
    * Sends the call once; there are no retries here. Rejects with a ProviderError (code `deadline` when the deadline
    * passed), with the signal's reason when aborted, or with what `onDelta` threw.
    */
-  async execute(call: ProviderCall): Promise<ProviderAnswer> {
+  execute(call: ProviderCall): Promise<ProviderAnswer> {
+    const { signal } = call;
+    const { readRateLimits } = this.#dialect;
+    return watchHead({ signal, readRateLimits }, (onHead) => this.#answer(call, onHead));
+  }
+
+  async #answer(call: ProviderCall, onHead: (head: HttpHead) => void): Promise<BodyAnswer> {
     const dialect = this.#dialect;
-    try {
-      const { kind, onDelta } = call;
-      if (onDelta && kind !== 'embedding') {
-        return await sendStreamed(this.#http, toHttpRequest(call, true, dialect), {
-          reader: openStreamReader({ ...call, kind }, dialect),
-          errorOf: (answer) => errorFromUnstreamed(answer, call.credential, dialect),
-        });
-      }
-      return readAnswer(await this.#http.send(toHttpRequest(call, false, dialect)), call, dialect);
-    } catch (error) {
-      call.signal.throwIfAborted();
-      throw error instanceof HttpError ? fromHttpError(error) : error;
+    const { kind, onDelta } = call;
+    if (onDelta && kind !== 'embedding') {
+      const request = { ...toHttpRequest(call, true, dialect), onHead };
+      return sendStreamed(this.#http, request, {
+        reader: openStreamReader({ ...call, kind }, dialect),
+        errorOf: (answer) => errorFromUnstreamed(answer, call.credential, dialect),
+      });
     }
+    const request = { ...toHttpRequest(call, false, dialect), onHead };
+    return readAnswer(await this.#http.send(request), call, dialect);
   }
 }

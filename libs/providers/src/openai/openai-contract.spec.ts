@@ -22,4 +22,18 @@ describeAdapterContract({
   imagesOf: (body) =>
     (body as unknown as Messages).messages.flatMap(({ content }) => content.map((part) => part.image_url.url)),
   credentialHeader: { name: 'authorization', value: (credential) => `Bearer ${credential}` },
+  rateLimits: {
+    headers: {
+      'x-ratelimit-limit-requests': '60',
+      'x-ratelimit-remaining-requests': '59',
+      'x-ratelimit-reset-requests': '1s',
+      'x-ratelimit-limit-tokens': '150000',
+      'x-ratelimit-remaining-tokens': '149984',
+      'x-ratelimit-reset-tokens': '6m0s',
+    },
+    reading: [
+      { unit: 'requests', limit: 60, remaining: 59, resetMs: 1000 },
+      { unit: 'tokens', limit: 150_000, remaining: 149_984, resetMs: 360_000 },
+    ],
+  },
 });

@@ -1,7 +1,7 @@
 import type { CallKind } from '#contracts/job-state.js';
 import { isJsonObject, type JsonObject } from '#contracts/json.js';
 import type { HttpAnswer } from '#http/http-request.js';
-import type { ProviderAnswer, ProviderCall } from '../provider-adapter.js';
+import type { BodyAnswer, ProviderCall } from '../provider-adapter.js';
 import { ProviderError } from '../provider-error.js';
 import { readJsonAnswer, unreadable } from '../unreadable.js';
 import type { Dialect } from './dialect.js';
@@ -12,7 +12,7 @@ export function readAnswer(
   answer: HttpAnswer,
   call: Pick<ProviderCall, 'kind' | 'credential'>,
   dialect: Dialect,
-): ProviderAnswer {
+): BodyAnswer {
   const { text, body } = readBody(answer, call.credential, dialect);
   const fault = FAULTS[call.kind](body, dialect);
   if (fault !== null) throw unreadable(fault, answer.status);

@@ -6,6 +6,7 @@ import { toUpstreamBody } from './convert-messages.js';
 import { toUsage } from './convert-usage.js';
 import { errorFromEvent, errorFromResponse } from './error.js';
 import { toFinishReason } from './map-finish-reason.js';
+import { readRateLimits } from './rate-limits.js';
 
 /**
  * Speaks vLLM's dialect of OpenAI's protocol. Which endpoint a call goes to is decided before, by `VllmEndpoints`; an
@@ -24,4 +25,4 @@ export class VllmAdapter implements ProviderAdapter {
   }
 }
 
-const VLLM: Dialect = { toUpstreamBody, toUsage, toFinishReason, errorFromResponse, errorFromEvent };
+const VLLM: Dialect = { toUpstreamBody, toUsage, toFinishReason, errorFromResponse, errorFromEvent, readRateLimits };

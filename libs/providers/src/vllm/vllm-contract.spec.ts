@@ -26,4 +26,12 @@ describeAdapterContract({
   imagesOf: (body) =>
     (body as unknown as Messages).messages.flatMap(({ content }) => content.map((part) => part.image_url.url)),
   credentialHeader: { name: 'authorization', value: (credential) => `Bearer ${credential}` },
+  rateLimits: {
+    headers: {
+      'x-ratelimit-limit-requests': '100',
+      'x-ratelimit-remaining-requests': '0',
+      'x-ratelimit-reset-requests': '12ms',
+    },
+    reading: [{ unit: 'requests', limit: 100, remaining: 0, resetMs: 12 }],
+  },
 });
