@@ -52,7 +52,8 @@ describe('the pools follow the registry', () => {
   it('a model with limits of its own gets its own pool, whatever its name', async () => {
     const adapter = new ScriptedAdapter([answers('x')]);
     const own = model('llama3:8b/q4', { limits: { concurrency: 1 } });
-    const rig = await startWorkerRig(fixture, { adapter, content: registryContent({ models: [own] }) });
+    const content = registryContent({ providers: [provider('acme')], models: [own] });
+    const rig = await startWorkerRig(fixture, { adapter, content });
     await serves(rig, 'acme', 'acme/llama3:8b/q4');
     const record = await ended(fixture, await submit(fixture, jobFor('acme/llama3:8b/q4', own.id)));
     expect(record).toMatchObject({ state: 'completed', model: own.id });

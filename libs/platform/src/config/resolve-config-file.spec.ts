@@ -14,7 +14,7 @@ function fileWith(type: ProviderType, price: FileModel['price']): ConfigFile {
         credential: { source: 'none' },
         enabled: true,
         limits: {},
-        timeouts: { connect_ms: 1, first_token_ms: 1, idle_ms: 1, answer_ms: 1 },
+        timeouts: { connect_ms: 1, first_token_ms: 1, idle_ms: 1, answer_ms: 1, cool_down_ms: 30_000 },
       },
     ],
     models: [

@@ -1,0 +1,134 @@
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import { PAUSE_MS, PoolPauses } from '#limits/pool-pauses.js';
+import { keys } from '#platform/keys.js';
+import { waitFor } from '#testing/wait-for.js';
+import { newJob } from './support/new-job.js';
+import { RedisFixture } from './support/redis-fixture.js';
+import { model, provider, registryContent } from './support/registry-content.js';
+import { answers, fails, Gate } from './support/turns.js';
+import { ended, ScriptedAdapter, startWorkerRig, submit } from './support/worker-rig.js';
+
+const fixture = new RedisFixture();
+let pauses: PoolPauses;
+
+beforeEach(() => {
+  pauses = new PoolPauses(fixture.redis);
+});
+
+const leftOf = async (): Promise<number> => {
+  const [reading] = await pauses.read(['acme']);
+  return Math.max((reading?.pausedUntil ?? 0) - Date.now(), 0);
+};
+const pause = (retryAfterMs: number | null, ageMs = 0) => pauses.pause('acme', { retryAfterMs, ageMs });
+/** As if the refusals so far had happened long ago. */
+const strikesAge = () => fixture.redis.hset(keys.poolStrikes('acme'), 'at', 0);
+
+describe('a pause', () => {
+  it.each<[string, number | null, number]>([
+    ['lasts as long as the provider asked', 4_000, 4_000],
+    ['is bounded below', 1, PAUSE_MS.least],
+    ['is bounded above, however absurd the time', 86_400_000, PAUSE_MS.most],
+    ['lasts a second where the provider named no time', null, PAUSE_MS.usual],
+  ])('%s', async (_name, asked, expected) => {
+    await pause(asked);
+    const left = await leftOf();
+    expect(left).toBeLessThanOrEqual(expected);
+    expect(left).toBeGreaterThan(expected - 200);
+  });
+
+  it('only ever lengthens', async () => {
+    await pause(5_000);
+    await pause(300);
+    expect(await leftOf()).toBeGreaterThan(4_000);
+    await pause(9_000);
+    expect(await leftOf()).toBeGreaterThan(8_000);
+  });
+
+  it('doubles with each refusal in a row, whatever the provider asks, up to the bound', async () => {
+    const lengths = [];
+    for (let i = 0; i < 9; i++) {
+      await fixture.redis.del(keys.poolGate('acme'));
+      const { pausedUntil } = await pause(1);
+      lengths.push(Math.round((pausedUntil - Date.now()) / 250) * 250);
+      await strikesAge();
+    }
+    expect(lengths).toEqual([250, 500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
+  });
+
+  it('counts refusals of requests that were in flight together as one', async () => {
+    await pause(300);
+    for (let i = 0; i < 20; i++) expect((await pause(300, 5_000)).strikes).toBe(1);
+  });
+
+  it('starts small again after the provider served', async () => {
+    for (let i = 0; i < 5; i++) {
+      await pause(1);
+      await strikesAge();
+    }
+    await pauses.relax('acme');
+    expect((await pause(1)).strikes).toBe(1);
+  });
+});
+
+describe('a paused pool', () => {
+  const one = { candidates: [{ model: 'small', provider: 'acme', pool: 'acme' }] };
+  const content = registryContent({ providers: [provider('acme')], models: [model('small')] });
+
+  it('gives no attempt to any worker until the pause is over', async () => {
+    const adapter = new ScriptedAdapter([answers('x')]);
+    await startWorkerRig(fixture, { adapter, content });
+    await ended(fixture, await submit(fixture, newJob({ plan: one })));
+    const { pausedUntil } = await pause(700);
+    const jobs = await Promise.all(Array.from({ length: 10 }, () => submit(fixture, newJob({ plan: one }))));
+    const records = await Promise.all(jobs.map((job) => ended(fixture, job)));
+    expect(Math.min(...records.map(({ startedAt }) => startedAt ?? 0))).toBeGreaterThanOrEqual(pausedUntil - 20);
+  });
+
+  it('is taken from again when the pause is over, although a call from before still runs', async () => {
+    const gate = new Gate();
+    const adapter = new ScriptedAdapter([gate.turn(answers('slow')), fails('rate_limited'), answers('x')]);
+    await startWorkerRig(fixture, { adapter, content, concurrency: 3 });
+    const slow = await submit(fixture, newJob({ plan: one }));
+    await waitFor(() => gate.waiting === 1, { describe: 'the slow call' });
+    const refused = await submit(fixture, newJob({ plan: one }));
+    await waitFor(() => adapter.calls.length === 2, { describe: 'the refused call' });
+    const late = await submit(fixture, newJob({ plan: one }));
+    expect((await ended(fixture, late)).state).toBe('completed');
+    expect((await ended(fixture, refused)).state).toBe('completed');
+    expect((await fixture.store.read(slow.id))?.state).toBe('in_progress');
+    gate.open();
+    expect((await ended(fixture, slow)).state).toBe('completed');
+  });
+
+  it('does not hold up a job that has another candidate', async () => {
+    const adapter = new ScriptedAdapter([fails('rate_limited', { retryAfterMs: 20_000 }), answers('x')]);
+    await startWorkerRig(fixture, { adapter });
+    const record = await ended(fixture, await submit(fixture, newJob()));
+    expect(record.attempts.map(({ model: id, state }) => [id, state])).toEqual([
+      ['small', 'failed'],
+      ['large', 'completed'],
+    ]);
+  });
+});
+
+describe('endless refusals', () => {
+  it.each([
+    ['one candidate, which asks for a millisecond', 1, [{ model: 'small', provider: 'acme', pool: 'acme' }]],
+    ['two candidates, which name no time', undefined, undefined],
+  ])('of %s cost a job at most four requests in three seconds', async (_name, retryAfterMs, candidates) => {
+    const adapter = new ScriptedAdapter([fails('rate_limited', { retryAfterMs })]);
+    await startWorkerRig(fixture, { adapter });
+    const askedAt: number[] = [];
+    const execute = adapter.execute.bind(adapter);
+    adapter.execute = (call) => {
+      askedAt.push(performance.now());
+      return execute(call);
+    };
+    const job = await submit(fixture, newJob({ plan: candidates ? { candidates } : {} }));
+    await waitFor(() => askedAt.length > 0 && performance.now() - (askedAt[0] ?? 0) > 3_000, {
+      describe: 'three seconds',
+    });
+    expect(askedAt.filter((at) => at - (askedAt[0] ?? 0) < 3_000).length).toBeLessThanOrEqual(4);
+    await fixture.store.cancel(job.id);
+  });
+});
