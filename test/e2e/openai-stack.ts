@@ -7,7 +7,7 @@ import type { StackConfig } from '#testing/simulator-config.js';
 import { startStack, type Stack, type StackOptions } from '#testing/stack.js';
 import { waitFor } from '#testing/wait-for.js';
 import type { Seen, SeenRequest, Tally } from '../../apps/simulator/src/counters.js';
-import type { Arming } from '../../apps/simulator/src/fault-book.js';
+import type { ArmedFault, Arming } from '../../apps/simulator/src/fault-book.js';
 import type { Fault } from '../../apps/simulator/src/fault-shapes.js';
 
 /** What the suites on the OpenAI-compatible surface share: a stack with two providers, the official client, and views from both ends. */
@@ -94,7 +94,16 @@ export class SimulatorClient {
 
   /** Arms a fault for requests of one upstream model, until the reset or for so many times. */
   async break(model: string, fault: Fault, times?: number): Promise<void> {
-    await this.send('POST', 'faults', { fault, match: { model }, ...(times && { times }) } satisfies Arming);
+    await this.arm({ fault, match: { model }, ...(times && { times }) });
+  }
+
+  async arm(arming: Arming): Promise<void> {
+    await this.send('POST', 'faults', arming);
+  }
+
+  /** The faults that have not struck as often as they were armed for. */
+  async armed(): Promise<ArmedFault[]> {
+    return ((await this.send('GET', 'faults')) as { faults: ArmedFault[] }).faults;
   }
 
   async requests(): Promise<SeenRequest[]> {

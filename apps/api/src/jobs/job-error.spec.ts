@@ -35,6 +35,10 @@ describe('an error by its class', () => {
     [null, 'job_expired', null, 'job_expired', 504, 'job_expired'],
     [null, 'worker_crash', null, 'worker_crash', 502, 'worker_crash'],
     [null, 'stream_interrupted', null, 'stream_interrupted', 502, 'stream_interrupted'],
+    ['rate_limited', 'stream_interrupted', 429, 'stream_interrupted', 502, 'stream_interrupted'],
+    ['content_filtered', 'stream_interrupted', null, 'stream_interrupted', 502, 'stream_interrupted'],
+    ['invalid_request', 'stream_interrupted', 400, 'stream_interrupted', 502, 'stream_interrupted'],
+    ['context_overflow', 'stream_interrupted', 400, 'stream_interrupted', 502, 'stream_interrupted'],
     [null, 'no code of ours', null, 'internal_error', 500, 'internal_error'],
     [null, 'toString', null, 'internal_error', 500, 'internal_error'],
   ])('%s %s %s', (...row) => {

@@ -1,5 +1,5 @@
 import type { PublicError } from '#contracts/attempt.js';
-import { TokenhubError, type ErrorCode } from '#contracts/error-catalogue.js';
+import { TokenhubError } from '#contracts/error-catalogue.js';
 import { isErrorCode } from '../http/error-response.js';
 
 /**
@@ -14,6 +14,8 @@ export function errorOfJob(jobId: string, error: PublicError): TokenhubError {
     headers: { 'x-tokenhub-job-id': jobId },
     extensions: { job_id: jobId, provider_code: error.code, provider_status: error.providerStatus },
   };
+  // Before the class, which is the last attempt's: whatever broke a stream, its client has half an answer.
+  if (error.code === 'stream_interrupted') return new TokenhubError(error.code, error.message, options);
   switch (error.class) {
     case 'invalid_request':
       return new TokenhubError('invalid_request', error.message, {
@@ -31,18 +33,18 @@ export function errorOfJob(jobId: string, error: PublicError): TokenhubError {
       return new TokenhubError('provider_rate_limited', error.message, options);
     case 'transient':
     case 'provider_fault':
-      return new TokenhubError(workerCode(error.code) ?? 'provider_error', error.message, options);
+      return new TokenhubError(isOurs(error.code) ? error.code : 'provider_error', error.message, options);
     case null:
       return new TokenhubError(isErrorCode(error.code) ? error.code : 'internal_error', error.message, options);
   }
 }
 
 /**
- * The codes that our workers give to an attempt that failed. Any other is the vendor's, whatever it is called: its
- * `invalid_api_key` is about our key, and must not look like a refusal of the client's.
+ * True for the code that our workers give to an attempt that failed of themselves. Any other is the vendor's, whatever it is
+ * called: its `invalid_api_key` is about our key, and must not look like a refusal of the client's.
  */
-function workerCode(code: string): ErrorCode | null {
-  return code === 'stream_interrupted' || code === 'internal_error' ? code : null;
+function isOurs(code: string): code is 'internal_error' {
+  return code === 'internal_error';
 }
 
 function clientStatus(providerStatus: number | null): number {
