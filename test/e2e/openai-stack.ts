@@ -176,7 +176,9 @@ export async function rejection(call: PromiseLike<unknown>): Promise<unknown> {
 
 /** What `startOpenAiStack` configures when nothing else is said. */
 export function openAiConfig(simulatorUrl: string): StackConfig {
-  const provider = { type: 'openai', base_url: simulatorUrl, credential: { source: 'none' } };
+  // A provider that is down is probed at once: what one test breaks must not count in the next.
+  const timeouts = { cool_down_ms: 1 };
+  const provider = { type: 'openai', base_url: simulatorUrl, credential: { source: 'none' }, timeouts };
   const capabilities = ['tools', 'json_schema', 'streaming'];
   const price = { input_per_1k: 0.0002, output_per_1k: 0.0008 };
   const small = { provider: 'near', weight: 4, context_tokens: 32_768, max_output_tokens: 4_096, capabilities, price };

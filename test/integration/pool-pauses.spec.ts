@@ -2,11 +2,12 @@ import { beforeEach, describe, expect, it } from '@jest/globals';
 import { PAUSE_MS, PoolPauses } from '#limits/pool-pauses.js';
 import { keys } from '#platform/keys.js';
 import { waitFor } from '#testing/wait-for.js';
-import { newJob } from './support/new-job.js';
+import { moveWaiting } from '../../apps/worker/src/reconciler/move-waiting.js';
+import { newJob, runOf } from './support/new-job.js';
 import { RedisFixture } from './support/redis-fixture.js';
 import { model, provider, registryContent } from './support/registry-content.js';
 import { answers, fails, Gate } from './support/turns.js';
-import { ended, ScriptedAdapter, startWorkerRig, submit } from './support/worker-rig.js';
+import { ended, ScriptedAdapter, startWorkerRig, submit, type WorkerRig } from './support/worker-rig.js';
 
 const fixture = new RedisFixture();
 let pauses: PoolPauses;
@@ -14,6 +15,8 @@ let pauses: PoolPauses;
 beforeEach(() => {
   pauses = new PoolPauses(fixture.redis);
 });
+
+const SMALL = { model: 'small', provider: 'acme', pool: 'acme' };
 
 const leftOf = async (): Promise<number> => {
   const [reading] = await pauses.read(['acme']);
@@ -71,7 +74,7 @@ describe('a pause', () => {
 });
 
 describe('a paused pool', () => {
-  const one = { candidates: [{ model: 'small', provider: 'acme', pool: 'acme' }] };
+  const one = { candidates: [SMALL] };
   const content = registryContent({ providers: [provider('acme')], models: [model('small')] });
 
   it('gives no attempt to any worker until the pause is over', async () => {
@@ -111,9 +114,58 @@ describe('a paused pool', () => {
   });
 });
 
+describe('an attempt that waits in a paused pool', () => {
+  const movedBy = (rig: WorkerRig): Promise<number> =>
+    moveWaiting({
+      unfinished: fixture.unfinished,
+      queues: fixture.queues,
+      views: rig.views,
+      pools: () => ['acme', 'bolt'],
+      contextTokensOf: (id) => rig.registry.current.model(id)?.contextTokens,
+    });
+  const pausedFor = async (ms: number, rig: WorkerRig): Promise<void> => {
+    rig.views.notePause('acme', await pause(ms));
+  };
+
+  it('moves to another open candidate of its job, uses up no attempt and goes on waiting since it was enqueued', async () => {
+    const adapter = new ScriptedAdapter([answers('x')]);
+    const rig = await startWorkerRig(fixture, { adapter });
+    await pausedFor(20_000, rig);
+    const job = await submit(fixture, newJob({ plan: { maxAttempts: 1 } }));
+    expect(await movedBy(rig)).toBe(1);
+    const record = await ended(fixture, job);
+    expect(record).toMatchObject({ state: 'completed', attempts: [{ n: 2, model: 'large' }] });
+    expect(adapter.asked).toEqual(['upstream-large']);
+    expect(await fixture.queues.waiting('acme', 10)).toEqual([]);
+  });
+
+  it('stays when its job has no other candidate, when that one is closed too, and when the pause is short', async () => {
+    const rig = await startWorkerRig(fixture, { adapter: new ScriptedAdapter([]) });
+    await pausedFor(20_000, rig);
+    const alone = await submit(fixture, newJob({ plan: { candidates: [SMALL] } }));
+    expect(await movedBy(rig)).toBe(0);
+    rig.views.notePause('bolt', { pausedUntil: Date.now() + 20_000, strikes: 1 });
+    const both = await submit(fixture, newJob());
+    expect(await movedBy(rig)).toBe(0);
+    rig.views.notePause('bolt', { pausedUntil: 0, strikes: 0 });
+    rig.views.notePause('acme', { pausedUntil: Date.now() + 1_000, strikes: 1 });
+    expect(await movedBy(rig)).toBe(0);
+    expect((await fixture.queues.waiting('acme', 10)).map(({ jobId }) => jobId)).toEqual([alone.id, both.id]);
+  });
+
+  it('is not moved once it has begun', async () => {
+    const job = newJob();
+    await fixture.store.create(job);
+    await fixture.attempts.begin(runOf(job, 'a'));
+    const before = await fixture.snapshot();
+    expect(await fixture.unfinished.move(job.id, 1, 1)).toBeNull();
+    expect(await fixture.snapshot()).toEqual(before);
+  });
+});
+
 describe('endless refusals', () => {
   it.each([
-    ['one candidate, which asks for a millisecond', 1, [{ model: 'small', provider: 'acme', pool: 'acme' }]],
+    ['one candidate, which asks for a millisecond', 1, [SMALL]],
     ['two candidates, which name no time', undefined, undefined],
   ])('of %s cost a job at most four requests in three seconds', async (_name, retryAfterMs, candidates) => {
     const adapter = new ScriptedAdapter([fails('rate_limited', { retryAfterMs })]);

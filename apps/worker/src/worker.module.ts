@@ -29,7 +29,7 @@ import { ProviderDirectory } from './pools/provider-directory.js';
 import { RunAttempt } from './pools/run-attempt.js';
 import { RunningAttempts } from './pools/running-attempts.js';
 import { WorkerLifecycle, type WorkerParts } from './worker-lifecycle.js';
-import { ReconcilerProcessor } from './reconciler/reconciler.processor.js';
+import { PLACES, ReconcilerProcessor, type Places } from './reconciler/reconciler.processor.js';
 
 /** How old what a worker knows of the moment may be; what it does itself it knows at once. */
 const VIEWS_EVERY_MS = 500;
@@ -87,6 +87,15 @@ const VIEWS_EVERY_MS = 500;
       provide: LiveViewsSource,
       inject: [HealthStore, PoolPauses, LiveRegistry, ProviderDirectory, LOGGER],
       useFactory: buildViews,
+    },
+    {
+      provide: PLACES,
+      inject: [LiveViewsSource, LiveRegistry],
+      useFactory: (views: LiveViewsSource, registry: LiveRegistry): Places => ({
+        views,
+        pools: () => registry.current.pools().map(({ id }) => id),
+        contextTokensOf: (model) => registry.current.model(model)?.contextTokens,
+      }),
     },
     {
       provide: OutcomeReporter,

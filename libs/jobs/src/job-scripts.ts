@@ -14,6 +14,7 @@ const VERBS = [
   'delete',
   'look',
   'requeue',
+  'move',
 ] as const;
 type Verb = (typeof VERBS)[number];
 

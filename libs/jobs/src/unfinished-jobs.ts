@@ -1,8 +1,9 @@
+import type { ErrorClass } from '#contracts/attempt.js';
 import type { JobState, Priority } from '#contracts/job-state.js';
 import { channels, keys, prefixes } from '#platform/keys.js';
 import type { RedisClient } from '#platform/redis.js';
 import { MAX_CRASHES } from './attempt-store.js';
-import { answerCallId } from './job-record.js';
+import { answerCallId, type CallPlan } from './job-record.js';
 import { FIRST_LOOK_MS } from './job-store.js';
 import { loadJobScripts, type JobScripts } from './job-scripts.js';
 
@@ -16,6 +17,12 @@ export type LookReply =
   | { kind: 'gone' }
   | { kind: 'ended'; state: JobState }
   | { kind: 'waiting'; attempt: number; pool: string; priority: Priority };
+
+/** A call that waits for its turn at a candidate. */
+export interface WaitingCall extends Pick<CallPlan, 'candidates'> {
+  index: number;
+  failures: (ErrorClass | null)[];
+}
 
 /** The reconciler's side of the job record: unfinished jobs, each looked at when its time has come. */
 export class UnfinishedJobs {
@@ -64,5 +71,29 @@ export class UnfinishedJobs {
       [jobId, lostAttempt, prefixes.toProcess, MAX_CRASHES, how],
     );
     return reply as number | null;
+  }
+
+  /** Where the call of a waiting job may go; null when there is no such call any more. */
+  async waitingCall(callId: string): Promise<WaitingCall | null> {
+    const [plan, index, failures] = await this.redis.hmget(keys.call(callId), 'plan', 'index', 'failures');
+    if (plan == null) return null;
+    const { candidates } = JSON.parse(plan) as CallPlan;
+    return { candidates, index: Number(index ?? 0), failures: JSON.parse(failures ?? '[]') as (ErrorClass | null)[] };
+  }
+
+  /**
+   * Opens a new attempt at another candidate in place of one that waits in a queue; null when that one has begun meanwhile.
+   * The caller enqueues the new one and then removes the old.
+   */
+  async move(
+    jobId: string,
+    waitingAttempt: number,
+    index: number,
+  ): Promise<{ attempt: number; priority: Priority } | null> {
+    const reply = (await this.scripts.move(
+      [keys.job(jobId), keys.call(answerCallId(jobId)), keys.events(jobId)],
+      [jobId, waitingAttempt, prefixes.toProcess, index],
+    )) as [number, Priority] | null;
+    return reply && { attempt: reply[0], priority: reply[1] };
   }
 }

@@ -55,6 +55,17 @@ export class AttemptQueues {
     return state === 'failed' ? 'failed' : 'lost';
   }
 
+  /** The attempts that wait for a worker, the next one first; at most `limit`. */
+  async waiting(pool: string, limit: number): Promise<AttemptPayload[]> {
+    const jobs = await this.queueOf(pool).getJobs(['prioritized', 'waiting'], 0, limit - 1, true);
+    return jobs.map(({ data }) => data as AttemptPayload);
+  }
+
+  /** Drops an attempt that waits and that a newer one has replaced; one that has begun stays, and becomes a no-op. */
+  async drop(pool: string, { callId, attempt }: AttemptPayload): Promise<void> {
+    await this.queueOf(pool).remove(attemptId(callId, attempt));
+  }
+
   /** Lets a pool be paused, and sets how many of its attempts run at once over all workers; null lifts that limit. */
   async configure(pool: string, { concurrency }: { concurrency: number | null }): Promise<void> {
     const queue = this.queueOf(pool);

@@ -70,6 +70,7 @@ export interface WorkerRigOptions {
 export interface WorkerRig {
   registry: LiveRegistry;
   running: RunningAttempts;
+  views: LiveViewsSource;
   runAttempt: RunAttempt;
   supervisor: PoolSupervisor;
   publish: (content: SnapshotContent) => Promise<void>;
@@ -134,7 +135,7 @@ export async function startWorkerRig(fixture: RedisFixture, options: WorkerRigOp
     running.stopAll('shutdown');
     await supervisor.close();
   });
-  return { registry, running, runAttempt, supervisor, publish: (content) => registry.publish(content) };
+  return { registry, running, views, runAttempt, supervisor, publish: (content) => registry.publish(content) };
 }
 
 /** Creates and enqueues, as the API does. */

@@ -5,9 +5,14 @@ import type { Logger } from '#platform/logging.js';
 import { LOGGER } from '#platform/platform.module.js';
 import { AttemptQueues } from '#queues/attempt-queues.js';
 import { RECONCILER, type PeriodicQueue } from '#queues/periodic.js';
+import { moveWaiting, type MoveWaitingDeps } from './move-waiting.js';
 import { reconcile, type PassReport } from './reconcile.js';
 
 const EVERY_MS = 2_000;
+
+/** `@Inject(PLACES)`: what a pass must know to move attempts between pools. */
+export const PLACES = Symbol('places');
+export type Places = Omit<MoveWaitingDeps, 'unfinished' | 'queues'>;
 
 /** Runs a reconciler pass every two seconds, on one worker at a time. */
 @Processor(RECONCILER, { concurrency: 1, lockDuration: 30_000, stalledInterval: 5_000, maxStalledCount: 1_000_000 })
@@ -16,6 +21,7 @@ export class ReconcilerProcessor extends WorkerHost implements OnApplicationBoot
     @InjectQueue(RECONCILER) private readonly queue: PeriodicQueue,
     private readonly unfinished: UnfinishedJobs,
     private readonly queues: AttemptQueues,
+    @Inject(PLACES) private readonly places: Places,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {
     super();
@@ -35,6 +41,9 @@ export class ReconcilerProcessor extends WorkerHost implements OnApplicationBoot
   }
 
   override async process(): Promise<PassReport> {
-    return reconcile({ unfinished: this.unfinished, queues: this.queues, logger: this.logger });
+    const { unfinished, queues, logger } = this;
+    const moved = await moveWaiting({ unfinished, queues, ...this.places });
+    if (moved > 0) logger.info({ moved }, 'moved waiting attempts off paused pools');
+    return reconcile({ unfinished, queues, logger });
   }
 }
