@@ -71,7 +71,7 @@ describe('a provider that is down', () => {
     const adapter = await work([gate.turn(answers('x')), answers('x')], 60_000);
     const jobs: NewJob[] = [];
     for (let i = 0; i < 10; i++) jobs.push(await submit(fixture, newJob()));
-    const probe = await waitFor(() => gate.waiting === 1 && adapter.asked.indexOf('upstream-small') >= 0, {
+    const probe = await waitFor(() => gate.waiting === 1 && adapter.asked.includes('upstream-small'), {
       describe: 'the probe',
     });
     expect(probe).toBe(true);

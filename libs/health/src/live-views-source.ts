@@ -42,8 +42,8 @@ export class LiveViewsSource {
   /** Refers to live figures: hold it for one decision only. */
   get views(): LiveViews {
     return {
-      health: this.health as ReadonlyMap<string, Health>,
-      modelHealth: this.modelHealth as ReadonlyMap<string, Health>,
+      health: this.health,
+      modelHealth: this.modelHealth,
       load: { pools: this.pools, observedLatencyMs: this.latencies },
       credentials: this.credentials,
     };
