@@ -68,8 +68,17 @@ export async function startRig(options: { appendfsync: AppendFsync; nodeOptions?
 
 function configuration(upstreamUrl: string): object {
   return {
-    providers: [{ id: 'bench', type: 'openai', base_url: `${upstreamUrl}/v1`, credential: { source: 'none' } }],
+    providers: [
+      { id: 'bench', type: 'openai', base_url: `${upstreamUrl}/v1`, credential: { source: 'none' } },
+      { id: 'bench-anthropic', type: 'anthropic', base_url: `${upstreamUrl}/v1`, credential: { source: 'none' } },
+    ],
     models: [
+      {
+        id: 'bench-claude',
+        provider: 'bench-anthropic',
+        upstream_model: 'bench',
+        price: { input_per_1k: 0.0025, output_per_1k: 0.01 },
+      },
       { id: 'bench', provider: 'bench', upstream_model: 'bench', price: { input_per_1k: 0.0025, output_per_1k: 0.01 } },
       {
         id: 'bench-large',

@@ -1,4 +1,4 @@
-import type { CredentialView, Health, LiveViews, Place, PoolLoad } from '#contracts/live-views.js';
+import type { CredentialView, LiveViews, Place, PoolLoad } from '#contracts/live-views.js';
 import { poolIdOf, type RegistrySnapshot } from '#contracts/registry-snapshot.js';
 import type { PauseReading, PoolPauses } from '#limits/pool-pauses.js';
 import type { HealthReading } from './health-reading.js';

@@ -1,8 +1,8 @@
-/** An upstream that costs next to nothing: one canned chat completion for every request. `node upstream.ts <port>` */
+/** An upstream that costs next to nothing: one canned answer for every request, OpenAI's or Anthropic's. `node upstream.ts <port>` */
 import { createServer } from 'node:http';
 import process from 'node:process';
 
-const BODY = JSON.stringify({
+const COMPLETION = JSON.stringify({
   id: 'chatcmpl-bench',
   object: 'chat.completion',
   created: 1_700_000_000,
@@ -17,13 +17,23 @@ const BODY = JSON.stringify({
   ],
   usage: { prompt_tokens: 12, completion_tokens: 8, total_tokens: 20 },
 });
-const HEADERS = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(BODY) };
+const MESSAGE = JSON.stringify({
+  id: 'msg_bench',
+  type: 'message',
+  role: 'assistant',
+  model: 'bench',
+  content: [{ type: 'text', text: 'A short answer of a few words.' }],
+  stop_reason: 'end_turn',
+  stop_sequence: null,
+  usage: { input_tokens: 12, output_tokens: 8, cache_creation_input_tokens: 0, cache_read_input_tokens: 0 },
+});
 
 const server = createServer((request, response) => {
+  const body = request.url === '/v1/messages' ? MESSAGE : COMPLETION;
   request.resume();
   request.once('end', () => {
-    response.writeHead(200, HEADERS);
-    response.end(BODY);
+    response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) });
+    response.end(body);
   });
 });
 // Idle connections of the pipelines must outlive the pauses between rounds.
