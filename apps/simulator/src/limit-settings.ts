@@ -28,6 +28,7 @@ export interface ProviderLimits extends LimitSet {
   by_model?: Record<string, LimitSet>;
 }
 
+// With the burst at its most, a bucket's 60,000ths are still exact whole numbers.
 const LIMIT_SCHEMA = { type: 'integer', minimum: 1, maximum: 10_000_000_000 };
 const LIMIT_SET_PROPERTIES: Record<keyof LimitSet, object> = {
   algorithm: { enum: ['token_bucket', 'sliding_window'] },
@@ -36,7 +37,7 @@ const LIMIT_SET_PROPERTIES: Record<keyof LimitSet, object> = {
   tpm: LIMIT_SCHEMA,
   itpm: LIMIT_SCHEMA,
   otpm: LIMIT_SCHEMA,
-  burst: { type: 'number', exclusiveMinimum: 0, maximum: 60 },
+  burst: { type: 'number', exclusiveMinimum: 0, maximum: 10 },
   concurrency: LIMIT_SCHEMA,
 };
 
