@@ -7,6 +7,7 @@ import { promptTokens } from './deterministic-text.js';
 import { draftAnswer, type Ask, type Draft } from './draft.js';
 import { bodyPlan, type Plan } from './plan.js';
 import type { ModelRequest } from './protocol.js';
+import type { RequestSize } from './rate-limiter.js';
 import type { JsonSchema } from './value-for-schema.js';
 
 /** Tokens of thinking where it is asked for and no setting names their number. */
@@ -27,6 +28,12 @@ export function answerCount({ body }: ModelRequest): Plan {
   const tokens = inputTokens(body, readMessages(body.messages));
   const at = { ttft_ms: 0, tokens_per_second: null };
   return bodyPlan(JSON.stringify({ input_tokens: tokens }), { input: 0, output: 0 }, at);
+}
+
+/** What limits count of a message request. Throws RequestProblem. */
+export function messageSize({ body, settings }: ModelRequest): RequestSize {
+  const input = inputTokens(body, readMessages(body.messages));
+  return { input, cached: Math.min(settings.cached_tokens, input), maxOutput: maxTokensOf(body) };
 }
 
 function readAsk(request: ModelRequest, messages: Message[]): Ask {

@@ -6,27 +6,29 @@ import {
   requireModel,
   requireVersion,
 } from './anthropic-errors.js';
-import { answerCount, answerMessage } from './anthropic-messages.js';
+import { ANTHROPIC_LIMITS } from './anthropic-limits.js';
+import { answerCount, answerMessage, messageSize } from './anthropic-messages.js';
 import { eventFrame } from './anthropic-wire.js';
-import type { Plan } from './plan.js';
-import type { EndpointName, ModelRequest, Protocol, Route } from './protocol.js';
+import type { Protocol, Route } from './protocol.js';
 
 /** Anthropic's protocol. Without `models` any model id is served; without `apiKey` no key is asked for. */
 export function anthropicProtocol(options: { apiKey: string | null; models: readonly string[] }): Protocol {
   const { apiKey, models } = options;
-  const post = (path: string, endpoint: EndpointName, answer: (request: ModelRequest) => Plan): Route => ({
+  const post = (path: string, { endpoint, size, answer }: Pick<Route, 'endpoint' | 'size' | 'answer'>): Route => ({
     endpoint,
     path,
     method: 'POST',
+    size,
     answer: (request) => {
       requireModel(request.model, models);
       return answer(request);
     },
   });
   const routes = new Map(
-    [post('/v1/messages', 'chat', answerMessage), post('/v1/messages/count_tokens', 'tokens', answerCount)].map(
-      (route): [string, Route] => [route.path, route],
-    ),
+    [
+      post('/v1/messages', { endpoint: 'chat', size: messageSize, answer: answerMessage }),
+      post('/v1/messages/count_tokens', { endpoint: 'tokens', answer: answerCount }),
+    ].map((route): [string, Route] => [route.path, route]),
   );
   return {
     name: 'anthropic',
@@ -40,5 +42,6 @@ export function anthropicProtocol(options: { apiKey: string | null; models: read
     errorBody: anthropicErrorBody,
     errorFrame: (problem) => `event: error\ndata: ${anthropicErrorEvent(problem)}\n\n`,
     doneFrame: eventFrame('done', { type: 'message_stop' }).text,
+    limits: ANTHROPIC_LIMITS,
   };
 }

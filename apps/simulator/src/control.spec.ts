@@ -66,8 +66,14 @@ describe('control over HTTP', () => {
     ['POST', 'faults', { fault: { kind: 'status' } }, 'status'],
     ['POST', 'faults', { fault: { kind: 'cut', after_chunks: -1 } }, 'after_chunks'],
     ['POST', 'faults', { fault: { kind: 'reset' }, times: 0 }, 'times'],
+    ['POST', 'faults', { fault: { kind: 'refused' } }, 'control-port'],
+    ['POST', 'faults', { fault: { kind: 'refused' }, for_ms: 1, times: 1 }, 'times'],
+    ['POST', 'faults', { fault: { kind: 'refused' }, for_ms: 1, match: {} }, 'match'],
     ['POST', 'faults', { fault: { kind: 'reset' }, match: { provider: 'x' } }, 'match'],
     ['PUT', 'settings', { ttft: 1 }, 'settings'],
+    ['PUT', 'settings', { limits: { rpm: 0 } }, 'limits/rpm'],
+    ['PUT', 'settings', { limits: { rps: 1 } }, 'limits'],
+    ['PUT', 'settings', { limits: { by_model: { a: { by_model: {} } } } }, 'limits/by_model'],
     ['PUT', 'settings', { tokens_per_second: 0 }, 'tokens_per_second'],
     ['PUT', 'settings', { headers: { 'content-length': '1' } }, 'headers'],
     ['PUT', 'settings', { headers: { 'x-a': 'line\nbreak' } }, 'headers'],
@@ -90,21 +96,43 @@ describe('what was seen', () => {
     await call('GET', '/v1/models/x');
     await call('GET', '/v1/typo');
     expect((await seen()).counters).toEqual({
-      requests: 5,
+      requests: 4,
       streams: 1,
       by_path: { '/v1/chat/completions': 2, '/v1/embeddings': 1, '/v1/models/*': 1, unknown: 1 },
       by_model: { a: 2, e: 1 },
       by_fault: {},
-      by_status: { 200: 4, 404: 1 },
+      by_status: { 200: 3, 404: 1 },
       input_tokens: 6,
       output_tokens: 32,
-      sent: 5,
+      sent: 4,
       aborted: 0,
       dropped: 0,
       in_flight: 0,
       peak_in_flight: 1,
+      limits: {
+        requests: 0,
+        tokens: 0,
+        input_tokens: 0,
+        output_tokens: 0,
+        refused: 0,
+        refused_by: {},
+        by_model: {},
+      },
     });
   });
+
+  it.each(['/v1/models', '/v1/models/x', '/vllm/health', '/vllm/v1/models', '/vllm/metrics'])(
+    'a probe of %s is no request, but shows by its path and in the log',
+    async (path) => {
+      const response = await fetch(simulator.url + path);
+      await response.text();
+      const { counters, requests } = await seen();
+      expect(counters).toMatchObject({ requests: 0, sent: 0, by_status: {}, in_flight: 0, peak_in_flight: 0 });
+      expect(Object.values(counters.by_path)).toEqual([1]);
+      expect(requests).toMatchObject([{ method: 'GET', path, status: 200, outcome: 'sent' }]);
+      expect(requests[0]).not.toHaveProperty('probe');
+    },
+  );
 
   it('keeps the last requests as they arrived, but never the credential', async () => {
     for (const model of ['a', 'b', 'c']) {

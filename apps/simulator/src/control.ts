@@ -8,6 +8,8 @@ interface ControlRequest {
   method: string;
   url: URL;
   text: string;
+  /** Whether controls are reachable while connections are refused. */
+  hasOwnPort: boolean;
 }
 
 interface ControlAnswer {
@@ -18,7 +20,13 @@ interface ControlAnswer {
 type Verb = (controls: Controls, request: ControlRequest) => ControlAnswer;
 
 const VERBS: Record<string, Verb> = {
-  'POST faults': (controls, { text }) => ({ status: 201, body: { id: controls.arm(readArming(parsed(text))) } }),
+  'POST faults': (controls, { text, hasOwnPort }) => {
+    const arming = readArming(parsed(text));
+    if (arming.fault.kind === 'refused' && arming.for_ms === undefined && !hasOwnPort) {
+      throw new InstructionError('Without --control-port nobody could open the port again: refused needs for_ms.');
+    }
+    return { status: 201, body: { id: controls.arm(arming) } };
+  },
   'GET faults': (controls) => ok({ faults: controls.armed() }),
   'DELETE faults': (controls) => ok({ cleared: controls.disarm() }),
   'GET settings': (controls) => ok(controls.settings),
@@ -31,11 +39,26 @@ const VERBS: Record<string, Verb> = {
 };
 
 /** Answers a request to `/_control/…`. It is for tests, on loopback: nothing here asks for a credential. */
-export function answerControl(controls: Controls, request: ControlRequest, response: ServerResponse): void {
-  const { status, body } = controlAnswer(controls, request);
+export async function answerControl(
+  controls: Controls,
+  request: ControlRequest,
+  response: ServerResponse,
+): Promise<void> {
+  const { status, body } = await settledAnswer(controls, request);
   const json = JSON.stringify(body);
   response.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(json) });
   response.end(json);
+}
+
+/** Whoever opens the port may knock at once: the answer waits until it is open. */
+async function settledAnswer(controls: Controls, request: ControlRequest): Promise<ControlAnswer> {
+  const answer = controlAnswer(controls, request);
+  try {
+    await controls.settled();
+    return answer;
+  } catch (error) {
+    return refused(500, `The port cannot be opened: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
 function controlAnswer(controls: Controls, request: ControlRequest): ControlAnswer {

@@ -1,35 +1,59 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Counters, type Seen, type Tally } from './counters.js';
+import type { Door } from './door.js';
 import { FaultBook, type ArmedFault, type Arming } from './fault-book.js';
 import { readArming, readSettings } from './instructions.js';
+import { RateLimiter } from './rate-limiter.js';
 import { DEFAULT_SETTINGS, type Settings } from './settings.js';
+
+interface ControlsOptions {
+  settings: Partial<Settings>;
+  logLimit: number;
+  /** Milliseconds that never go back, for limits. */
+  now: () => number;
+}
 
 /** What tests steer and read: the same in-process and over `/_control`. */
 export class Controls {
   readonly faults = new FaultBook();
   readonly counters: Counters;
+  /** Set by the simulator, which owns the port. */
+  door: Door | null = null;
   private readonly initial: Settings;
   private current: Settings;
+  private currentLimiter: RateLimiter | null;
+  private opening: NodeJS.Timeout | undefined;
 
-  constructor(options: { settings: Partial<Settings>; logLimit: number }) {
+  constructor(private readonly options: ControlsOptions) {
     this.initial = { ...DEFAULT_SETTINGS, ...readSettings(options.settings) };
     this.current = this.initial;
+    this.currentLimiter = this.newLimiter();
     this.counters = new Counters(options.logLimit);
+  }
+
+  /** Null when nothing is limited. */
+  get limiter(): RateLimiter | null {
+    return this.currentLimiter;
   }
 
   get settings(): Settings {
     return this.current;
   }
 
-  /** Changes the settings that are named. Throws InstructionError. */
+  /** Changes the settings that are named; limits begin anew, with nothing used. Throws InstructionError. */
   configure(changes: Partial<Settings>): Settings {
     this.current = { ...this.current, ...readSettings(changes) };
+    if (changes.limits !== undefined) {
+      this.currentLimiter = this.newLimiter();
+    }
     return this.current;
   }
 
   /** Arms a fault for a while and returns its id. Throws InstructionError. */
   arm(arming: Arming): string {
-    return this.faults.arm(readArming(arming));
+    const id = this.faults.arm(readArming(arming));
+    this.moveDoor();
+    return id;
   }
 
   armed(): ArmedFault[] {
@@ -38,7 +62,25 @@ export class Controls {
 
   /** Disarms one fault, or all; returns how many. What they have already struck stays struck. */
   disarm(id?: string): number {
-    return this.faults.clear(id);
+    const cleared = this.faults.clear(id);
+    this.moveDoor();
+    return cleared;
+  }
+
+  /** Shuts the port, or opens it again at the same number; resolves once connections are refused, or accepted. */
+  async refuseConnections(refuse: boolean): Promise<void> {
+    if (refuse) {
+      this.arm({ fault: { kind: 'refused' } });
+    } else {
+      for (const { id } of this.armed().filter(({ fault }) => fault.kind === 'refused')) this.faults.clear(id);
+      this.moveDoor();
+    }
+    await this.settled();
+  }
+
+  /** Resolves once the port is as the faults want it; rejects when it cannot be had back. */
+  async settled(): Promise<void> {
+    await this.door?.settled();
   }
 
   /** The sums and the last requests. */
@@ -77,7 +119,28 @@ export class Controls {
   /** Back to the settings of the start, with no fault armed and nothing seen. */
   reset(): void {
     this.current = this.initial;
+    this.currentLimiter = this.newLimiter();
     this.faults.clear();
+    this.moveDoor();
     this.counters.reset();
+  }
+
+  /** Ends what would still move by itself. */
+  close(): void {
+    clearTimeout(this.opening);
+    this.door = null;
+  }
+
+  private newLimiter(): RateLimiter | null {
+    return this.current.limits === null ? null : new RateLimiter(this.current.limits, this.options.now);
+  }
+
+  private moveDoor(): void {
+    clearTimeout(this.opening);
+    const refusingMs = this.faults.refusingForMs();
+    if (refusingMs > 0 && refusingMs < Infinity) {
+      this.opening = setTimeout(() => this.moveDoor(), refusingMs);
+    }
+    void this.door?.set(refusingMs === 0);
   }
 }

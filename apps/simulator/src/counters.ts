@@ -1,5 +1,7 @@
 import type { ServedTokens } from './plan.js';
 import type { FaultKind } from './fault-shapes.js';
+import type { LimitName } from './limit-settings.js';
+import type { CountedUnits } from './rate-limiter.js';
 
 /** How an exchange ended: answered in full, left by the client, or broken off by the simulator. */
 export type Outcome = 'open' | 'sent' | 'aborted' | 'dropped';
@@ -23,7 +25,12 @@ export interface SeenRequest {
   outcome: Outcome;
 }
 
-/** Sums over all requests since the start or the last reset. */
+/** What limits let in, in the units that the vendor counts, and how many requests they refused. */
+export interface LimitTally extends CountedUnits {
+  refused: number;
+}
+
+/** Sums over all requests since the start or the last reset; of probes (GETs of known routes) `by_path` alone tells. */
 export interface Tally {
   requests: number;
   streams: number;
@@ -42,6 +49,8 @@ export interface Tally {
   dropped: number;
   in_flight: number;
   peak_in_flight: number;
+  /** Zero as long as no limits are set. */
+  limits: LimitTally & { by_model: Record<string, LimitTally>; refused_by: Partial<Record<LimitName, number>> };
 }
 
 export interface Seen {
@@ -51,7 +60,7 @@ export interface Seen {
 }
 
 /** A request that is being answered; bodies stay text until somebody reads the log, which keeps logging cheap. */
-export type OpenRequest = Omit<SeenRequest, 'body' | 'n'> & { n: number; text: string };
+export type OpenRequest = Omit<SeenRequest, 'body' | 'n'> & { n: number; text: string; probe: boolean };
 
 const LOG_CHARACTERS = 64 * 1024 * 1024;
 
@@ -70,13 +79,15 @@ export class Counters {
   open(request: Omit<OpenRequest, 'n' | 'status' | 'outcome'>, route: string): OpenRequest {
     const opened: OpenRequest = { ...request, n: ++this.lastN, status: null, outcome: 'open' };
     const { tally } = this;
-    tally.requests++;
-    tally.streams += request.stream ? 1 : 0;
     increment(tally.by_path, route);
+    if (!request.probe) {
+      tally.requests++;
+      tally.streams += request.stream ? 1 : 0;
+      tally.peak_in_flight = Math.max(tally.peak_in_flight, ++this.inFlight);
+    }
     if (request.model !== null) {
       increment(tally.by_model, request.model);
     }
-    tally.peak_in_flight = Math.max(tally.peak_in_flight, ++this.inFlight);
     this.remember(opened);
     this.changed();
     return opened;
@@ -89,15 +100,40 @@ export class Counters {
 
   answered(request: OpenRequest, status: number): void {
     request.status = status;
-    increment(this.tally.by_status, String(status));
+    if (!request.probe) {
+      increment(this.tally.by_status, String(status));
+    }
+    this.changed();
+  }
+
+  /** Counts what limits counted of a model's request. */
+  admitted(model: string, units: CountedUnits): void {
+    for (const sums of this.limitTallies(model)) {
+      sums.requests += units.requests;
+      sums.tokens += units.tokens;
+      sums.input_tokens += units.input_tokens;
+      sums.output_tokens += units.output_tokens;
+    }
+    this.changed();
+  }
+
+  /** Counts a refusal by a limit. */
+  refused(model: string, limit: LimitName): void {
+    for (const sums of this.limitTallies(model)) {
+      sums.refused++;
+    }
+    const { refused_by: refusedBy } = this.tally.limits;
+    refusedBy[limit] = (refusedBy[limit] ?? 0) + 1;
     this.changed();
   }
 
   /** Counts an end; the tokens count only when all was sent. */
   close(request: OpenRequest, outcome: Exclude<Outcome, 'open'>, served: ServedTokens | null): void {
     request.outcome = outcome;
-    this.inFlight--;
-    this.tally[outcome]++;
+    if (!request.probe) {
+      this.inFlight--;
+      this.tally[outcome]++;
+    }
     if (outcome === 'sent' && served !== null) {
       this.tally.input_tokens += served.input;
       this.tally.output_tokens += served.output;
@@ -126,6 +162,11 @@ export class Counters {
     return () => this.watchers.delete(watcher);
   }
 
+  private limitTallies(model: string): LimitTally[] {
+    const { limits } = this.tally;
+    return [limits, (limits.by_model[model] ??= noUnits())];
+  }
+
   private remember(request: OpenRequest): void {
     if (this.logLimit === 0) {
       return;
@@ -147,7 +188,12 @@ export class Counters {
 function emptyTally(): Tally {
   const sums = { requests: 0, streams: 0, input_tokens: 0, output_tokens: 0, sent: 0, aborted: 0, dropped: 0 };
   const counts = { by_path: noCounts(), by_model: noCounts(), by_fault: noCounts(), by_status: noCounts() };
-  return { ...sums, ...counts, in_flight: 0, peak_in_flight: 0 };
+  const limits = { ...noUnits(), by_model: Object.create(null) as Record<string, LimitTally>, refused_by: {} };
+  return { ...sums, ...counts, in_flight: 0, peak_in_flight: 0, limits };
+}
+
+function noUnits(): LimitTally {
+  return { requests: 0, tokens: 0, input_tokens: 0, output_tokens: 0, refused: 0 };
 }
 
 /** Without a prototype, so that a model may be called `constructor`. */
@@ -159,7 +205,7 @@ function increment(counts: Record<string, number>, key: string): void {
   counts[key] = (counts[key] ?? 0) + 1;
 }
 
-function readable({ text, ...request }: OpenRequest): SeenRequest {
+function readable({ text, probe: _, ...request }: OpenRequest): SeenRequest {
   return { ...request, headers: { ...request.headers }, body: text === '' ? null : parsed(text) };
 }
 

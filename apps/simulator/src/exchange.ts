@@ -2,6 +2,16 @@ import type { ServerResponse } from 'node:http';
 import type { Counters, OpenRequest } from './counters.js';
 import type { Frame, Plan } from './plan.js';
 
+const FILLER = Buffer.alloc(64 * 1024, 'lorem ipsum dolor sit amet ');
+
+interface Owner {
+  counters: Counters;
+  headers: () => Record<string, string>;
+  isClosing: () => boolean;
+  /** Called once the connection has let go of the answer. */
+  ended: () => void;
+}
+
 /** One request and its answer: sends a plan at its pace, and notes how it ended. */
 export class Exchange {
   private timer: NodeJS.Timeout | null = null;
@@ -11,7 +21,7 @@ export class Exchange {
   constructor(
     private readonly response: ServerResponse,
     private readonly request: OpenRequest,
-    private readonly owner: { counters: Counters; headers: () => Record<string, string>; isClosing: () => boolean },
+    private readonly owner: Owner,
   ) {
     response.once('close', () => this.closed());
   }
@@ -58,6 +68,12 @@ export class Exchange {
   }
 
   private finish(plan: Plan, text: string): void {
+    if (plan.fillerBytes > 0) {
+      this.writeHead(plan, null);
+      this.response.write(text);
+      this.pour(plan.fillerBytes);
+      return;
+    }
     if (plan.ending === 'end') {
       this.writeHead(plan, plan.stream ? null : text);
       this.response.end(text);
@@ -75,6 +91,25 @@ export class Exchange {
       this.response.socket?.resetAndDestroy();
     } else if (text !== '') {
       this.response.write(text);
+    }
+  }
+
+  /** Sends filler as fast as the client takes it, and ends; however much it is, one piece of it is held for all. */
+  private pour(bytes: number): void {
+    if (this.response.destroyed) {
+      return;
+    }
+    let left = bytes;
+    let takesMore = true;
+    while (left > 0 && takesMore) {
+      const piece = left < FILLER.length ? FILLER.subarray(0, left) : FILLER;
+      left -= piece.length;
+      takesMore = this.response.write(piece);
+    }
+    if (left === 0) {
+      this.response.end();
+    } else {
+      this.response.once('drain', () => this.pour(left));
     }
   }
 
@@ -99,6 +134,7 @@ export class Exchange {
     if (this.timer !== null) {
       clearTimeout(this.timer);
     }
+    this.owner.ended();
     const broken = this.dropped || this.owner.isClosing() ? 'dropped' : 'aborted';
     this.owner.counters.close(
       this.request,

@@ -37,6 +37,22 @@ describe('FaultBook', () => {
     expect(book.take(CHAT)).toBeNull();
   });
 
+  it('leaves requests out of what shuts the port, for as long as it is shut', () => {
+    let now = 1000;
+    const book = new FaultBook(() => now);
+    expect(book.refusingForMs()).toBe(0);
+    book.arm({ fault: { kind: 'refused' }, for_ms: 50 });
+    const second = book.arm({ fault: { kind: 'refused' }, for_ms: 80 });
+    book.arm({ fault: { kind: 'reset' }, for_ms: 500 });
+    expect([book.refusingForMs(), book.take(CHAT)]).toEqual([80, { kind: 'reset' }]);
+    now = 1060;
+    expect(book.refusingForMs()).toBe(20);
+    book.clear(second);
+    expect(book.refusingForMs()).toBe(0);
+    book.arm({ fault: { kind: 'refused' } });
+    expect(book.refusingForMs()).toBe(Infinity);
+  });
+
   it('goes by the order of arming and clears one or all', () => {
     const book = new FaultBook();
     const first = book.arm({ fault: { kind: 'reset' } });

@@ -1,4 +1,4 @@
-import type { Fault } from './fault-shapes.js';
+import type { AnswerFault, Fault } from './fault-shapes.js';
 import type { EndpointName } from './protocol.js';
 
 /** Which requests a fault strikes; a field left out matches all. */
@@ -35,16 +35,28 @@ export class FaultBook {
   }
 
   /** The fault that strikes this request, if any; takes one off its times. */
-  take(request: Required<FaultMatch>): Fault | null {
+  take(request: Required<FaultMatch>): AnswerFault | null {
     if (this.armed.length === 0) {
       return null;
     }
     this.dropSpent();
-    const struck = this.armed.find(({ match }) => matches(match ?? {}, request));
-    if (struck?.times !== undefined) {
-      struck.times -= 1;
+    for (const armed of this.armed) {
+      const { fault } = armed;
+      if (fault.kind !== 'refused' && matches(armed.match ?? {}, request)) {
+        if (armed.times !== undefined) {
+          armed.times -= 1;
+        }
+        return fault;
+      }
     }
-    return struck?.fault ?? null;
+    return null;
+  }
+
+  /** Milliseconds for which connections are to be refused: 0 not at all, Infinity until it is cleared. */
+  refusingForMs(): number {
+    this.dropSpent();
+    const ends = this.armed.filter(({ fault }) => fault.kind === 'refused').map(({ expiresAt }) => expiresAt);
+    return Math.max(0, ...ends.map((expiresAt) => expiresAt - this.now()));
   }
 
   list(): ArmedFault[] {

@@ -13,11 +13,15 @@ export interface FaultShapes {
     type?: string;
     message?: string;
     param?: string | null;
-    /** Seconds, or an HTTP date. */
+    /** Seconds, an HTTP date, or anything absurd: it is sent as it stands. */
     retry_after?: number | string;
-    retry_after_ms?: number;
+    retry_after_ms?: number | string;
     headers?: Record<string, string>;
+    /** In vLLM's older shape, without an `error` around it. */
+    flat?: boolean;
   };
+  /** No connection at all: the port is shut. It is armed for a while, for all clients; no request can carry it. */
+  refused: object;
   /** The connection is reset before any header. */
   reset: object;
   /** Silence, without a header, until the client leaves. */
@@ -36,6 +40,8 @@ export interface FaultShapes {
   missing_done: object;
   /** The answer ends properly in the middle of its JSON. */
   half_json: AfterChunks;
+  /** The answer begins like a sound one and goes on for so many bytes of words, default 100 MiB, then ends. */
+  huge_body: { bytes?: number };
   /** 200 with a web page, as a captive proxy sends it. */
   html: object;
   /** An error event inside the stream; `done` sends the closing event after it, as vLLM does. */
@@ -54,3 +60,6 @@ export type FaultOf<K extends FaultKind> = {
 
 /** Any fault: a discriminated union on `kind`. */
 export type Fault = { [K in FaultKind]: FaultOf<K> }[FaultKind];
+
+/** A fault that strikes a request: any but the one of the port. */
+export type AnswerFault = Exclude<Fault, { kind: 'refused' }>;

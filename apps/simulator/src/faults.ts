@@ -1,5 +1,5 @@
 import type { Draft } from './draft.js';
-import type { Fault, FaultKind, FaultOf } from './fault-shapes.js';
+import type { AnswerFault, FaultOf } from './fault-shapes.js';
 import { firstHalf, immediatePlan, upToChunk, type Frame, type Plan } from './plan.js';
 import type { Problem, Protocol } from './protocol.js';
 import { COUNT_SCHEMA, DELAY_SCHEMA, HEADER_VALUE_SCHEMA, HEADERS_SCHEMA } from './settings.js';
@@ -15,13 +15,15 @@ interface FaultRule<F> {
 }
 
 const DEFAULT_CHUNKS = 1;
+const HUGE_BYTES = 100 * 1024 * 1024;
+const NUMBER_OR_TEXT = { anyOf: [{ type: 'number' }, HEADER_VALUE_SCHEMA] };
 const WORD = { type: 'string' };
 const WORD_OR_NULL = { type: ['string', 'null'] };
 const FLAG = { type: 'boolean' };
 const AFTER_CHUNKS = { after_chunks: COUNT_SCHEMA };
 
-/** Every kind of fault. One more: its fields in `fault-shapes.ts` and its rule here. */
-const FAULT_RULES: { [K in FaultKind]: FaultRule<FaultOf<K>> } = {
+/** Every kind of fault that strikes a request. One more: its fields in `fault-shapes.ts` and its rule here. */
+const FAULT_RULES: { [K in AnswerFault['kind']]: FaultRule<FaultOf<K>> } = {
   status: {
     fields: {
       status: { type: 'integer', minimum: 300, maximum: 599 },
@@ -29,12 +31,13 @@ const FAULT_RULES: { [K in FaultKind]: FaultRule<FaultOf<K>> } = {
       type: WORD,
       message: WORD,
       param: WORD_OR_NULL,
-      retry_after: { anyOf: [{ type: 'number', minimum: 0 }, HEADER_VALUE_SCHEMA] },
-      retry_after_ms: DELAY_SCHEMA,
+      retry_after: NUMBER_OR_TEXT,
+      retry_after_ms: NUMBER_OR_TEXT,
       headers: HEADERS_SCHEMA,
+      flat: FLAG,
     },
     required: ['status'],
-    instead: (fault, protocol) => problemPlan(protocol.problem({ ...fault, headers: retryHeaders(fault) }), protocol),
+    instead: (fault, protocol) => statusPlan(fault, protocol),
   },
   reset: { fields: {}, instead: () => immediatePlan({ ending: 'reset', withHeaders: false }) },
   hang: { fields: {}, instead: () => immediatePlan({ ending: 'silence', withHeaders: false }) },
@@ -55,6 +58,10 @@ const FAULT_RULES: { [K in FaultKind]: FaultRule<FaultOf<K>> } = {
     plan: (plan) => ({ ...plan, frames: plan.frames.filter((frame) => frame.part !== 'done') }),
   },
   half_json: { fields: AFTER_CHUNKS, plan: (plan, fault) => withHalfFrame(plan, chunksOf(fault)) },
+  huge_body: {
+    fields: { bytes: { type: 'integer', minimum: 1, maximum: 100 * HUGE_BYTES } },
+    plan: (plan, { bytes = HUGE_BYTES }) => ({ ...withHalfFrame(plan, DEFAULT_CHUNKS), fillerBytes: bytes }),
+  },
   html: {
     fields: {},
     instead: () =>
@@ -77,28 +84,31 @@ const FAULT_RULES: { [K in FaultKind]: FaultRule<FaultOf<K>> } = {
   },
 };
 
-/** JSON Schema of a fault, for whoever reads one from the wire. */
-export const FAULT_SCHEMA = {
-  type: 'object',
-  discriminator: { propertyName: 'kind' },
-  required: ['kind'],
-  oneOf: Object.entries<Pick<FaultRule<never>, 'fields' | 'required'>>(FAULT_RULES).map(([kind, rule]) => ({
+const ANSWER_FAULTS = Object.entries<Pick<FaultRule<never>, 'fields' | 'required'>>(FAULT_RULES).map(
+  ([kind, rule]) => ({
     properties: { kind: { const: kind }, delay_ms: DELAY_SCHEMA, ...rule.fields },
     required: ['kind', ...(rule.required ?? [])],
     additionalProperties: false,
-  })),
-};
+  }),
+);
+const REFUSED = { properties: { kind: { const: 'refused' } }, required: ['kind'], additionalProperties: false };
+const ONE_KIND = { type: 'object', discriminator: { propertyName: 'kind' }, required: ['kind'] };
+
+/** JSON Schema of a fault that a request may carry. */
+export const ANSWER_FAULT_SCHEMA = { ...ONE_KIND, oneOf: ANSWER_FAULTS };
+/** JSON Schema of any fault, for whoever arms one. */
+export const FAULT_SCHEMA = { ...ONE_KIND, oneOf: [...ANSWER_FAULTS, REFUSED] };
 
 /**
  * The answer under a fault. `answer` makes the sound one, handing its draft through the function that it is given; a
  * request that it refuses by itself stays refused.
  */
 export function planUnderFault(
-  fault: Fault,
+  fault: AnswerFault,
   protocol: Protocol,
   answer: (reshape: (draft: Draft) => Draft) => Plan,
 ): Plan {
-  const rule: FaultRule<Fault> = FAULT_RULES[fault.kind];
+  const rule: FaultRule<AnswerFault> = FAULT_RULES[fault.kind];
   const plan = rule.instead?.(fault, protocol) ?? changedPlan(rule, { fault, protocol, answer });
   return { ...plan, firstByteMs: plan.firstByteMs + (fault.delay_ms ?? 0) };
 }
@@ -113,11 +123,26 @@ export function problemPlan(problem: Problem, protocol: Protocol): Plan {
 }
 
 function changedPlan(
-  rule: FaultRule<Fault>,
-  { fault, protocol, answer }: { fault: Fault; protocol: Protocol; answer: (reshape: (draft: Draft) => Draft) => Plan },
+  rule: FaultRule<AnswerFault>,
+  {
+    fault,
+    protocol,
+    answer,
+  }: { fault: AnswerFault; protocol: Protocol; answer: (reshape: (draft: Draft) => Draft) => Plan },
 ): Plan {
   const plan = answer((draft) => rule.draft?.(draft, fault) ?? draft);
   return rule.plan?.(plan, fault, protocol) ?? plan;
+}
+
+function statusPlan(fault: FaultOf<'status'>, protocol: Protocol): Plan {
+  const problem = protocol.problem({ ...fault, headers: retryHeaders(fault) });
+  const plan = problemPlan(problem, protocol);
+  return fault.flat === true ? { ...plan, frames: [{ part: 'body', text: flatErrorBody(problem), tokens: 0 }] } : plan;
+}
+
+/** An error without an `error` around it, as vLLM's older versions and servers like it send it: the code is the status. */
+function flatErrorBody({ status, message, type, param }: Problem): string {
+  return JSON.stringify({ object: 'error', message, type, param, code: status });
 }
 
 function retryHeaders(fault: FaultOf<'status'>): Record<string, string> {

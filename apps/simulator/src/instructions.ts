@@ -1,14 +1,14 @@
 import { Ajv, type ValidateFunction } from 'ajv';
 import type { Arming } from './fault-book.js';
-import type { Fault } from './fault-shapes.js';
-import { FAULT_SCHEMA } from './faults.js';
+import type { AnswerFault } from './fault-shapes.js';
+import { ANSWER_FAULT_SCHEMA, FAULT_SCHEMA } from './faults.js';
 import { ENDPOINT_NAMES } from './protocol.js';
 import { COUNT_SCHEMA, DELAY_SCHEMA, SETTINGS_PROPERTIES, type Settings } from './settings.js';
 
 /** The `simulator` field of a request: settings, an answer and a fault for it alone. */
-export interface Instructions extends Partial<Settings> {
+export interface Instructions extends Partial<Omit<Settings, 'limits'>> {
   text?: string;
-  fault?: Fault;
+  fault?: AnswerFault;
 }
 
 /** Thrown when something said to the simulator itself is not understood. */
@@ -16,9 +16,10 @@ export class InstructionError extends Error {}
 
 const ajv = new Ajv({ discriminator: true, allowUnionTypes: true, strictTypes: false });
 
+const { limits: _limits, ...REQUEST_SETTINGS } = SETTINGS_PROPERTIES;
 const instructionsCheck = ajv.compile<Instructions>({
   type: 'object',
-  properties: { ...SETTINGS_PROPERTIES, text: { type: 'string' }, fault: FAULT_SCHEMA },
+  properties: { ...REQUEST_SETTINGS, text: { type: 'string' }, fault: ANSWER_FAULT_SCHEMA },
   additionalProperties: false,
 });
 const settingsCheck = ajv.compile<Partial<Settings>>({
@@ -54,7 +55,11 @@ export function readSettings(value: unknown): Partial<Settings> {
 
 /** Reads a fault to be armed; throws InstructionError. */
 export function readArming(value: unknown): Arming {
-  return checked(armingCheck, value, 'body');
+  const arming = checked(armingCheck, value, 'body');
+  if (arming.fault.kind === 'refused' && (arming.match !== undefined || arming.times !== undefined)) {
+    throw new InstructionError('refused shuts the port for everybody: it takes no match and no times.');
+  }
+  return arming;
 }
 
 function checked<T>(check: ValidateFunction<T>, value: unknown, name: string): T {

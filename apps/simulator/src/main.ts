@@ -1,13 +1,16 @@
 import process from 'node:process';
 import { parseArgs } from 'node:util';
+import type { ProviderLimits } from './limit-settings.js';
 import { startSimulator, type SimulatorOptions } from './simulator.js';
 
 const USAGE = `Usage: simulator [options]
   --host <address>            default 127.0.0.1
   --port <port>               default 8090
+  --control-port <port>       also /_control/ alone there, even while connections are refused
   --ttft-ms <ms>              time to first token, default 0
   --tokens-per-second <n>     default unlimited
   --output-tokens <n>         length of an answer in words, default 16
+  --limits <json>             the setting "limits", e.g. '{"rpm":600,"tpm":60000}'
   --api-key <key>             ask for this key
   --model <id>                serve this model; repeat for more; none serves any
   --log-limit <n>             requests kept in the log, default 1000
@@ -33,9 +36,11 @@ function readOptions(args: string[]): SimulatorOptions | null {
       help: { type: 'boolean', short: 'h' },
       host: { type: 'string' },
       port: { type: 'string', default: '8090' },
+      'control-port': { type: 'string' },
       'ttft-ms': { type: 'string' },
       'tokens-per-second': { type: 'string' },
       'output-tokens': { type: 'string' },
+      limits: { type: 'string' },
       'api-key': { type: 'string' },
       model: { type: 'string', multiple: true },
       'log-limit': { type: 'string' },
@@ -47,6 +52,7 @@ function readOptions(args: string[]): SimulatorOptions | null {
   return {
     host: values.host,
     port: amount(values, 'port'),
+    controlPort: amount(values, 'control-port'),
     apiKey: values['api-key'],
     models: values.model,
     logLimit: amount(values, 'log-limit'),
@@ -54,6 +60,7 @@ function readOptions(args: string[]): SimulatorOptions | null {
       ttft_ms: amount(values, 'ttft-ms'),
       tokens_per_second: amount(values, 'tokens-per-second'),
       output_tokens: amount(values, 'output-tokens'),
+      limits: limits(values.limits),
     }),
   };
 }
@@ -67,6 +74,18 @@ function amount(values: Record<string, unknown>, name: string): number | undefin
     throw new Error(`--${name} is not a number: ${text}`);
   }
   return Number(text);
+}
+
+/** Read as JSON here and as limits by the simulator itself. */
+function limits(text: string | undefined): ProviderLimits | undefined {
+  if (text === undefined) {
+    return undefined;
+  }
+  try {
+    return JSON.parse(text) as ProviderLimits;
+  } catch {
+    throw new Error(`--limits is not JSON: ${text}`);
+  }
 }
 
 /** A setting that is absent keeps its default; one that is undefined would replace it. */

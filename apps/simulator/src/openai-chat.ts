@@ -7,6 +7,7 @@ import { calledTools } from './openai-tools.js';
 import { stopSequences } from './openai-wire.js';
 import type { Plan } from './plan.js';
 import type { ModelRequest } from './protocol.js';
+import type { RequestSize } from './rate-limiter.js';
 import type { JsonSchema } from './value-for-schema.js';
 
 const MAX_TOKENS = { min: 1, max: 10_000_000 };
@@ -19,26 +20,40 @@ export function answerChat(request: ModelRequest): Plan {
   return request.body.stream === true ? renderChatStream(request, draft) : renderChat(request, draft);
 }
 
+/** What limits count of a chat request. Throws RequestProblem. */
+export function chatSize(request: ModelRequest): RequestSize {
+  const { body, settings } = request;
+  const input = chatTokens(readMessages(body.messages), body.tools);
+  return { input, cached: Math.min(settings.cached_tokens, input), maxOutput: maxTokensOf(request) ?? 0 };
+}
+
 function readAsk(request: ModelRequest): Ask {
   const { body, settings } = request;
   const messages = readMessages(body.messages);
   const prompt = lastUserText(messages);
-  const tools = Array.isArray(body.tools) ? JSON.stringify(body.tools).length : 0;
   return {
     model: request.model,
     prompt,
-    promptTokens: promptTokens(messages.reduce((sum, message) => sum + textOf(message.content).length, tools)),
+    promptTokens: chatTokens(messages, body.tools),
     calls: calledTools(body, { prompt, afterTool: messages.at(-1)?.role === 'tool' }),
     schema: answerSchema(body.response_format),
     choices: wholeNumber(request, 'n', { min: 1, max: 128 }) ?? 1,
-    maxTokens:
-      wholeNumber(request, 'max_completion_tokens', MAX_TOKENS) ?? wholeNumber(request, 'max_tokens', MAX_TOKENS),
+    maxTokens: maxTokensOf(request),
     stop: stopSequences(body),
     outputTokens: settings.output_tokens,
     cachedTokens: settings.cached_tokens,
     reasoningTokens: settings.reasoning_tokens,
     text: request.text,
   };
+}
+
+function chatTokens(messages: readonly JsonObject[], tools: unknown): number {
+  const offered = Array.isArray(tools) ? JSON.stringify(tools).length : 0;
+  return promptTokens(messages.reduce((sum, message) => sum + textOf(message.content).length, offered));
+}
+
+function maxTokensOf(request: ModelRequest): number | null {
+  return wholeNumber(request, 'max_completion_tokens', MAX_TOKENS) ?? wholeNumber(request, 'max_tokens', MAX_TOKENS);
 }
 
 function draftFor(ask: Ask): Draft {

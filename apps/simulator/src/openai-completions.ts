@@ -14,6 +14,7 @@ import {
 } from './openai-wire.js';
 import { bodyPlan, streamPlan, type Frame, type Plan } from './plan.js';
 import type { ModelRequest } from './protocol.js';
+import type { RequestSize } from './rate-limiter.js';
 
 /** OpenAI's own default for this route. */
 const DEFAULT_MAX_TOKENS = 16;
@@ -34,9 +35,24 @@ export function answerCompletion(request: ModelRequest): Plan {
     : renderBody(request, { draft, echoes });
 }
 
+/** What limits count of a completion request. Throws RequestProblem. */
+export function completionSize(request: ModelRequest): RequestSize {
+  const cachedAtMost = request.settings.cached_tokens;
+  const prompts = readPrompts(request.body.prompt);
+  return {
+    input: prompts.reduce((sum, { tokens }) => sum + tokens, 0),
+    cached: prompts.reduce((sum, { tokens }) => sum + Math.min(cachedAtMost, tokens), 0),
+    maxOutput: maxTokensOf(request),
+  };
+}
+
+function maxTokensOf(request: ModelRequest): number {
+  return wholeNumber(request, 'max_tokens', { min: 1, max: 10_000_000 }) ?? DEFAULT_MAX_TOKENS;
+}
+
 function draftAll(request: ModelRequest, { prompts, n }: { prompts: Prompt[]; n: number }): Draft {
   const { settings } = request;
-  const maxTokens = wholeNumber(request, 'max_tokens', { min: 1, max: 10_000_000 }) ?? DEFAULT_MAX_TOKENS;
+  const maxTokens = maxTokensOf(request);
   const drafts = prompts.map((prompt) =>
     draftAnswer({
       model: request.model,

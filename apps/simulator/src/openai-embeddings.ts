@@ -3,6 +3,7 @@ import { nextState, promptTokens, seedOf } from './deterministic-text.js';
 import { badRequest, wholeNumber } from './openai-errors.js';
 import { bodyPlan, type Plan } from './plan.js';
 import type { ModelRequest } from './protocol.js';
+import type { RequestSize } from './rate-limiter.js';
 
 const MAX_INPUTS = 2048;
 
@@ -30,6 +31,11 @@ export function answerEmbedding(request: ModelRequest): Plan {
   const input = inputs.reduce((sum, { tokens }) => sum + tokens, 0);
   const answer: JsonObject = { object: 'list', data, model, usage: { prompt_tokens: input, total_tokens: input } };
   return bodyPlan(JSON.stringify(answer), { input, output: 0 }, settings);
+}
+
+/** What limits count of an embedding request. Throws RequestProblem. */
+export function embeddingSize({ body }: ModelRequest): RequestSize {
+  return { input: readInputs(body.input).reduce((sum, { tokens }) => sum + tokens, 0), cached: 0, maxOutput: 0 };
 }
 
 /** Text, texts, token ids, or several lists of token ids. */

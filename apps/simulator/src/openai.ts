@@ -1,21 +1,22 @@
-import { answerChat } from './openai-chat.js';
-import { answerCompletion } from './openai-completions.js';
-import { answerEmbedding } from './openai-embeddings.js';
+import { answerChat, chatSize } from './openai-chat.js';
+import { answerCompletion, completionSize } from './openai-completions.js';
+import { answerEmbedding, embeddingSize } from './openai-embeddings.js';
 import { openaiErrorBody, openaiProblem, requireApiKey, requireModel } from './openai-errors.js';
+import { OPENAI_LIMITS } from './openai-limits.js';
 import { answerModel, answerModels } from './openai-models.js';
 import { SSE_DONE, sseFrame } from './openai-wire.js';
-import type { EndpointName, ModelRequest, Protocol, Route } from './protocol.js';
-import type { Plan } from './plan.js';
+import type { Protocol, Route } from './protocol.js';
 
 const MODEL_PREFIX = '/v1/models/';
 
 /** OpenAI's protocol. Without `models` any model id is served; without `apiKey` no key is asked for. */
 export function openaiProtocol(options: { apiKey: string | null; models: readonly string[] }): Protocol {
   const { apiKey, models } = options;
-  const post = (path: string, endpoint: EndpointName, answer: (request: ModelRequest) => Plan): Route => ({
+  const post = (path: string, { endpoint, size, answer }: Pick<Route, 'endpoint' | 'size' | 'answer'>): Route => ({
     endpoint,
     path,
     method: 'POST',
+    size,
     answer: (request) => {
       requireModel(request.model, models);
       return answer(request);
@@ -23,9 +24,9 @@ export function openaiProtocol(options: { apiKey: string | null; models: readonl
   });
   const routes = new Map(
     [
-      post('/v1/chat/completions', 'chat', answerChat),
-      post('/v1/completions', 'completion', answerCompletion),
-      post('/v1/embeddings', 'embedding', answerEmbedding),
+      post('/v1/chat/completions', { endpoint: 'chat', size: chatSize, answer: answerChat }),
+      post('/v1/completions', { endpoint: 'completion', size: completionSize, answer: answerCompletion }),
+      post('/v1/embeddings', { endpoint: 'embedding', size: embeddingSize, answer: answerEmbedding }),
       { endpoint: 'models' as const, path: '/v1/models', method: 'GET' as const, answer: () => answerModels(models) },
     ].map((route): [string, Route] => [route.path, route]),
   );
@@ -52,5 +53,6 @@ export function openaiProtocol(options: { apiKey: string | null; models: readonl
     errorBody: openaiErrorBody,
     errorFrame: (problem) => sseFrame(openaiErrorBody(problem)),
     doneFrame: SSE_DONE,
+    limits: OPENAI_LIMITS,
   };
 }

@@ -28,6 +28,8 @@ export interface Plan {
   headers: Record<string, string>;
   stream: boolean;
   frames: readonly Frame[];
+  /** Bytes of meaningless words after the frames. */
+  fillerBytes: number;
   ending: Ending;
   /** False when even the status line is withheld. */
   withHeaders: boolean;
@@ -97,6 +99,7 @@ const UNPACED: Plan = {
   headers: {},
   stream: false,
   frames: [],
+  fillerBytes: 0,
   ending: 'end',
   withHeaders: true,
   firstByteMs: 0,

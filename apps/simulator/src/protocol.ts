@@ -1,7 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { JsonObject } from '#contracts/json.js';
 import type { Draft } from './draft.js';
+import type { Counting } from './limit-settings.js';
 import type { Plan } from './plan.js';
+import type { LimitState, Refusal, RequestSize } from './rate-limiter.js';
 import type { Settings } from './settings.js';
 
 /** What a route does, by the same name in every vendor's protocol. */
@@ -57,8 +59,18 @@ export interface Route {
   /** The route's own path, by which requests are counted. */
   path: string;
   method: 'GET' | 'POST';
+  /** What limits count of a request; a route without it is under none. Throws RequestProblem. */
+  size?(request: ModelRequest): RequestSize;
   /** Makes the whole answer; throws RequestProblem. */
   answer(request: ModelRequest): Plan;
+}
+
+/** How a vendor counts, shows and defends its limits. */
+export interface LimitWords {
+  counting: Counting;
+  /** Headers of every answer under limits; `nowMs` is unix time. */
+  headers: (states: readonly LimitState[], nowMs: number) => Record<string, string>;
+  refusal: (refusal: Refusal, model: string) => ProblemWish;
 }
 
 /** One vendor's wire protocol. A new one is a file that exports a function returning this, and a line in `simulator.ts`. */
@@ -66,8 +78,8 @@ export interface Protocol {
   name: string;
   /** The route of a path, or null when the path is none of this vendor's. */
   route(path: string): Route | null;
-  /** Throws RequestProblem when a credential is asked for and the headers do not carry it. */
-  authorize(headers: IncomingHttpHeaders): void;
+  /** Throws RequestProblem when the path asks for a credential and the headers do not carry it. */
+  authorize(headers: IncomingHttpHeaders, path: string): void;
   /** Headers of every answer. */
   answerHeaders(exchange: { requestId: string; processingMs: number }): Record<string, string>;
   /** Completes an error in the vendor's words. */
@@ -77,4 +89,5 @@ export interface Protocol {
   errorFrame(problem: Problem): string;
   /** The event that closes a stream. */
   doneFrame: string;
+  limits: LimitWords;
 }

@@ -1,16 +1,17 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { isJsonObject, type JsonObject } from '#contracts/json.js';
+import type { JsonObject } from '#contracts/json.js';
 import { answerControl, CONTROL_PREFIX } from './control.js';
 import type { Controls } from './controls.js';
 import type { OpenRequest } from './counters.js';
 import { Exchange } from './exchange.js';
 import { planUnderFault, problemPlan } from './faults.js';
 import { InstructionError, readInstructions, type Instructions } from './instructions.js';
+import { LimitGate } from './limit-gate.js';
 import type { Plan } from './plan.js';
-import { RequestProblem, type Protocol, type Route } from './protocol.js';
+import { RequestProblem, type ModelRequest, type Protocol, type Route } from './protocol.js';
+import { parsedBody, readBody } from './request-body.js';
 import type { Settings } from './settings.js';
 
-const MAX_BODY_BYTES = 100 * 1024 * 1024;
 /** Kept in the log; credentials never are. */
 const HEADERS_OF_INTEREST = [
   'accept',
@@ -39,6 +40,8 @@ interface Received {
   protocol: Protocol;
   route: Route | null;
   settings: Settings;
+  /** Null when nothing is limited. */
+  gate: LimitGate | null;
 }
 
 /** Takes each request from its bytes to its plan. */
@@ -50,6 +53,7 @@ export class RequestHandler {
   constructor(
     private readonly controls: Controls,
     private readonly protocols: readonly [Protocol, ...Protocol[]],
+    private readonly options: { hasControlPort: boolean },
   ) {}
 
   handle(request: IncomingMessage, response: ServerResponse): void {
@@ -57,12 +61,26 @@ export class RequestHandler {
     const url = request.url ?? '/';
     readBody(request, (text) => {
       if (url.startsWith(CONTROL_PREFIX)) {
-        const asked = { method: request.method ?? '', url: new URL(url, 'http://simulator'), text: text ?? '' };
-        answerControl(this.controls, asked, response);
+        this.control(request, { response, text });
       } else {
         this.answer(this.received(request, text), { response, startedMs });
       }
     });
+  }
+
+  /** For the port that knows controls alone. */
+  handleControl(request: IncomingMessage, response: ServerResponse): void {
+    readBody(request, (text) => this.control(request, { response, text }));
+  }
+
+  private control(
+    request: IncomingMessage,
+    { response, text }: { response: ServerResponse; text: string | null },
+  ): void {
+    const url = new URL(request.url ?? '/', 'http://simulator');
+    const { hasControlPort } = this.options;
+    const asked = { method: request.method ?? '', url, text: text ?? '', hasOwnPort: hasControlPort };
+    void answerControl(this.controls, asked, response);
   }
 
   private received(request: IncomingMessage, text: string | null): Received {
@@ -71,8 +89,17 @@ export class RequestHandler {
     const path = queryAt < 0 ? url : url.slice(0, queryAt);
     // A path of no vendor's is refused in the first one's words.
     const protocol = this.protocols.find((candidate) => candidate.route(path) !== null) ?? this.protocols[0];
-    const { settings } = this.controls;
-    return { request, path, text, body: parsedBody(text), protocol, route: protocol.route(path), settings };
+    const { settings, limiter, counters } = this.controls;
+    return {
+      request,
+      path,
+      text,
+      body: parsedBody(text),
+      protocol,
+      route: protocol.route(path),
+      settings,
+      gate: limiter === null ? null : new LimitGate(limiter, counters, protocol),
+    };
   }
 
   private answer(received: Received, { response, startedMs }: { response: ServerResponse; startedMs: number }): void {
@@ -83,9 +110,11 @@ export class RequestHandler {
       counters: this.controls.counters,
       headers: () => ({
         ...protocol.answerHeaders({ requestId, processingMs: Math.round(performance.now() - startedMs) }),
+        ...received.gate?.headers,
         ...received.settings.headers,
       }),
       isClosing: () => this.isClosing,
+      ended: () => received.gate?.leave(),
     });
     exchange.send(this.planFor(received, opened));
   }
@@ -108,20 +137,32 @@ export class RequestHandler {
   }
 
   private answerPlan(received: Received, opened: OpenRequest): Plan {
-    const { request, path, body, protocol } = received;
-    protocol.authorize(request.headers);
+    const { request, path, body, protocol, gate } = received;
+    protocol.authorize(request.headers, path);
     const route = this.routeOf(received);
     const instructions: Instructions = body?.simulator === undefined ? {} : readInstructions(body.simulator);
     const { text = null, fault: ownFault, ...settings } = instructions;
     received.settings = { ...received.settings, ...settings };
     const model = opened.model ?? '';
+    const asked: ModelRequest = {
+      path,
+      body: body ?? {},
+      model,
+      settings: received.settings,
+      text,
+      reshape: (draft) => draft,
+    };
+    gate?.enter(route, asked);
     const fault = ownFault ?? this.controls.faults.take({ model, path, endpoint: route.endpoint });
-    const asked = { path, body: body ?? {}, model, settings: received.settings, text };
-    if (fault === null) {
-      return route.answer({ ...asked, reshape: (draft) => draft });
+    if (fault !== null) {
+      this.controls.counters.struck(opened, fault.kind);
     }
-    this.controls.counters.struck(opened, fault.kind);
-    return planUnderFault(fault, protocol, (reshape) => route.answer({ ...asked, reshape }));
+    const plan =
+      fault === null
+        ? route.answer(asked)
+        : planUnderFault(fault, protocol, (reshape) => route.answer({ ...asked, reshape }));
+    gate?.produced(plan, model);
+    return plan;
   }
 
   private routeOf({ request, path, text, body, protocol, route }: Received): Route {
@@ -145,37 +186,7 @@ export class RequestHandler {
   }
 }
 
-/** Hands over the body as text, or null past the limit. A client that leaves before its end is never answered. */
-function readBody(request: IncomingMessage, done: (text: string | null) => void): void {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  request.on('data', (chunk: Buffer) => {
-    bytes += chunk.length;
-    if (bytes <= MAX_BODY_BYTES) {
-      chunks.push(chunk);
-    }
-  });
-  request.on('end', () => {
-    const [only] = chunks;
-    const whole = chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks);
-    done(bytes > MAX_BODY_BYTES ? null : whole.toString('utf8'));
-  });
-}
-
-function parsedBody(text: string | null): JsonObject | null {
-  if (text === null || text === '') {
-    return null;
-  }
-  try {
-    const body: unknown = JSON.parse(text);
-    return isJsonObject(body) ? body : null;
-  } catch {
-    // The route answers it with the vendor's own error.
-    return null;
-  }
-}
-
-function arrival({ request, path, text, body }: Received): Omit<OpenRequest, 'n' | 'status' | 'outcome'> {
+function arrival({ request, path, text, body, route }: Received): Omit<OpenRequest, 'n' | 'status' | 'outcome'> {
   const headers: Record<string, string> = {};
   for (const name of HEADERS_OF_INTEREST) {
     const value = request.headers[name];
@@ -193,5 +204,6 @@ function arrival({ request, path, text, body }: Received): Omit<OpenRequest, 'n'
     headers,
     text: text ?? '',
     fault: null,
+    probe: route?.method === 'GET' && request.method === 'GET',
   };
 }

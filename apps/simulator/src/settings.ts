@@ -1,3 +1,5 @@
+import { LIMITS_SCHEMA, type ProviderLimits } from './limit-settings.js';
+
 /** How answers look and how fast they come. The same shape on the wire, on the command line and in-process. */
 export interface Settings {
   /** Milliseconds before the first byte of an answer. */
@@ -20,6 +22,8 @@ export interface Settings {
   embedding_dimensions: number;
   /** Added to every answer, for instance `x-ratelimit-remaining-requests`. */
   headers: Record<string, string>;
+  /** What is refused with 429, or 503 at vLLM; null refuses nothing. Not a request's own to set. */
+  limits: ProviderLimits | null;
 }
 
 export const DEFAULT_SETTINGS: Readonly<Settings> = {
@@ -33,6 +37,7 @@ export const DEFAULT_SETTINGS: Readonly<Settings> = {
   healthy: true,
   embedding_dimensions: 1536,
   headers: {},
+  limits: null,
 };
 
 const DAY_MS = 86_400_000;
@@ -59,4 +64,5 @@ export const SETTINGS_PROPERTIES: Record<keyof Settings, object> = {
   healthy: { type: 'boolean' },
   embedding_dimensions: { type: 'integer', minimum: 1, maximum: 8192 },
   headers: HEADERS_SCHEMA,
+  limits: LIMITS_SCHEMA,
 };

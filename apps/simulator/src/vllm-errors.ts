@@ -1,4 +1,3 @@
-import type { Plan } from './plan.js';
 import { RequestProblem, type Problem, type ProblemWish } from './protocol.js';
 
 interface Words {
@@ -49,8 +48,8 @@ export function vllmErrorBody({ status, message, type, param }: Problem): string
   return JSON.stringify({ error: { message, type, param, code: status } });
 }
 
-/** Makes an answer with OpenAI's routes; what they refuse is refused in vLLM's shape. */
-export function inVllmWords(answer: () => Plan): Plan {
+/** Does something with OpenAI's routes; what they refuse is refused in vLLM's shape. */
+export function inVllmWords<T>(answer: () => T): T {
   try {
     return answer();
   } catch (error) {

@@ -23,8 +23,7 @@ export function metricsText(tally: Tally, model: string): string {
 }
 
 function metricsOf(tally: Tally): Metric[] {
-  // The one in flight that asks for the metrics does not count.
-  const running = Math.max(tally.in_flight - 1, 0);
+  const running = tally.in_flight;
   const failures = Object.entries(tally.by_status).filter(([status]) => Number(status) >= 400);
   const refused = failures.reduce((sum, [, count]) => sum + count, 0);
   return [

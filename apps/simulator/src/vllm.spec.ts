@@ -50,6 +50,16 @@ describe('the server’s own routes', () => {
     expect((await post('/v1/chat/completions', ask('hello'))).status).toBe(200);
   });
 
+  it('asks for a key below /v1 alone', async () => {
+    await start({ apiKey: 'secret' });
+    for (const path of ['/health', '/version', '/metrics']) {
+      expect({ path, status: (await get(path)).status }).toEqual({ path, status: 200 });
+    }
+    expect((await post('/tokenize', { prompt: 'hello' })).status).toBe(200);
+    expect((await get('/v1/models')).status).toBe(401);
+    expect((await post('/v1/chat/completions', ask('hello'))).status).toBe(401);
+  });
+
   it('the version is told', async () => {
     await start();
     expect(JSON.parse((await get('/version')).text)).toHaveProperty('version');

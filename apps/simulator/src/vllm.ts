@@ -1,11 +1,14 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Tally } from './counters.js';
-import { answerEmbedding } from './openai-embeddings.js';
+import { chatSize } from './openai-chat.js';
+import { completionSize } from './openai-completions.js';
+import { answerEmbedding, embeddingSize } from './openai-embeddings.js';
 import { SSE_DONE, sseFrame } from './openai-wire.js';
 import { immediatePlan, type Plan } from './plan.js';
 import { RequestProblem, type EndpointName, type ModelRequest, type Protocol, type Route } from './protocol.js';
 import { answerVllmChat, answerVllmCompletion } from './vllm-answers.js';
 import { inVllmWords, vllmErrorBody, vllmProblem } from './vllm-errors.js';
+import { VLLM_LIMITS } from './vllm-limits.js';
 import { metricsText } from './vllm-metrics.js';
 import { modelsBody } from './vllm-models.js';
 import { TokenBook } from './vllm-tokens.js';
@@ -31,29 +34,31 @@ export function vllmProtocol(options: VllmOptions): Protocol {
   return {
     name: 'vllm',
     route: (path) => routes.get(path) ?? null,
-    authorize: (headers) => requireKey(headers, options.apiKey),
+    authorize: (headers, path) => requireKey(headers, { path, apiKey: options.apiKey }),
     answerHeaders: ({ requestId }) => ({ 'x-request-id': requestId }),
     problem: vllmProblem,
     errorBody: vllmErrorBody,
     errorFrame: (problem) => sseFrame(vllmErrorBody(problem)),
     doneFrame: SSE_DONE,
+    limits: VLLM_LIMITS,
   };
 }
 
 function modelRoutes({ models }: VllmOptions): Route[] {
-  const post = (path: string, endpoint: EndpointName, answer: (request: ModelRequest) => Plan): Route => ({
+  const post = (path: string, { endpoint, size, answer }: Pick<Route, 'endpoint' | 'size' | 'answer'>): Route => ({
     endpoint,
     path: PREFIX + path,
     method: 'POST',
+    ...(size && { size: (request: ModelRequest) => inVllmWords(() => size(request)) }),
     answer: (request) => inVllmWords(() => answer({ ...request, model: servedModel(request.model, models) })),
   });
   const tokens = new TokenBook();
   return [
-    post('/v1/chat/completions', 'chat', answerVllmChat),
-    post('/v1/completions', 'completion', answerVllmCompletion),
-    post('/v1/embeddings', 'embedding', answerEmbedding),
-    post('/tokenize', 'tokenize', (request) => tokens.tokenize(request)),
-    post('/detokenize', 'detokenize', (request) => tokens.detokenize(request)),
+    post('/v1/chat/completions', { endpoint: 'chat', size: chatSize, answer: answerVllmChat }),
+    post('/v1/completions', { endpoint: 'completion', size: completionSize, answer: answerVllmCompletion }),
+    post('/v1/embeddings', { endpoint: 'embedding', size: embeddingSize, answer: answerEmbedding }),
+    post('/tokenize', { endpoint: 'tokenize', answer: (request) => tokens.tokenize(request) }),
+    post('/detokenize', { endpoint: 'detokenize', answer: (request) => tokens.detokenize(request) }),
   ];
 }
 
@@ -90,8 +95,9 @@ function servedModel(model: string, served: readonly string[]): string {
   return model;
 }
 
-function requireKey(headers: IncomingHttpHeaders, apiKey: string | null): void {
-  if (apiKey !== null && headers.authorization !== `Bearer ${apiKey}`) {
+/** vLLM guards what is below `/v1` alone: health, metrics and tokens are open. */
+function requireKey(headers: IncomingHttpHeaders, { path, apiKey }: { path: string; apiKey: string | null }): void {
+  if (apiKey !== null && path.startsWith(`${PREFIX}/v1/`) && headers.authorization !== `Bearer ${apiKey}`) {
     throw new RequestProblem(vllmProblem({ status: 401 }));
   }
 }
