@@ -19,7 +19,9 @@ export const PRICES: Readonly<Record<Party, { input_per_1k: number; output_per_1
 /** Every row in every column, for each vendor that it concerns. */
 export function cellsOf(rows: readonly Row[]): Cell[] {
   const places = rows.flatMap((row) =>
-    (row.vendors ?? VENDORS).flatMap((vendor) => DELIVERIES.map((delivery) => ({ row, vendor, delivery }))),
+    (row.vendors ?? VENDORS).flatMap((vendor) =>
+      (row.deliveries ?? DELIVERIES).map((delivery) => ({ row, vendor, delivery })),
+    ),
   );
   return places.map(({ row, ...place }, n) => ({
     row,

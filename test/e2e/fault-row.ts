@@ -16,6 +16,8 @@ export interface Row {
   name: string;
   /** Default: all. */
   vendors?: readonly Vendor[];
+  /** Default: all. */
+  deliveries?: readonly Delivery[];
   /** The primary's; `refuse_connection` stands for a port where nobody listens, null for a primary that is well. */
   fault: Fault | 'refuse_connection' | null;
   /** Of the primary: short where the fault is silence. */

@@ -14,6 +14,13 @@ export const SILENT_ROWS: Row[] = [
     fault: 'refuse_connection',
     course: () => byClass(transient('connection_refused', null)),
   },
+  {
+    // As a stream it would be a stream that is cut after 64 MiB of words.
+    name: 'body of 100 MB',
+    deliveries: ['plain'],
+    fault: { kind: 'huge_body' },
+    course: () => byClass(transient('answer_too_large', '200 aborted')),
+  },
   { name: 'hang', fault: { kind: 'hang' }, timeouts: SHORT_TIMEOUTS, course: afterSilence('no status aborted') },
   {
     name: 'hang after headers',
