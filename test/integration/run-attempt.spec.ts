@@ -195,6 +195,17 @@ describe('a failure', () => {
     expect(trail(record)).toEqual(['1 small failed context_overflow', '2 large completed -']);
   });
 
+  it('context_overflow: a candidate is as large as its servers tell', async () => {
+    const candidates = ['small', 'large', 'largest'].map((id) => ({ model: id, provider: 'acme', pool: 'acme' }));
+    const models = ['large', 'largest'].map((id) => model(id, { contextTokens: 100_000 }));
+    const { record } = await runJob(
+      [fails('context_overflow'), answers('x')],
+      { plan: { candidates } },
+      { content: registryContent({ models: [model('small'), ...models] }), discovered: new Map([['large', 4_000]]) },
+    );
+    expect(trail(record)).toEqual(['1 small failed context_overflow', '2 largest completed -']);
+  });
+
   it('context_overflow: with no larger candidate left the job fails with it', async () => {
     const { record } = await runJob([fails('context_overflow'), fails('context_overflow'), answers('never')]);
     expect(trail(record)).toEqual(['1 small failed context_overflow', '2 large failed context_overflow']);

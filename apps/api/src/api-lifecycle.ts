@@ -1,6 +1,7 @@
 import type { Server } from 'node:http';
 import type { OnApplicationBootstrap, OnModuleDestroy } from '@nestjs/common';
 import type { LiveViewsSource } from '#health/live-views-source.js';
+import type { HttpClient } from '#http/http-client.js';
 import type { Notices } from '#jobs/notices.js';
 import type { Logger } from '#platform/logging.js';
 import type { Presence } from '#platform/process-identity.js';
@@ -18,6 +19,7 @@ export interface ApiParts {
   presence: Presence;
   views: LiveViewsSource;
   queues: AttemptQueues;
+  http: HttpClient;
   /** Known once the application listens. */
   server: () => Server;
   logger: Logger;
@@ -44,12 +46,13 @@ export class ApiLifecycle implements OnApplicationBootstrap, OnModuleDestroy {
   /** Takes no more requests, lets those under way end for a while, then lets go of everything else. */
   async onModuleDestroy(): Promise<void> {
     await this.drain();
-    const { registry, presence, views, queues, redis } = this.parts;
+    const { registry, presence, views, queues, http, redis } = this.parts;
     redis.off('ready', this.declareAgain);
     views.stop();
     registry.stop();
     await presence.stop();
     await queues.close();
+    await http.close();
   }
 
   /** Requests that are cut off cancel their jobs, as if their clients had left; so Redis must still be there. */

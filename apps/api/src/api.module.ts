@@ -2,11 +2,13 @@ import type { Server } from 'node:http';
 import { Module } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { TerminusModule } from '@nestjs/terminus';
+import { HttpClient } from '#http/http-client.js';
 import { EventReader } from '#jobs/event-reader.js';
 import { JobStore } from '#jobs/job-store.js';
 import { Notices } from '#jobs/notices.js';
 import { EndWaiter } from '#jobs/wait-for-end.js';
 import type { TokenhubConfig } from '#platform/config/config.js';
+import { processEnvironment } from '#platform/config/environment.js';
 import type { Logger } from '#platform/logging.js';
 import { CONFIG, LOGGER, PlatformModule, PROCESS_ID, REDIS, REDIS_SUBSCRIBER } from '#platform/platform.module.js';
 import { Presence } from '#platform/process-identity.js';
@@ -30,6 +32,7 @@ import { ModelList } from './openai/model-list.js';
 import { OpenAiController } from './openai/openai.controller.js';
 import { StreamedAnswer } from './openai/streamed-answer.js';
 import { SynchronousAnswer } from './openai/synchronous-answer.js';
+import { ExactCounts } from './routing/exact-counts.js';
 import { RouteController } from './routing/route.controller.js';
 import { RoutePlanner } from './routing/route-planner.js';
 import { WorkerReports } from './routing/worker-reports.js';
@@ -44,6 +47,7 @@ const VIEWS_EVERY_MS = 1_000;
   controllers: [OpenAiController, JobsController, RouteController, HealthController],
   providers: [
     TokenCounter,
+    { provide: HttpClient, useFactory: () => new HttpClient() },
     { provide: AdminToken, inject: [CONFIG], useFactory: (config: TokenhubConfig) => new AdminToken(config) },
     { provide: KeyRing, inject: [CONFIG], useFactory: (config: TokenhubConfig) => new KeyRing(config) },
     { provide: StoreProbe, inject: [REDIS], useFactory: (redis: RedisClient) => new StoreProbe(redis) },
@@ -74,7 +78,7 @@ const VIEWS_EVERY_MS = 1_000;
           health: new HealthStore(redis),
           pauses: new PoolPauses(redis),
           snapshot: () => registry.current.snapshot,
-          credentials: () => workers.missingCredentials(),
+          reports: () => workers.read(),
           everyMs: VIEWS_EVERY_MS,
           onError: (error) => logger.debug({ err: error }, 'live views'),
         }),
@@ -109,10 +113,20 @@ const VIEWS_EVERY_MS = 1_000;
       useFactory: (redis: RedisClient, store: JobStore, notices: Notices) => new EventReader(redis, store, notices),
     },
     {
+      provide: ExactCounts,
+      inject: [HttpClient, CONFIG, LOGGER],
+      useFactory: (http: HttpClient, config: TokenhubConfig, logger: Logger) =>
+        new ExactCounts({
+          http,
+          stores: { env: processEnvironment(), configSecrets: config.secrets },
+          onError: (error) => logger.debug({ err: error }, 'exact counts'),
+        }),
+    },
+    {
       provide: RoutePlanner,
-      inject: [LiveRegistry, TokenCounter, LiveViewsSource],
-      useFactory: (registry: LiveRegistry, tokens: TokenCounter, views: LiveViewsSource) =>
-        new RoutePlanner(registry, tokens, views),
+      inject: [LiveRegistry, TokenCounter, LiveViewsSource, ExactCounts],
+      useFactory: (registry: LiveRegistry, tokens: TokenCounter, source: LiveViewsSource, exactCounts: ExactCounts) =>
+        new RoutePlanner({ registry, tokens, source, exactCounts }),
     },
     {
       provide: JobSubmission,
@@ -134,7 +148,18 @@ const VIEWS_EVERY_MS = 1_000;
     },
     {
       provide: ApiLifecycle,
-      inject: [CONFIG, REDIS, LiveRegistry, Notices, Presence, LiveViewsSource, AttemptQueues, HttpAdapterHost, LOGGER],
+      inject: [
+        CONFIG,
+        REDIS,
+        LiveRegistry,
+        Notices,
+        Presence,
+        LiveViewsSource,
+        AttemptQueues,
+        HttpClient,
+        HttpAdapterHost,
+        LOGGER,
+      ],
       useFactory: buildLifecycle,
     },
   ],
@@ -148,7 +173,7 @@ function buildSynchronousAnswer(
 }
 
 function buildLifecycle(
-  ...[config, redis, registry, notices, presence, views, queues, adapter, logger]: [
+  ...[config, redis, registry, notices, presence, views, queues, http, adapter, logger]: [
     TokenhubConfig,
     RedisClient,
     LiveRegistry,
@@ -156,11 +181,12 @@ function buildLifecycle(
     Presence,
     LiveViewsSource,
     AttemptQueues,
+    HttpClient,
     HttpAdapterHost,
     Logger,
   ]
 ): ApiLifecycle {
   const declared = buildSnapshot(config);
   const server = (): Server => adapter.httpAdapter.getHttpServer() as Server;
-  return new ApiLifecycle({ declared, redis, registry, notices, presence, views, queues, server, logger });
+  return new ApiLifecycle({ declared, redis, registry, notices, presence, views, queues, http, server, logger });
 }

@@ -85,16 +85,16 @@ const VIEWS_EVERY_MS = 500;
     { provide: PoolPauses, inject: [REDIS], useFactory: (redis: RedisClient) => new PoolPauses(redis) },
     {
       provide: LiveViewsSource,
-      inject: [HealthStore, PoolPauses, LiveRegistry, ProviderDirectory, LOGGER],
+      inject: [HealthStore, PoolPauses, LiveRegistry, ProviderDirectory, VllmEndpoints, LOGGER],
       useFactory: buildViews,
     },
     {
       provide: PLACES,
-      inject: [LiveViewsSource, LiveRegistry],
-      useFactory: (views: LiveViewsSource, registry: LiveRegistry): Places => ({
+      inject: [LiveViewsSource, LiveRegistry, ProviderDirectory],
+      useFactory: (views: LiveViewsSource, registry: LiveRegistry, directory: ProviderDirectory): Places => ({
         views,
         pools: () => registry.current.pools().map(({ id }) => id),
-        contextTokensOf: (model) => registry.current.model(model)?.contextTokens,
+        contextTokensOf: (model) => directory.contextTokensOf(model, views.views),
       }),
     },
     {
@@ -139,7 +139,7 @@ const VIEWS_EVERY_MS = 500;
     },
     {
       provide: Presence,
-      inject: [REDIS, PROCESS_ID, ProviderDirectory, PoolSupervisor, LOGGER],
+      inject: [REDIS, PROCESS_ID, LiveRegistry, ProviderDirectory, VllmEndpoints, PoolSupervisor, LOGGER],
       useFactory: buildPresence,
     },
     {
@@ -163,13 +163,23 @@ const VIEWS_EVERY_MS = 500;
 export class WorkerModule {}
 
 function buildViews(
-  ...[health, pauses, registry, directory, logger]: [HealthStore, PoolPauses, LiveRegistry, ProviderDirectory, Logger]
+  ...[health, pauses, registry, directory, endpoints, logger]: [
+    HealthStore,
+    PoolPauses,
+    LiveRegistry,
+    ProviderDirectory,
+    VllmEndpoints,
+    Logger,
+  ]
 ): LiveViewsSource {
   return new LiveViewsSource({
     health,
     pauses,
     snapshot: () => registry.current.snapshot,
-    credentials: () => directory.missingCredentials(),
+    reports: () => ({
+      credentials: directory.missingCredentials(),
+      contextTokens: endpoints.contextTokensOf(registry.current.snapshot.models),
+    }),
     everyMs: VIEWS_EVERY_MS,
     onError: (error) => logger.warn({ err: error }, 'live views'),
   });
@@ -250,13 +260,27 @@ function buildPoolSupervisor(
 }
 
 function buildPresence(
-  ...[redis, processId, directory, pools, logger]: [RedisClient, string, ProviderDirectory, PoolSupervisor, Logger]
+  ...[redis, processId, registry, directory, endpoints, pools, logger]: [
+    RedisClient,
+    string,
+    LiveRegistry,
+    ProviderDirectory,
+    VllmEndpoints,
+    PoolSupervisor,
+    Logger,
+  ]
 ): Presence {
   const startedAt = Date.now();
   return new Presence(
     redis,
     processId,
-    () => ({ role: 'worker', startedAt, credentials: directory.readableProviders(), pools: pools.pools }),
+    () => ({
+      role: 'worker',
+      startedAt,
+      credentials: directory.readableProviders(),
+      pools: pools.pools,
+      contextTokens: Object.fromEntries(endpoints.contextTokensOf(registry.current.snapshot.models)),
+    }),
     (error) => logger.warn({ err: error }, 'presence'),
   );
 }

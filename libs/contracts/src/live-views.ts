@@ -25,6 +25,9 @@ export interface LoadView {
 /** By provider id: why its secret cannot be had at this moment. */
 export type CredentialView = ReadonlyMap<string, 'vault_locked' | 'credential_missing'>;
 
+/** By model id: the window that the model's servers were started with, input and output tokens together, where they tell. */
+export type ContextView = ReadonlyMap<string, number>;
+
 /** Looked at when a job is planned, and again at each hop. */
 export interface LiveViews {
   health: HealthView;
@@ -32,6 +35,7 @@ export interface LiveViews {
   modelHealth: HealthView;
   load: LoadView;
   credentials: CredentialView;
+  contextTokens: ContextView;
 }
 
 /** Where a call may go: a candidate. */
@@ -44,3 +48,4 @@ export interface Place {
 export const UNKNOWN_HEALTH: HealthView = new Map();
 export const UNKNOWN_LOAD: LoadView = { pools: new Map(), observedLatencyMs: new Map() };
 export const ALL_CREDENTIALS: CredentialView = new Map();
+export const UNKNOWN_CONTEXTS: ContextView = new Map();

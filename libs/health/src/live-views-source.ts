@@ -1,15 +1,18 @@
-import type { CredentialView, LiveViews, Place, PoolLoad } from '#contracts/live-views.js';
+import { ALL_CREDENTIALS, UNKNOWN_CONTEXTS, type LiveViews, type Place, type PoolLoad } from '#contracts/live-views.js';
 import { poolIdOf, type RegistrySnapshot } from '#contracts/registry-snapshot.js';
 import type { PauseReading, PoolPauses } from '#limits/pool-pauses.js';
 import type { HealthReading } from './health-reading.js';
 import type { HealthStore, Subject } from './health-store.js';
 
+/** Which secrets cannot be had, and the windows that servers were found to have. */
+export type ReportedViews = Pick<LiveViews, 'credentials' | 'contextTokens'>;
+
 export interface LiveViewsOptions {
   health: HealthStore;
   pauses: PoolPauses;
   snapshot: () => RegistrySnapshot;
-  /** Which secrets cannot be had; asked at each refresh. */
-  credentials: () => CredentialView | Promise<CredentialView>;
+  /** What workers tell of themselves; asked at each refresh. */
+  reports: () => ReportedViews | Promise<ReportedViews>;
   everyMs: number;
   /** The old views serve until Redis answers again. */
   onError: (error: unknown) => void;
@@ -29,7 +32,7 @@ class PoolReading implements PoolLoad {
 /** What this process knows of the moment: read from Redis every so often, and corrected at once by what it did itself. */
 export class LiveViewsSource {
   private timer: NodeJS.Timeout | undefined;
-  private credentials: CredentialView = new Map();
+  private reported: ReportedViews = { credentials: ALL_CREDENTIALS, contextTokens: UNKNOWN_CONTEXTS };
   private health = new Map<string, HealthReading>();
   private modelHealth = new Map<string, HealthReading>();
   private pools = new Map<string, PoolReading>();
@@ -45,7 +48,7 @@ export class LiveViewsSource {
       health: this.health,
       modelHealth: this.modelHealth,
       load: { pools: this.pools, observedLatencyMs: this.latencies },
-      credentials: this.credentials,
+      ...this.reported,
     };
   }
 
@@ -68,12 +71,12 @@ export class LiveViewsSource {
       ...providers.map(({ id }): Subject => ({ kind: 'provider', id })),
       ...models.map(({ id }): Subject => ({ kind: 'model', id })),
     ];
-    const [credentials, pauses, { health, latencies }] = await Promise.all([
-      this.options.credentials(),
+    const [reported, pauses, { health, latencies }] = await Promise.all([
+      this.options.reports(),
       this.options.pauses.read(pools),
       this.options.health.read(subjects),
     ]);
-    this.credentials = credentials;
+    this.reported = reported;
     this.latencies = latencies;
     this.pools = new Map(pauses.map((pause, i) => [pools[i] ?? '', new PoolReading(pause)]));
     this.health = known(subjects, health, 'provider');
@@ -83,7 +86,7 @@ export class LiveViewsSource {
 
   /** True when nothing at all is known against the provider, its models or the pool. */
   isClear({ provider, pool }: Pick<Place, 'provider' | 'pool'>): boolean {
-    if (this.credentials.has(provider) || this.pools.get(pool)?.paused) return false;
+    if (this.reported.credentials.has(provider) || this.pools.get(pool)?.paused) return false;
     return !this.marked.has(provider);
   }
 

@@ -2,12 +2,10 @@ import type { Exclusion, PermanentReason, TemporaryReason } from '#contracts/dec
 import type { Policy } from '#contracts/policy.js';
 import { estimateCost, nanoToUsd, usdToNano } from './cost.js';
 import type { LiveViews } from '#contracts/live-views.js';
+import { overflowDetail, type WindowOptions } from './context-window.js';
 import type { RoutableModel } from './registry-index.js';
 import { expectedOutputTokens, type RequestFeatures } from './request-features.js';
 import { temporaryReasonOf } from './temporary-reason.js';
-
-/** Tokenizers differ and messages are framed: a request must leave this much of the window free. */
-const HEADROOM_PERCENT = 115;
 
 /** A model with the figures that decide about it for one request. */
 export interface Prospect {
@@ -22,10 +20,10 @@ export interface Prospect {
   temporary: TemporaryReason | null;
 }
 
-export interface AssessOptions {
-  features: RequestFeatures;
+export interface AssessOptions extends WindowOptions {
   policy: Policy;
   views: LiveViews;
+  /** The models that the key may use; null means all. */
   allowed: ReadonlySet<string> | null;
 }
 
@@ -56,7 +54,7 @@ export function exclusionOf(prospect: Prospect, options: AssessOptions): Exclusi
     ) ??
     exclude(entry, 'kind', kindDetail(entry, options.features)) ??
     exclude(entry, 'capability', capabilityDetail(entry, options.features)) ??
-    exclude(entry, 'context', contextDetail(entry, options.features)) ??
+    exclude(entry, 'context', overflowDetail(entry.model, options)) ??
     exclude(entry, 'weight', weightDetail(entry, options.policy)) ??
     exclude(entry, 'budget', budgetDetail(prospect, options.policy)) ??
     exclude(entry, 'latency', latencyDetail(prospect, options.policy))
@@ -86,15 +84,6 @@ function capabilityDetail({ model }: RoutableModel, { needs }: RequestFeatures):
     return `The request needs ${missing.join(', ')}, which the model lacks.`;
   }
   return null;
-}
-
-function contextDetail({ model }: RoutableModel, features: RequestFeatures): string | null {
-  const input = features.longestInputTokens;
-  const output = expectedOutputTokens(features, model);
-  // In whole numbers: 1.15 has no exact binary form, and the limit itself must fit.
-  if ((input + output) * HEADROOM_PERCENT <= model.contextTokens * 100) return null;
-  const needed = Math.ceil(((input + output) * HEADROOM_PERCENT) / 100);
-  return `${input} input and ${output} output tokens need ${needed} with 15 % headroom, and the context is ${model.contextTokens}.`;
 }
 
 function weightDetail({ model }: RoutableModel, { minWeight }: Policy): string | null {

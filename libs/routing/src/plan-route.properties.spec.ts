@@ -77,6 +77,9 @@ const anyViews: fc.Arbitrary<LiveViews> = fc.record({
       .map((each) => new Map(Object.entries(each))),
     observedLatencyMs: fc.constant(new Map<string, number>()),
   }),
+  contextTokens: fc
+    .dictionary(fc.constantFrom('m0', 'm1', 'm2'), fc.integer({ min: 100, max: 10_000 }))
+    .map((each) => new Map(Object.entries(each))),
   credentials: fc.constantFrom(new Map(), new Map([['q', 'vault_locked' as const]])),
 });
 
@@ -102,14 +105,16 @@ const anyRoute: fc.Arbitrary<RouteOptions> = fc
         }),
         views: anyViews,
         allowed: fc.option(fc.subarray(models.map(({ id }) => id)).map((list) => new Set(list))),
+        exact: fc.dictionary(fc.constantFrom(...models.map(({ id }) => id)), fc.nat(8_000)),
         request: fc.string(),
       })
-      .map(({ features, model, policy, views, allowed, request }) => ({
+      .map(({ features, model, policy, views, allowed, exact, request }) => ({
         features: { ...features, model },
         policy: { ...DEFAULT_POLICY, ...policy },
         registry: indexRegistry(snapshotOf(models)),
         views,
         allowed,
+        exactInputTokens: new Map(Object.entries(exact)),
         sticky: { key: 'k', request },
       })),
   );
@@ -137,7 +142,12 @@ describe('planRoute, whatever it is given', () => {
           expect(model?.kinds).toContain(route.features.kind);
           expect(model?.capabilities).toEqual(expect.arrayContaining([...route.features.needs]));
           expect(model?.weight).toBeGreaterThanOrEqual(route.policy.minWeight);
-          expect(route.features.longestInputTokens * 1.15).toBeLessThanOrEqual(model?.contextTokens ?? 0);
+          const window = Math.min(
+            model?.contextTokens ?? 0,
+            route.views.contextTokens.get(candidate.model) ?? Infinity,
+          );
+          const exact = route.exactInputTokens.get(candidate.model);
+          expect(exact ?? route.features.longestInputTokens * 1.15).toBeLessThanOrEqual(window);
           expect(route.allowed?.has(candidate.model) ?? true).toBe(true);
           expect(route.policy.models?.includes(candidate.model) ?? true).toBe(true);
           if (route.policy.maxBudgetUsd !== null)

@@ -2,7 +2,13 @@ import { describe, expect, it } from '@jest/globals';
 import type { Decision } from '#contracts/decision.js';
 import { DEFAULT_POLICY, type Policy, type RoutingMode } from '#contracts/policy.js';
 import type { Alias, Model, Provider } from '#contracts/registry-snapshot.js';
-import { ALL_CREDENTIALS, UNKNOWN_HEALTH, UNKNOWN_LOAD, type LiveViews } from '#contracts/live-views.js';
+import {
+  ALL_CREDENTIALS,
+  UNKNOWN_CONTEXTS,
+  UNKNOWN_HEALTH,
+  UNKNOWN_LOAD,
+  type LiveViews,
+} from '#contracts/live-views.js';
 import { noEligibleModel } from './no-eligible-model.js';
 import { planRoute, type RouteOptions } from './plan-route.js';
 import { indexRegistry } from './registry-index.js';
@@ -67,8 +73,10 @@ function plan(scene: Scene): Decision {
       modelHealth: UNKNOWN_HEALTH,
       load: UNKNOWN_LOAD,
       credentials: ALL_CREDENTIALS,
+      contextTokens: UNKNOWN_CONTEXTS,
       ...scene.views,
     },
+    exactInputTokens: new Map(),
     allowed: null,
     sticky: { key: 'key_1', request: 'job_1' },
     ...scene.options,
@@ -118,6 +126,18 @@ describe('permanent exclusions', () => {
       '6445 input and 512 output tokens need 8001 with 15 % headroom, and the context is 8000.',
     ],
     [
+      "a window of its servers' that is too small",
+      { models: [model('a')], views: { contextTokens: new Map([['a', 700]]) } },
+      'context',
+      '100 input and 512 output tokens need 704 with 15 % headroom, and its servers have a context of 700 (8000 is configured).',
+    ],
+    [
+      'a window that is too small for the exact count',
+      { models: [model('a')], options: { exactInputTokens: new Map([['a', 7_489]]) } },
+      'context',
+      "7489 input tokens by its server's count and 512 output tokens need 8001, and the context is 8000.",
+    ],
+    [
       'too little weight',
       { models: [model('a')], policy: { minWeight: 5.5 } },
       'weight',
@@ -151,6 +171,18 @@ describe('permanent exclusions', () => {
     [
       'its window to the last token',
       { models: [model('a', { contextTokens: 1_150, maxOutputTokens: 500 })], features: { inputTokens: 500 } },
+    ],
+    [
+      'its window as configured where its servers have more',
+      { models: [model('a')], views: { contextTokens: new Map([['a', 9_000]]) } },
+    ],
+    [
+      'its window by an exact count, which needs no headroom',
+      {
+        models: [model('a')],
+        features: { inputTokens: 9_000 },
+        options: { exactInputTokens: new Map([['a', 7_488]]) },
+      },
     ],
     ['exactly the budget', { models: [model('a')], policy: { maxBudgetUsd: 0.001124 } }],
     ['exactly the latency', { models: [model('a')], policy: { maxLatencyMs: 1_000 } }],
@@ -274,6 +306,19 @@ describe('temporary reasons', () => {
     expect(decision.reason).toBe(
       'a has the best score (0.250) of 1 eligible model in mode normal, though it cannot be taken at this moment (vault_locked).',
     );
+  });
+});
+
+describe('an exact count', () => {
+  const models = [model('a', { price: price(1) }), model('b', { price: price(2) })];
+
+  it('decides for its model alone, and the decision names it', () => {
+    const exactInputTokens = new Map([['b', 7_000]]);
+    const decision = plan({ models, features: { inputTokens: 7_500 }, options: { exactInputTokens } });
+    expect(ids(decision)).toEqual(['b']);
+    expect(reasons(decision)).toEqual({ a: 'context' });
+    expect(decision.reason).toMatch(/^b has the best score .*\. The server of b counts 7000 input tokens\.$/);
+    expect(decision.inputTokens).toBe(7_500);
   });
 });
 

@@ -1,21 +1,13 @@
 import type { Candidate, Decision, Exclusion } from '#contracts/decision.js';
-import type { Policy } from '#contracts/policy.js';
-import { assessModel, exclusionOf, type Prospect } from './assess-model.js';
+import { assessModel, exclusionOf, type AssessOptions, type Prospect } from './assess-model.js';
 import { drawMember } from './draw-member.js';
-import type { LiveViews } from '#contracts/live-views.js';
 import { explainRoute } from './explain-route.js';
 import type { RegistryIndex } from './registry-index.js';
-import type { RequestFeatures } from './request-features.js';
 import { scoreModels } from './score-models.js';
 import { isRequested, selectModels, type Selection } from './select-models.js';
 
-export interface RouteOptions {
-  features: RequestFeatures;
-  policy: Policy;
+export interface RouteOptions extends AssessOptions {
   registry: RegistryIndex;
-  views: LiveViews;
-  /** The models that the key may use; null means all. */
-  allowed: ReadonlySet<string> | null;
   /** What an alias's draw sticks to, by its `sticky_by`. */
   sticky: { key: string; request: string };
 }
@@ -26,7 +18,7 @@ export interface RouteOptions {
  * `noEligibleModel`).
  */
 export function planRoute(options: RouteOptions): Decision {
-  const { features, policy, registry } = options;
+  const { features, policy, registry, exactInputTokens } = options;
   const selection = selectModels({ model: features.model, policy, registry, allowed: options.allowed });
   const { eligible, excluded } = sift(options, selection);
   const lead = leadOf(selection, eligible, options.sticky);
@@ -35,7 +27,11 @@ export function planRoute(options: RouteOptions): Decision {
   const first = eligible.find((prospect) => prospect.entry.model.id === candidates[0]?.model);
   return {
     mode: policy.mode,
-    reason: explainRoute({ candidates, eligibleCount: eligible.length, selection, lead, mode: policy.mode, excluded }),
+    reason: explainRoute({
+      ...{ candidates, excluded, selection, lead, exactInputTokens },
+      eligibleCount: eligible.length,
+      mode: policy.mode,
+    }),
     inputTokens: features.inputTokens,
     outputTokens: first?.outputTokens ?? (features.requestedOutputTokens ?? 0) * features.answers,
     candidates,

@@ -1,3 +1,4 @@
+import { UNKNOWN_CONTEXTS, type ContextView } from '#contracts/live-views.js';
 import { HealthStore } from '#health/health-store.js';
 import { LiveViewsSource } from '#health/live-views-source.js';
 import { OutcomeReporter } from '#health/outcome-reporter.js';
@@ -63,6 +64,8 @@ export interface WorkerRigOptions {
   concurrency?: number;
   served?: string[];
   env?: Record<string, string>;
+  /** The windows that servers were found to have, by model id. */
+  discovered?: ContextView;
   /** False: no pool is served, the test runs attempts itself. */
   pools?: boolean;
 }
@@ -101,7 +104,10 @@ export async function startWorkerRig(fixture: RedisFixture, options: WorkerRigOp
   const views = new LiveViewsSource({
     ...{ health, pauses, onError, everyMs: 50 },
     snapshot: () => registry.current.snapshot,
-    credentials: () => directory.missingCredentials(),
+    reports: () => ({
+      credentials: directory.missingCredentials(),
+      contextTokens: options.discovered ?? UNKNOWN_CONTEXTS,
+    }),
   });
   const coolDownMsOf = (provider: string): number => directory.coolDownMs(provider);
   const outcomes = new OutcomeReporter({ health, pauses, views, onError, coolDownMsOf });

@@ -1,14 +1,18 @@
 import type { Decision } from '#contracts/decision.js';
 import type { CallKind } from '#contracts/job-state.js';
 import type { JsonObject } from '#contracts/json.js';
+import type { ContextView } from '#contracts/live-views.js';
 import type { Policy } from '#contracts/policy.js';
 import type { Principal } from '#contracts/scopes.js';
 import type { LiveViewsSource } from '#health/live-views-source.js';
+import type { ExactCount } from '#providers/vllm/tokenize.js';
 import type { LiveRegistry } from '#registry/live-registry.js';
-import { planRoute } from '#routing/plan-route.js';
+import { findDoubts } from '#routing/find-doubts.js';
+import { planRoute, type RouteOptions } from '#routing/plan-route.js';
 import { indexRegistry } from '#routing/registry-index.js';
-import { requestFeatures } from '#routing/request-features.js';
+import { requestFeatures, type RequestFeatures } from '#routing/request-features.js';
 import type { TokenCounter } from '#tokens/count-tokens.js';
+import type { ExactCounts } from './exact-counts.js';
 
 export interface RouteRequest {
   kind: CallKind;
@@ -20,25 +24,67 @@ export interface RouteRequest {
   jobId: string;
 }
 
+export interface RoutePlannerDeps {
+  registry: LiveRegistry;
+  tokens: TokenCounter;
+  source: LiveViewsSource;
+  exactCounts: ExactCounts;
+}
+
+const NO_COUNTS: ReadonlyMap<string, ExactCount> = new Map();
+
 /** Counts a request's tokens and asks routing for its candidates, with the registry and the views of this moment. */
 export class RoutePlanner {
-  constructor(
-    private readonly registry: LiveRegistry,
-    private readonly tokens: TokenCounter,
-    private readonly source: LiveViewsSource,
-  ) {}
+  constructor(private readonly deps: RoutePlannerDeps) {}
 
-  /** Throws `model_not_found`; a decision may have no candidates. */
-  async plan({ kind, body, policy, principal, jobId }: RouteRequest): Promise<Decision> {
-    const counted = await this.tokens.countRequest(kind, body);
-    const features = requestFeatures({ kind, body, ...counted });
-    return planRoute({
+  /**
+   * The decision for a job that is to be made. Where the estimate cannot tell whether the request fits a model, the model's
+   * server is asked, which takes a second at the most. Throws `model_not_found`; a decision may have no candidates.
+   */
+  async plan(request: RouteRequest): Promise<Decision> {
+    const { exactCounts } = this.deps;
+    const features = await this.featuresOf(request);
+    const options = this.optionsOf(request, features, NO_COUNTS);
+    const doubts = findDoubts(options, (provider) => exactCounts.canAsk(provider, request));
+    if (doubts.length === 0) return planRoute(options);
+    const counts = await exactCounts.ask(doubts, request.body);
+    return planRoute(this.optionsOf(request, features, counts));
+  }
+
+  /** The decision by estimates alone: calls no provider. Throws and answers as `plan` does. */
+  async explain(request: RouteRequest): Promise<Decision> {
+    return planRoute(this.optionsOf(request, await this.featuresOf(request), NO_COUNTS));
+  }
+
+  private async featuresOf({ kind, body }: RouteRequest): Promise<RequestFeatures> {
+    const counted = await this.deps.tokens.countRequest(kind, body);
+    return requestFeatures({ kind, body, ...counted });
+  }
+
+  /** The views are of this moment: not to be kept while servers are asked. */
+  private optionsOf(
+    { policy, principal, jobId }: RouteRequest,
+    features: RequestFeatures,
+    counts: ReadonlyMap<string, ExactCount>,
+  ): RouteOptions {
+    const { views } = this.deps.source;
+    return {
       features,
       policy,
-      registry: indexRegistry(this.registry.current.snapshot),
-      views: this.source.views,
+      registry: indexRegistry(this.deps.registry.current.snapshot),
+      views: counts.size === 0 ? views : { ...views, contextTokens: withTold(views.contextTokens, counts) },
+      exactInputTokens: new Map([...counts].map(([model, { tokens }]) => [model, tokens])),
       allowed: null,
       sticky: { key: `${principal.project}/${principal.key}`, request: jobId },
-    });
+    };
   }
+}
+
+/** A server that counts tells its window, too; it may be one that no worker has seen. */
+function withTold(known: ContextView, counts: ReadonlyMap<string, ExactCount>): ContextView {
+  const windows = new Map(known);
+  for (const [model, { maxModelLen }] of counts) {
+    if (maxModelLen !== null) windows.set(model, Math.min(maxModelLen, known.get(model) ?? Infinity));
+  }
+  return windows;
 }

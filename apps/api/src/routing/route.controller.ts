@@ -23,6 +23,6 @@ export class RouteController {
   @ApiBody({ type: RouteRequestDto })
   async explain(@Req() { principal }: AuthenticatedRequest, @Body() body: unknown): Promise<object> {
     const work = parseWork(validateDto(RouteRequestDto, body, { opaque: ['request'] }));
-    return decisionView(await this.planner.plan({ ...work, principal, jobId: newJobId() }));
+    return decisionView(await this.planner.explain({ ...work, principal, jobId: newJobId() }));
   }
 }

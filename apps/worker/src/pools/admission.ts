@@ -39,7 +39,7 @@ export class Admission {
       failures: begun.failures,
       isOpen: (other) => this.closedBy(other) === null,
       opensAt: (other) => views.opensAt(other),
-      contextTokensOf: (model) => directory.model(model)?.contextTokens,
+      contextTokensOf: (model) => directory.contextTokensOf(model, views.views),
       now: Date.now(),
     });
     const worthTrying = begun.plan.attended && next.kind === 'wait' && this.closedBy(place) !== 'pool_paused';

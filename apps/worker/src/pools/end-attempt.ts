@@ -99,7 +99,7 @@ export class EndAttempt {
       billableAttempts: failed.used,
       maxAttempts: plan.maxAttempts,
       onContentFilter: plan.onContentFilter,
-      contextTokensOf: (model) => directory.model(model)?.contextTokens,
+      contextTokensOf: (model) => directory.contextTokensOf(model, views.views),
       isOpen: (place) => temporaryReasonOf(place, views.views) === null,
       opensInMs: (place) => Math.max(views.opensAt(place) - Date.now(), 0),
       committedToClient: failed.committedToClient,

@@ -8,7 +8,7 @@ import { ProviderDirectory } from './provider-directory.js';
 const provider = (id: string, credential: CredentialSource, enabled = true): Provider =>
   ({ id, credential, enabled }) as Provider;
 const model = (id: string, from: string, enabled = true): Model =>
-  ({ id, provider: from, enabled, limits: null }) as Model;
+  ({ id, provider: from, enabled, contextTokens: 8_000, limits: null }) as Model;
 
 const registry = new Registry({
   version: 1,
@@ -37,7 +37,10 @@ describe('a model’s place', () => {
 
   it.each(['retired', 'away', 'orphan', 'unknown', ''])('%j has none: another candidate may', (id) => {
     expect(() => directory.place(id)).toThrow(
-      expect.objectContaining({ errorClass: 'provider_fault', options: { code: 'model_unavailable' } }),
+      expect.objectContaining({
+        errorClass: 'provider_fault',
+        options: { code: 'model_unavailable', blames: 'nobody' },
+      }),
     );
   });
 
@@ -48,6 +51,16 @@ describe('a model’s place', () => {
     expect(following.model('m')).toBeUndefined();
     expect(() => following.place('m')).toThrow('no longer available');
   });
+});
+
+it.each<[string, [string, number][], number | undefined]>([
+  ['as configured', [], 8_000],
+  ['as its servers tell, where they have less', [['m', 4_000]], 4_000],
+  ['as configured, where its servers have more', [['m', 16_000]], 8_000],
+])('a model’s window is %s', (_name, told, window) => {
+  const views = { contextTokens: new Map(told) };
+  expect(directory.contextTokensOf('m', views)).toBe(window);
+  expect(directory.contextTokensOf('unknown', views)).toBeUndefined();
 });
 
 describe('a credential', () => {
@@ -62,7 +75,7 @@ describe('a credential', () => {
     ['vault', 'credential_unavailable', 'vault'],
   ])('of %s is not there: another candidate may do', (id, code, named) => {
     expect(() => directory.credentialOf(found(id))).toThrow(
-      expect.objectContaining({ errorClass: 'provider_fault', options: { code } }),
+      expect.objectContaining({ errorClass: 'provider_fault', options: { code, blames: 'nobody' } }),
     );
     expect(() => directory.credentialOf(found(id))).toThrow(named);
   });

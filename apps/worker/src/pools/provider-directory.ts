@@ -1,6 +1,7 @@
-import type { CredentialView } from '#contracts/live-views.js';
+import type { CredentialView, LiveViews } from '#contracts/live-views.js';
 import type { Model, Provider } from '#contracts/registry-snapshot.js';
 import { ProviderError } from '#providers/provider-error.js';
+import { contextTokensOf } from '#routing/context-window.js';
 import { resolveCredential, type CredentialStores } from '#registry/credentials.js';
 import type { LiveRegistry } from '#registry/live-registry.js';
 
@@ -21,6 +22,12 @@ export class ProviderDirectory {
   /** The provider that this pool's calls go to; undefined once the pool is gone. */
   providerOfPool(pool: string): string | undefined {
     return this.registry.current.pool(pool)?.provider;
+  }
+
+  /** The window of a model as far as this process knows; undefined for one that is no longer registered. */
+  contextTokensOf(modelId: string, views: Pick<LiveViews, 'contextTokens'>): number | undefined {
+    const model = this.model(modelId);
+    return model && contextTokensOf(model, views.contextTokens);
   }
 
   /** How long this provider is left alone when it is down, in milliseconds. */

@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type { CallKind } from '#contracts/job-state.js';
 import type { JsonObject } from '#contracts/json.js';
 import { HttpClient } from '#http/http-client.js';
 import { startSimulator, type Simulator } from '../../../../apps/simulator/src/simulator.js';
 import type { ServerAccess } from './options.js';
-import { countExactly, isWorthCounting, type ExactCount } from './tokenize.js';
+import { countExactly, isCountable, type ExactCount } from './tokenize.js';
 import { VllmAdapter } from './vllm-adapter.js';
 
 let http: HttpClient;
@@ -73,12 +74,17 @@ describe('a count that does not come', () => {
   });
 });
 
-test.each<[string, number, number, boolean]>([
-  ['it fits however far the estimate is off', 1000, 500, false],
-  ['it may just not fit', 6200, 500, true],
-  ['it may just fit', 9000, 500, true],
-  ['it fits in no case', 9700, 500, false],
-  ['the answer alone fills the window', 1, 8192, false],
-])('an exact count is worth a call only near the limit: %s', (_name, inputTokens, outputTokens, isWorth) => {
-  expect(isWorthCounting({ inputTokens, outputTokens, contextTokens: 8192 })).toBe(isWorth);
+const said = (content: unknown): JsonObject => ({ messages: [{ role: 'user', content }] });
+
+test.each<[string, CallKind, JsonObject, boolean]>([
+  ['a chat', 'chat', said('hello'), true],
+  ['a chat in parts of text', 'chat', said([{ type: 'text', text: 'hello' }]), true],
+  ['a turn that only calls a tool', 'chat', { messages: [{ role: 'assistant', tool_calls: [] }] }, true],
+  ['a chat with a picture', 'chat', said([{ type: 'image_url', image_url: { url: 'data:,' } }]), false],
+  ['no messages', 'chat', {}, false],
+  ['one prompt', 'completion', { prompt: 'hello' }, true],
+  ['several prompts', 'completion', { prompt: ['hello', 'there'] }, false],
+  ['an embedding', 'embedding', { input: 'hello' }, false],
+])('the server can count one sequence of text, and nothing else: %s', (_name, kind, body, countable) => {
+  expect(isCountable(kind, body)).toBe(countable);
 });

@@ -1,3 +1,4 @@
+import type { CallKind } from '#contracts/job-state.js';
 import { isJsonObject, type JsonObject } from '#contracts/json.js';
 import type { HttpClient } from '#http/http-client.js';
 import { HttpError } from '#http/http-error.js';
@@ -16,18 +17,13 @@ export interface ExactCount {
   maxModelLen: number | null;
 }
 
-/** Our count is of another tokenizer and knows no chat template: it may be off by this factor either way. */
-const ESTIMATE_FACTOR = 1.25;
-
-/** True when an estimate alone cannot tell whether the request fits: only then is an exact count worth a call. */
-export function isWorthCounting(request: {
-  inputTokens: number;
-  outputTokens: number;
-  contextTokens: number;
-}): boolean {
-  const { inputTokens, outputTokens, contextTokens } = request;
-  const room = contextTokens - outputTokens;
-  return inputTokens / ESTIMATE_FACTOR <= room && inputTokens * ESTIMATE_FACTOR > room;
+/**
+ * True for a request whose input the server counts as it will read it: one sequence of text. What pictures and sound take is
+ * only known once the model's processor has seen them.
+ */
+export function isCountable(kind: CallKind, { messages, prompt }: JsonObject): boolean {
+  if (kind === 'completion') return typeof prompt === 'string';
+  return kind === 'chat' && Array.isArray(messages) && messages.every(isText);
 }
 
 /** Counts the input of a chat or a completion with one prompt; rejects with a ProviderError, or with the signal's reason. */
@@ -46,6 +42,12 @@ export async function countExactly(
     access.signal.throwIfAborted();
     throw error instanceof HttpError ? fromHttpError(error) : error;
   }
+}
+
+function isText(message: unknown): boolean {
+  if (!isJsonObject(message)) return false;
+  const { content } = message;
+  return !Array.isArray(content) || content.every((part) => isJsonObject(part) && part.type === 'text');
 }
 
 /** What of a request decides its input; the rest would only be logged as unknown. */

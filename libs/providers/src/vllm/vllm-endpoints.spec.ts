@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import type { Provider } from '#contracts/registry-snapshot.js';
+import type { Model, Provider } from '#contracts/registry-snapshot.js';
 import { HttpClient } from '#http/http-client.js';
 import { startSimulator, type Simulator, type SimulatorOptions } from '../../../../apps/simulator/src/simulator.js';
 import type { ProviderCall } from '../provider-adapter.js';
@@ -226,6 +226,13 @@ describe('what the servers tell of their models', () => {
     endpoints.start();
     await Promise.all(simulators.map((simulator) => probed(simulator, 2)));
     expect([endpoints.maxModelLen('local', 'llama'), endpoints.maxModelLen('local', 'other')]).toEqual([4096, null]);
+    const models = ['fast', 'slow'].map((id) => ({ id, provider: 'local', upstreamModel: 'llama' }) as Model);
+    const untold = { id: 'untold', provider: 'local', upstreamModel: 'other' } as Model;
+    const foreign = { id: 'foreign', provider: 'openai', upstreamModel: 'llama' } as Model;
+    expect(Object.fromEntries(endpoints.contextTokensOf([...models, untold, foreign]))).toEqual({
+      fast: 4096,
+      slow: 4096,
+    });
   });
 
   test('refuses every call when two endpoints serve different models, naming what they serve and no address', async () => {

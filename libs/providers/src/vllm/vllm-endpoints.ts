@@ -1,4 +1,4 @@
-import type { Provider } from '#contracts/registry-snapshot.js';
+import type { Model, Provider } from '#contracts/registry-snapshot.js';
 import type { HttpClient } from '#http/http-client.js';
 import { ProviderError } from '../provider-error.js';
 import { EndpointSet, type EndpointLease, type EndpointStatus } from './endpoint-set.js';
@@ -98,6 +98,16 @@ export class VllmEndpoints {
   /** The window of a model as the provider's servers were started with; null when it is not known (yet). */
   maxModelLen(providerId: string, upstreamModel: string): number | null {
     return this.#watched.get(providerId)?.set.maxModelLen(upstreamModel) ?? null;
+  }
+
+  /** By model id, the windows of those models whose servers have told. */
+  contextTokensOf(models: readonly Model[]): Map<string, number> {
+    const found = new Map<string, number>();
+    for (const { id, provider, upstreamModel } of models) {
+      const window = this.maxModelLen(provider, upstreamModel);
+      if (window !== null) found.set(id, window);
+    }
+    return found;
   }
 
   /** What is known of a vLLM provider's endpoints, in the configured order. */
