@@ -37,6 +37,8 @@ export class WorkerLifecycle implements OnApplicationBootstrap, OnModuleDestroy 
     outcomes.start();
     registry.onChange((changed) => pools.follow(changed));
     await presence.start();
+    // Which credentials can be read and which pools are served follows the registry.
+    registry.onChange(presence.tell);
   }
 
   /** Takes no more work, ends or gives back what runs, then lets go of everything else. */

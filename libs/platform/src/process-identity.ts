@@ -37,11 +37,14 @@ export class Presence {
 
   /** Shows the process at once and every few seconds from then on. */
   async start(): Promise<void> {
-    this.timer = setInterval(() => {
-      this.beat().catch(this.onError);
-    }, BEAT_MS);
+    this.timer = setInterval(this.tell, BEAT_MS);
     await this.beat();
   }
+
+  /** Tells the others at once what has changed; a failure is reported, and made good at the next beat. */
+  readonly tell = (): void => {
+    this.beat().catch(this.onError);
+  };
 
   /** Takes the process out of sight, so that what it owned is released without waiting for the time to live. */
   async stop(): Promise<void> {
