@@ -36,7 +36,9 @@ const bearer = (key: string): Record<string, string> => ({ authorization: `Beare
 
 function withKeys(simulatorUrl: string): StackConfig {
   const config = simulatorConfig(simulatorUrl) as { providers: Json[]; models: Json[] } & StackConfig;
-  const [provider, model] = [config.providers[0], config.models[0]];
+  // A provider that refused a credential is asked again at once.
+  const provider = { ...config.providers[0], timeouts: { cool_down_ms: 1 } };
+  const [model] = config.models;
   const declared = (id: string, key: string, more: Json = {}): Json => ({
     id,
     sha256: hash('sha256', key),

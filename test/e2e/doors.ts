@@ -210,7 +210,7 @@ export class SimulatorControl {
 }
 
 /** Keys that change by themselves: signs of life, the registry, the reconciler’s own queue, the time of BullMQ’s last check. */
-const RESTLESS = /^\{th\}:(presence:|processes$|registry|reconciler|pool\.[^:]+:stalled-check$)/;
+const RESTLESS = /^\{th\}:(presence:|processes$|registry|reconciler|health:|latencies$|pool\.[^:]+:stalled-check$)/;
 
 /** Every key that work leaves behind, with how much is in it: jobs, calls, events, indexes, queues. */
 export async function footprint(redisUrl: string): Promise<Record<string, string>> {
