@@ -5,6 +5,7 @@ import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { addedLatency } from './added-latency.ts';
 import { countingPauses } from './counting-pauses.ts';
+import { limits } from './limits.ts';
 import { outage } from './outage.ts';
 import { startRig } from './rig.ts';
 import { throughput } from './throughput.ts';
@@ -29,7 +30,7 @@ export async function main(args: string[]): Promise<number> {
   );
   const profile = values.profile && `--cpu-prof --cpu-prof-dir=${resolve(values.profile)}`;
   const rig = await startRig({ appendfsync, nodeOptions: profile });
-  const parts = { throughput, latency: addedLatency, counting: countingPauses, outage };
+  const parts = { throughput, latency: addedLatency, counting: countingPauses, outage, limits };
   try {
     for (const [name, run] of Object.entries(parts)) {
       if (values.only !== undefined && values.only !== name) continue;

@@ -25,7 +25,7 @@ async function create(job = newJob()): Promise<NewJob> {
   return job;
 }
 
-const begin = (job: NewJob, token = 'a', attempt = 1) => fixture.attempts.begin(runOf(job, token, attempt));
+const begin = (job: NewJob, token = 'a', attempt = 1) => fixture.begin(runOf(job, token, attempt));
 const called = (adapter: ScriptedAdapter, calls = 1) =>
   waitFor(() => adapter.calls.length === calls, { describe: `${calls} calls` });
 
@@ -83,7 +83,7 @@ describe('cancelling', () => {
     const job = await create();
     await begin(job);
     await fixture.attempts.advance(runOf(job, 'a'), { ...hop(1), delayMs: 200 });
-    await fixture.queues.enqueue(payloadOf(job, 2), { pool: poolOf(job), priority: 'normal', delayMs: 200 });
+    await fixture.queues.enqueue(payloadOf(job, 2), { pool: poolOf(job), delayMs: 200 });
     expect(await fixture.store.cancel(job.id)).toBe('cancelled');
     expect((await read(fixture, job)).state).toBe('cancelled');
     const adapter = new ScriptedAdapter([]);
@@ -199,7 +199,7 @@ describe('the deadline', () => {
     const job = await create(newJob({ deadline: Date.now() + 100 }));
     await begin(job);
     await fixture.attempts.advance(runOf(job, 'a'), { ...hop(1), delayMs: 60_000 });
-    await fixture.queues.enqueue(payloadOf(job, 2), { pool: poolOf(job), priority: 'normal', delayMs: 60_000 });
+    await fixture.queues.enqueue(payloadOf(job, 2), { pool: poolOf(job), delayMs: 60_000 });
     await waitFor(async () => (await pass(fixture)).ended === 1, { describe: 'the expiry' });
     expect(await read(fixture, job)).toMatchObject({ state: 'expired', attempts: [{ n: 1, state: 'failed' }] });
   });

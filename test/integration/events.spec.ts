@@ -37,10 +37,10 @@ const complete = (job: NewJob, token: string, attempt = 1) =>
 
 /** Two attempts with `deltas` pieces of output each, the second of which answers. */
 async function runThrough(job: NewJob, deltas: number): Promise<void> {
-  await fixture.attempts.begin(runOf(job, 'a'));
+  await fixture.begin(runOf(job, 'a'));
   for (let i = 0; i < deltas; i++) await emit(job, 'a', 1, `a${i} `);
   await fixture.attempts.advance(runOf(job, 'a'), hop(1));
-  await fixture.attempts.begin(runOf(job, 'b', 2));
+  await fixture.begin(runOf(job, 'b', 2));
   for (let i = 0; i < deltas; i++) await emit(job, 'b', 2, `b${i} `);
   await complete(job, 'b', 2);
 }
@@ -65,7 +65,7 @@ const numbersTo = (last: number): number[] => Array.from({ length: last }, (_, i
 describe('a delta', () => {
   it('that is sent again because Redis went away before it answered is written once', async () => {
     const job = await create();
-    await fixture.attempts.begin(runOf(job, 'a'));
+    await fixture.begin(runOf(job, 'a'));
     const scripts = loadJobScripts(fixture.redis);
     const send = (text: string, number: number) =>
       scripts.emit(
@@ -152,7 +152,7 @@ describe('readers on several processes', () => {
     let told = 0;
     third.notices.listen(job.id, { onEvent: () => told++, onInterrupted: () => undefined });
 
-    await fixture.attempts.begin(runOf(job, 'a'));
+    await fixture.begin(runOf(job, 'a'));
     const half = Array.from({ length: 1_200 }, (_, i) => `${i} `);
     await Promise.all(half.map((text) => emit(job, 'a', 1, text)));
     const late = collect(second.reader.read(job.id, { after: 0, signal: never }));
@@ -212,7 +212,7 @@ describe('a job that nobody can come back to', () => {
     const job = unkept({ reader: 'api-a', syncStream: true });
     const events = collect(reader.read(job.id, { after: 0, signal: never, created: Promise.resolve() }));
     await fixture.store.create(job);
-    await fixture.attempts.begin(runOf(job, 'a'));
+    await fixture.begin(runOf(job, 'a'));
     await emit(job, 'a', 1, 'x');
     await complete(job, 'a');
     const seen = await events;
@@ -229,7 +229,7 @@ describe('a job that nobody can come back to', () => {
     const { reader } = await startProcess('api-a');
     const job = unkept();
     await fixture.store.create(job);
-    await fixture.attempts.begin(runOf(job, 'a'));
+    await fixture.begin(runOf(job, 'a'));
     await emit(job, 'a', 1, 'unseen');
     const events = collect(reader.read(job.id, { after: 0, signal: never }));
     await waitFor(() => fixture.redis.hget(keys.job(job.id), 'readers'), { describe: 'the reader' });
@@ -251,7 +251,7 @@ describe('an interrupted subscription', () => {
     const job = await create();
     const seen: JobEvent[] = [];
     const events = collect(reader.read(job.id, { after: 0, signal: never }), seen);
-    await fixture.attempts.begin(runOf(job, 'a'));
+    await fixture.begin(runOf(job, 'a'));
     await waitFor(() => seen.length === 3, { describe: 'the first events' });
     const live: number[] = [];
     notices.listen(job.id, { onEvent: ({ seq }) => live.push(seq), onInterrupted: () => undefined });
@@ -281,7 +281,7 @@ describe('an interrupted subscription', () => {
     for (const { id } of [job, expected]) notices.listen(id, witness);
     await interrupt();
     for (const one of [job, expected]) {
-      await fixture.attempts.begin(runOf(one, 'a'));
+      await fixture.begin(runOf(one, 'a'));
       await complete(one, 'a');
     }
     expect(await ended).toMatchObject({ state: 'completed', body: '{"answer":42}', costNano: 1_234, attempts: 1 });
@@ -311,7 +311,7 @@ describe('an interrupted subscription', () => {
     late.read = refuseOnce(late.read.bind(late));
     late.look = refuseOnce(late.look.bind(late));
     await interrupt();
-    await fixture.attempts.begin(runOf(job, 'a'));
+    await fixture.begin(runOf(job, 'a'));
     await complete(job, 'a');
     expect(await ended).toMatchObject({ state: 'completed', body: '{"answer":42}' });
     expect(await events).toEqual(await logged(job));
@@ -324,11 +324,11 @@ describe('an interrupted subscription', () => {
     const events = collect(reader.read(job.id, { after: 0, signal: never, created: Promise.resolve() }));
     await fixture.store.create(job);
     await interrupt();
-    await fixture.attempts.begin(runOf(job, 'a'));
+    await fixture.begin(runOf(job, 'a'));
     await complete(job, 'a');
     await fixture.store.delete(job.id, job.project);
     await events;
-    expect(await fixture.redis.keys('*')).toEqual([]);
+    expect(await fixture.redis.keys('*')).toEqual([keys.poolOrder('acme')]);
   });
 });
 
@@ -348,7 +348,7 @@ describe('waiting for an end', () => {
     const job = await create();
     const ended = waiter.waitForEnd(job.id, { timeoutMs: 10_000 });
     await waitFor(() => fixture.redis.hget(keys.job(job.id), 'waiters'), { describe: 'the waiter' });
-    await fixture.attempts.begin(runOf(job, 'a'));
+    await fixture.begin(runOf(job, 'a'));
     const result = JSON.stringify('x'.repeat(300_000));
     await fixture.attempts.finish(runOf(job, 'a'), { ...outcomeOf('completed'), result });
     expect(await ended).toMatchObject({ state: 'completed', body: null });

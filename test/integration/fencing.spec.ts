@@ -15,7 +15,7 @@ async function create(options: NewJobOptions = {}): Promise<NewJob> {
   return job;
 }
 
-const begin = (job: NewJob, token: string, attempt = 1) => fixture.attempts.begin(runOf(job, token, attempt));
+const begin = (job: NewJob, token: string, attempt = 1) => fixture.begin(runOf(job, token, attempt));
 
 async function eventsOf(job: NewJob): Promise<{ type: string; data: unknown }[]> {
   const entries = await fixture.redis.xrange(keys.events(job.id), '-', '+');
@@ -73,9 +73,9 @@ describe('a fenced attempt changes nothing', () => {
     const { runAttempt } = await startWorkerRig(fixture, { adapter, pools: false });
     const job = await create();
     const notLost = new AbortController().signal;
-    const old = runAttempt.run(payloadOf(job), { pool: poolOf(job), run: 'a', lockLost: notLost });
+    const old = runAttempt.run(payloadOf(job), { pool: poolOf(job), turn: 1, run: 'a', lockLost: notLost });
     await waitFor(() => gate.waiting === 1, { describe: 'the first call' });
-    const newer = runAttempt.run(payloadOf(job), { pool: poolOf(job), run: 'b', lockLost: notLost });
+    const newer = runAttempt.run(payloadOf(job), { pool: poolOf(job), turn: 1, run: 'b', lockLost: notLost });
     await waitFor(() => gate.waiting === 2, { describe: 'the second call' });
     gate.open(1);
     expect((await old).outcome).toBe('superseded');
@@ -91,7 +91,7 @@ describe('a fenced attempt changes nothing', () => {
     const { runAttempt } = await startWorkerRig(fixture, { adapter, pools: false });
     const job = await create();
     const lost = new AbortController();
-    const run = runAttempt.run(payloadOf(job), { pool: poolOf(job), run: 'a', lockLost: lost.signal });
+    const run = runAttempt.run(payloadOf(job), { pool: poolOf(job), turn: 1, run: 'a', lockLost: lost.signal });
     await waitFor(() => gate.waiting === 1, { describe: 'the call' });
     const before = await fixture.snapshot();
     lost.abort(new Error('lock lost'));
@@ -105,12 +105,11 @@ describe('a fenced attempt changes nothing', () => {
 describe('begin', () => {
   it('of an attempt whose successor is open answers with the successor and whether that has begun', async () => {
     const job = await create({
-      priority: 'low',
       plan: { candidates: [1, 2].map((n) => ({ model: `m${n}`, provider: `p${n}`, pool: `pool${n}` })) },
     });
     await begin(job, 'a');
     await fixture.attempts.advance(runOf(job, 'a'), hop(1));
-    const superseded = { kind: 'superseded', attempt: 2, pool: 'pool2', priority: 'low' };
+    const superseded = { kind: 'superseded', attempt: 2, pool: 'pool2' };
     expect(await begin(job, 'b')).toEqual({ ...superseded, begun: false });
     await begin(job, 'c', 2);
     expect(await begin(job, 'd')).toEqual({ ...superseded, begun: true });
@@ -210,10 +209,9 @@ describe('an attempt number', () => {
     expect(await fixture.attempts.advance(runOf(job, 'dead'), hop(1))).toEqual({
       kind: 'advanced',
       attempt: 2,
-      priority: 'normal',
     });
     // BullMQ brings the stalled attempt 1 to a living worker.
-    await fixture.queues.enqueue(payloadOf(job, 1), { pool: poolOf(job), priority: 'normal' });
+    await fixture.queues.enqueue(payloadOf(job, 1), { pool: poolOf(job) });
     await startWorkerRig(fixture, { adapter });
     const record = await ended(fixture, job);
     expect(record).toMatchObject({ state: 'completed', model: 'large' });
@@ -228,7 +226,7 @@ describe('an attempt number', () => {
     const gate = new Gate();
     const adapter = new ScriptedAdapter([gate.turn(answers('once'))]);
     const job = await create();
-    const add = () => fixture.queues.enqueue(payloadOf(job), { pool: poolOf(job), priority: 'normal' });
+    const add = () => fixture.queues.enqueue(payloadOf(job), { pool: poolOf(job) });
     await Promise.all([add(), add(), add()]);
     expect(await fixture.queues.queueOf(poolOf(job)).getJobCountByTypes('prioritized', 'waiting')).toBe(1);
     await startWorkerRig(fixture, { adapter });

@@ -23,16 +23,21 @@ async function create(options: NewJobOptions = {}): Promise<NewJob> {
 
 /** Through begin and finish, so that run `r1` of attempt 1 is the current one. */
 async function finish(job: NewJob, state: TerminalState): Promise<void> {
-  await fixture.attempts.begin(runOf(job, 'r1'));
+  await fixture.begin(runOf(job, 'r1'));
   expect(await fixture.attempts.finish(runOf(job, 'r1'), outcomeOf(state))).toBe('committed');
 }
+
+/** All but the order of the pool, which stays. */
+const keysOfJobs = async (): Promise<string[]> =>
+  (await fixture.redis.keys('*')).filter((key) => key !== keys.poolOrder('acme'));
 
 describe('creating', () => {
   it('writes record, call, event, index and reconciler entry together', async () => {
     const job = newJob({ metadata: { run: 'eval-7' }, priority: 'low', idempotency: idempotency('k', 'f') });
-    expect(await fixture.store.create(job)).toEqual({ kind: 'created' });
+    expect(await fixture.store.create(job)).toEqual({ kind: 'created', turn: 16 });
     expect((await fixture.redis.keys('*')).toSorted()).toEqual(
       [
+        keys.poolOrder('acme'),
         keys.job(job.id),
         keys.call(answerCallId(job.id)),
         keys.events(job.id),
@@ -67,7 +72,7 @@ describe('creating', () => {
       await fixture.redis.config('SET', 'maxmemory', '0');
     }
     expect(await fixture.redis.keys('*')).toEqual([]);
-    expect(await fixture.store.create(job)).toEqual({ kind: 'created' });
+    expect(await fixture.store.create(job)).toEqual({ kind: 'created', turn: 4 });
   });
 
   it('under a used idempotency key answers with the job of then and writes nothing', async () => {
@@ -116,7 +121,7 @@ describe('retention', () => {
 
   it('keeps an unfinished job for ever, and its idempotency key past its deadline', async () => {
     const job = await create({ idempotency: idempotency('k', 'f') });
-    await fixture.attempts.begin(runOf(job, 'r1'));
+    await fixture.begin(runOf(job, 'r1'));
     for (const key of [keys.job(job.id), keys.call(answerCallId(job.id)), keys.events(job.id)]) {
       expect(await minutesToLive(key)).toBe(-1);
     }
@@ -126,7 +131,7 @@ describe('retention', () => {
   it('keeps every key of a finished asynchronous job for its retention, from its end', async () => {
     const job = await create({ idempotency: idempotency('k', 'f') });
     await finish(job, 'completed');
-    const all = (await fixture.redis.keys('*')).filter((key) => key !== keys.projectJobs('default'));
+    const all = (await keysOfJobs()).filter((key) => key !== keys.projectJobs('default'));
     expect(all.toSorted()).toEqual(
       [
         keys.job(job.id),
@@ -146,7 +151,7 @@ describe('retention', () => {
     const job = unkept(options);
     await fixture.store.create(job);
     await finish(job, 'completed');
-    for (const key of await fixture.redis.keys('*')) expect(await minutesToLive(key)).toBe(1);
+    for (const key of await keysOfJobs()) expect(await minutesToLive(key)).toBe(1);
     expect(await fixture.store.read(job.id)).toMatchObject({ state: 'completed', result: '{"answer":42}' });
     expect((await fixture.store.list('default', { after: null, limit: 10 })).records).toEqual([]);
   });
@@ -164,8 +169,8 @@ describe('retention', () => {
 
 describe('a terminal state is never left', () => {
   const verbs: Record<string, (job: NewJob) => Promise<unknown>> = {
-    begin: (job) => fixture.attempts.begin(runOf(job, 'r2')),
-    'begin by the run that ended it': (job) => fixture.attempts.begin(runOf(job, 'r1')),
+    begin: (job) => fixture.begin(runOf(job, 'r2')),
+    'begin by the run that ended it': (job) => fixture.begin(runOf(job, 'r1')),
     emit: (job) => fixture.attempts.emit(runOf(job, 'r1'), delta(1, 'late')),
     advance: (job) => fixture.attempts.advance(runOf(job, 'r1'), hop(1)),
     'finish as completed': (job) => fixture.attempts.finish(runOf(job, 'r1'), outcomeOf('completed')),
@@ -204,7 +209,7 @@ describe('a terminal state is never left', () => {
 
   it('whichever of fifty enders comes first, there is one end event and one end', async () => {
     const job = await create();
-    await fixture.attempts.begin(runOf(job, 'r1'));
+    await fixture.begin(runOf(job, 'r1'));
     const states = Array.from({ length: 50 }, (_, i) => TERMINAL_STATES[i % 4] ?? 'failed');
     const replies = await Promise.all(
       states.map((state) => fixture.attempts.finish(runOf(job, 'r1'), outcomeOf(state))),
@@ -221,9 +226,9 @@ describe('a terminal state is never left', () => {
 describe('usage', () => {
   it('is summed over the attempts that were hopped from and the one that ended the job', async () => {
     const job = await create();
-    await fixture.attempts.begin(runOf(job, 'r1'));
+    await fixture.begin(runOf(job, 'r1'));
     await fixture.attempts.advance(runOf(job, 'r1'), hop(1));
-    await fixture.attempts.begin(runOf(job, 'r2', 2));
+    await fixture.begin(runOf(job, 'r2', 2));
     await fixture.attempts.finish(runOf(job, 'r2', 2), outcomeOf('completed', 2));
     expect(await read(fixture, job)).toMatchObject({
       usage: { inputTokens: 14, outputTokens: 6, cachedInputTokens: 4, cacheWriteInputTokens: 8, reasoningTokens: 2 },
@@ -233,7 +238,7 @@ describe('usage', () => {
 
   it('goes on in a record that was begun before cache writes were counted', async () => {
     const job = await create();
-    await fixture.attempts.begin(runOf(job, 'r1'));
+    await fixture.begin(runOf(job, 'r1'));
     await fixture.attempts.advance(runOf(job, 'r1'), hop(1));
     const { cacheWriteInputTokens, ...usage } = { ...NO_USAGE, inputTokens: 7, outputTokens: 3 };
     await fixture.redis.hset(keys.job(job.id), 'totals', '1 7 3 2 1 1234');
@@ -241,7 +246,7 @@ describe('usage', () => {
     const before = await read(fixture, job);
     expect([before.usage.cacheWriteInputTokens, before.attempts[0]?.usage?.cacheWriteInputTokens]).toEqual([0, 0]);
 
-    await fixture.attempts.begin(runOf(job, 'r2', 2));
+    await fixture.begin(runOf(job, 'r2', 2));
     expect(await fixture.attempts.finish(runOf(job, 'r2', 2), outcomeOf('completed', 2))).toBe('committed');
     expect(await read(fixture, job)).toMatchObject({
       usage: { inputTokens: 14, outputTokens: 6, cachedInputTokens: 4, cacheWriteInputTokens: 4, reasoningTokens: 2 },
@@ -306,7 +311,7 @@ describe('deleting', () => {
   it('refuses an unfinished job and one that does not exist, and changes nothing then', async () => {
     const queued = await create();
     const running = await create();
-    await fixture.attempts.begin(runOf(running, 'r1'));
+    await fixture.begin(runOf(running, 'r1'));
     const before = await fixture.snapshot();
     expect(await fixture.store.delete(queued.id, queued.project)).toBe('unfinished');
     expect(await fixture.store.delete(running.id, running.project)).toBe('unfinished');
@@ -318,9 +323,9 @@ describe('deleting', () => {
     const job = await create({ idempotency: idempotency('k', 'f') });
     await finish(job, 'completed');
     expect(await fixture.store.delete(job.id, job.project)).toBe('deleted');
-    expect(await fixture.redis.keys('*')).toEqual([]);
+    expect(await keysOfJobs()).toEqual([]);
     expect(await fixture.store.delete(job.id, job.project)).toBe('missing');
-    expect(await fixture.store.create(newJob({ idempotency: idempotency('k', 'another') }))).toEqual({
+    expect(await fixture.store.create(newJob({ idempotency: idempotency('k', 'another') }))).toMatchObject({
       kind: 'created',
     });
   });
@@ -338,11 +343,11 @@ describe('deleting', () => {
       ...TERMINAL_STATES.map((state) => (job: NewJob) => finish(job, state)),
       (job) => fixture.store.cancel(job.id),
       async (job) => {
-        await fixture.attempts.begin(runOf(job, 'r1'));
+        await fixture.begin(runOf(job, 'r1'));
         await fixture.attempts.emit(runOf(job, 'r1'), delta(1, 'a'));
         await fixture.attempts.advance(runOf(job, 'r1'), hop(1));
         await fixture.store.watch(job.id, 'api-2', 'readers');
-        await fixture.attempts.begin(runOf(job, 'r2', 2));
+        await fixture.begin(runOf(job, 'r2', 2));
         await fixture.attempts.finish(runOf(job, 'r2', 2), outcomeOf('completed', 2));
       },
     ];
@@ -354,17 +359,17 @@ describe('deleting', () => {
         expect(await fixture.store.delete(job.id, job.project)).toBe('deleted');
       }
     }
-    expect(await fixture.redis.keys('*')).toEqual([]);
+    expect(await keysOfJobs()).toEqual([]);
   });
 });
 
 it('every key carries the one hash tag, so that a cluster keeps them in one slot', async () => {
   const job = await create({ idempotency: idempotency('k', 'f') });
-  await fixture.queues.enqueue(payloadOf(job), { pool: 'acme/llama3:8b', priority: 'high' });
+  await fixture.queues.enqueue(payloadOf(job), { pool: 'acme/llama3:8b' });
   await fixture.queues.configure('acme/llama3:8b', { concurrency: 3 });
   await finish(job, 'completed');
   const second = await create();
-  await fixture.queues.enqueue(payloadOf(second), { pool: 'acme', priority: 'low', delayMs: 60_000 });
+  await fixture.queues.enqueue(payloadOf(second), { pool: 'acme', delayMs: 60_000 });
   const all = await fixture.redis.keys('*');
   expect(all.length).toBeGreaterThan(8);
   expect(all.filter((key) => !key.startsWith('{th}:'))).toEqual([]);

@@ -50,7 +50,7 @@ describe('a pause', () => {
   it('doubles with each refusal in a row, whatever the provider asks, up to the bound', async () => {
     const lengths = [];
     for (let i = 0; i < 9; i++) {
-      await fixture.redis.del(keys.poolGate('acme'));
+      await fixture.redis.del(keys.poolPause('acme'));
       const { pausedUntil } = await pause(1);
       lengths.push(Math.round((pausedUntil - Date.now()) / 250) * 250);
       await strikesAge();
@@ -150,13 +150,13 @@ describe('an attempt that waits in a paused pool', () => {
     rig.views.notePause('bolt', { pausedUntil: 0, strikes: 0 });
     rig.views.notePause('acme', { pausedUntil: Date.now() + 1_000, strikes: 1 });
     expect(await movedBy(rig)).toBe(0);
-    expect((await fixture.queues.waiting('acme', 10)).map(({ jobId }) => jobId)).toEqual([alone.id, both.id]);
+    expect((await fixture.queues.waiting('acme', 10)).map(({ payload }) => payload.jobId)).toEqual([alone.id, both.id]);
   });
 
   it('is not moved once it has begun', async () => {
     const job = newJob();
     await fixture.store.create(job);
-    await fixture.attempts.begin(runOf(job, 'a'));
+    await fixture.begin(runOf(job, 'a'));
     const before = await fixture.snapshot();
     expect(await fixture.unfinished.move(job.id, 1, 1)).toBeNull();
     expect(await fixture.snapshot()).toEqual(before);

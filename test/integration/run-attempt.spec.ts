@@ -268,7 +268,7 @@ describe('a failure', () => {
     expect(record.attempts).toHaveLength(maxAttempts);
   });
 
-  it('of one candidate’s pool hops to the other’s, with the same priority', async () => {
+  it('of one candidate’s pool hops to the other’s, to the front of it: its turn had come', async () => {
     const content = registryContent({
       providers: [provider('one'), provider('two')],
       models: [model('small', { provider: 'one' }), model('large', { provider: 'two' })],
@@ -279,11 +279,12 @@ describe('a failure', () => {
     ];
     const adapter = new ScriptedAdapter([fails('provider_fault'), answers('x')]);
     await startWorkerRig(fixture, { adapter, content, served: ['one'] });
+    await fixture.redis.hset(keys.poolOrder('two'), 'virtual_time', 70);
     const job = await submit(fixture, newJob({ priority: 'low', plan: { candidates } }));
     const hopped = await waitFor(() => fixture.queues.queueOf('two').getJob(`${answerCallId(job.id)}.2`), {
       describe: 'the attempt in the other pool',
     });
-    expect(hopped.opts.priority).toBe(3);
+    expect(hopped.opts.priority).toBe(70);
     expect(hopped.data).toEqual({ jobId: job.id, callId: answerCallId(job.id), attempt: 2 });
     await startWorkerRig(fixture, { adapter, content, served: ['two'] });
     expect(trail(await ended(fixture, job))).toEqual(['1 small failed provider_fault', '2 large completed -']);

@@ -18,6 +18,7 @@ import { buildSnapshot } from '#registry/build-snapshot.js';
 import { KeyRing } from '#registry/key-ring.js';
 import { HealthStore } from '#health/health-store.js';
 import { LiveViewsSource } from '#health/live-views-source.js';
+import { PoolLoads } from '#limits/pool-loads.js';
 import { PoolPauses } from '#limits/pool-pauses.js';
 import { LiveRegistry } from '#registry/live-registry.js';
 import { TokenCounter } from '#tokens/count-tokens.js';
@@ -52,7 +53,11 @@ const VIEWS_EVERY_MS = 1_000;
     { provide: KeyRing, inject: [CONFIG], useFactory: (config: TokenhubConfig) => new KeyRing(config) },
     { provide: StoreProbe, inject: [REDIS], useFactory: (redis: RedisClient) => new StoreProbe(redis) },
     { provide: JobStore, inject: [REDIS], useFactory: (redis: RedisClient) => new JobStore(redis) },
-    { provide: JobAccess, inject: [JobStore], useFactory: (store: JobStore) => new JobAccess(store) },
+    {
+      provide: JobAccess,
+      inject: [JobStore, PoolLoads],
+      useFactory: (store: JobStore, loads: PoolLoads) => new JobAccess(store, loads),
+    },
     {
       provide: AttemptQueues,
       inject: [REDIS, LOGGER],
@@ -65,6 +70,7 @@ const VIEWS_EVERY_MS = 1_000;
       useFactory: (redis: RedisClient, subscriber: RedisClient, logger: Logger) =>
         new LiveRegistry({ redis, subscriber, onError: (error) => logger.debug({ err: error }, 'registry') }),
     },
+    { provide: PoolLoads, inject: [REDIS], useFactory: (redis: RedisClient) => new PoolLoads(redis) },
     {
       provide: WorkerReports,
       inject: [REDIS, LiveRegistry],
@@ -72,11 +78,14 @@ const VIEWS_EVERY_MS = 1_000;
     },
     {
       provide: LiveViewsSource,
-      inject: [REDIS, LiveRegistry, WorkerReports, LOGGER],
-      useFactory: (redis: RedisClient, registry: LiveRegistry, workers: WorkerReports, logger: Logger) =>
+      inject: [REDIS, LiveRegistry, WorkerReports, PoolLoads, LOGGER],
+      useFactory: (
+        ...[redis, registry, workers, loads, logger]: [RedisClient, LiveRegistry, WorkerReports, PoolLoads, Logger]
+      ) =>
         new LiveViewsSource({
           health: new HealthStore(redis),
           pauses: new PoolPauses(redis),
+          loads,
           snapshot: () => registry.current.snapshot,
           reports: () => workers.read(),
           everyMs: VIEWS_EVERY_MS,

@@ -6,7 +6,9 @@ import { OutcomeReporter } from '#health/outcome-reporter.js';
 import { HttpClient } from '#http/http-client.js';
 import { AttemptStore } from '#jobs/attempt-store.js';
 import { UnfinishedJobs } from '#jobs/unfinished-jobs.js';
+import { PoolLoads } from '#limits/pool-loads.js';
 import { PoolPauses } from '#limits/pool-pauses.js';
+import { Tickets } from '#limits/tickets.js';
 import type { TokenhubConfig } from '#platform/config/config.js';
 import { processEnvironment } from '#platform/config/environment.js';
 import { KEY_PREFIX } from '#platform/keys.js';
@@ -14,7 +16,6 @@ import type { Logger } from '#platform/logging.js';
 import { CONFIG, LOGGER, PlatformModule, PROCESS_ID, REDIS, REDIS_SUBSCRIBER } from '#platform/platform.module.js';
 import { Presence } from '#platform/process-identity.js';
 import type { RedisClient } from '#platform/redis.js';
-import { adapterFor } from '#providers/adapters.js';
 import { VllmEndpoints } from '#providers/vllm/vllm-endpoints.js';
 import { AttemptQueues } from '#queues/attempt-queues.js';
 import { RECONCILER } from '#queues/periodic.js';
@@ -28,11 +29,18 @@ import { PoolSupervisor } from './pools/pool-supervisor.js';
 import { ProviderDirectory } from './pools/provider-directory.js';
 import { RunAttempt } from './pools/run-attempt.js';
 import { RunningAttempts } from './pools/running-attempts.js';
-import { WorkerLifecycle, type WorkerParts } from './worker-lifecycle.js';
+import { WorkerLifecycle } from './worker-lifecycle.js';
 import { PLACES, ReconcilerProcessor, type Places } from './reconciler/reconciler.processor.js';
-
-/** How old what a worker knows of the moment may be; what it does itself it knows at once. */
-const VIEWS_EVERY_MS = 500;
+import {
+  buildCallProvider,
+  buildEndAttempt,
+  buildLifecycle,
+  buildOutcomes,
+  buildPoolSupervisor,
+  buildPresence,
+  buildRunAttempt,
+  buildViews,
+} from './build-parts.js';
 
 /** A worker process: the pools and the reconciler. */
 @Module({
@@ -82,10 +90,12 @@ const VIEWS_EVERY_MS = 500;
         }),
     },
     { provide: HealthStore, inject: [REDIS], useFactory: (redis: RedisClient) => new HealthStore(redis) },
+    { provide: Tickets, inject: [REDIS], useFactory: (redis: RedisClient) => new Tickets(redis) },
+    { provide: PoolLoads, inject: [REDIS], useFactory: (redis: RedisClient) => new PoolLoads(redis) },
     { provide: PoolPauses, inject: [REDIS], useFactory: (redis: RedisClient) => new PoolPauses(redis) },
     {
       provide: LiveViewsSource,
-      inject: [HealthStore, PoolPauses, LiveRegistry, ProviderDirectory, VllmEndpoints, LOGGER],
+      inject: [HealthStore, PoolPauses, PoolLoads, LiveRegistry, ProviderDirectory, VllmEndpoints, LOGGER],
       useFactory: buildViews,
     },
     {
@@ -104,9 +114,9 @@ const VIEWS_EVERY_MS = 500;
     },
     {
       provide: Admission,
-      inject: [LiveViewsSource, HealthStore, ProviderDirectory],
-      useFactory: (views: LiveViewsSource, health: HealthStore, directory: ProviderDirectory) =>
-        new Admission({ views, health, directory }),
+      inject: [LiveViewsSource, HealthStore, Tickets, ProviderDirectory],
+      useFactory: (views: LiveViewsSource, health: HealthStore, tickets: Tickets, directory: ProviderDirectory) =>
+        new Admission({ views, health, tickets, directory }),
     },
     {
       provide: CallProvider,
@@ -161,147 +171,3 @@ const VIEWS_EVERY_MS = 500;
   ],
 })
 export class WorkerModule {}
-
-function buildViews(
-  ...[health, pauses, registry, directory, endpoints, logger]: [
-    HealthStore,
-    PoolPauses,
-    LiveRegistry,
-    ProviderDirectory,
-    VllmEndpoints,
-    Logger,
-  ]
-): LiveViewsSource {
-  return new LiveViewsSource({
-    health,
-    pauses,
-    snapshot: () => registry.current.snapshot,
-    reports: () => ({
-      credentials: directory.missingCredentials(),
-      contextTokens: endpoints.contextTokensOf(registry.current.snapshot.models),
-    }),
-    everyMs: VIEWS_EVERY_MS,
-    onError: (error) => logger.warn({ err: error }, 'live views'),
-  });
-}
-
-function buildOutcomes(
-  ...[health, pauses, views, directory, logger]: [HealthStore, PoolPauses, LiveViewsSource, ProviderDirectory, Logger]
-): OutcomeReporter {
-  return new OutcomeReporter({
-    health,
-    pauses,
-    views,
-    coolDownMsOf: (provider) => directory.coolDownMs(provider),
-    onError: (error) => logger.warn({ err: error }, 'outcomes'),
-  });
-}
-
-function buildCallProvider(
-  ...[attempts, directory, tokens, http, endpoints, logger]: [
-    AttemptStore,
-    ProviderDirectory,
-    TokenCounter,
-    HttpClient,
-    VllmEndpoints,
-    Logger,
-  ]
-): CallProvider {
-  return new CallProvider({
-    directory,
-    adapterFor: (type) => adapterFor(type, http),
-    endpoints,
-    attempts,
-    tokens,
-    logger,
-  });
-}
-
-function buildEndAttempt(
-  ...[attempts, queues, directory, views]: [AttemptStore, AttemptQueues, ProviderDirectory, LiveViewsSource]
-): EndAttempt {
-  return new EndAttempt({ attempts, queues, directory, views, random: Math.random });
-}
-
-function buildRunAttempt(
-  ...[attempts, queues, running, admission, outcomes, callProvider, endAttempt, logger]: [
-    AttemptStore,
-    AttemptQueues,
-    RunningAttempts,
-    Admission,
-    OutcomeReporter,
-    CallProvider,
-    EndAttempt,
-    Logger,
-  ]
-): RunAttempt {
-  return new RunAttempt({ attempts, queues, running, admission, outcomes, callProvider, endAttempt, logger });
-}
-
-function buildPoolSupervisor(
-  ...[redis, queues, runAttempt, running, config, logger]: [
-    RedisClient,
-    AttemptQueues,
-    RunAttempt,
-    RunningAttempts,
-    TokenhubConfig,
-    Logger,
-  ]
-): PoolSupervisor {
-  return new PoolSupervisor({
-    redis,
-    queues,
-    logger,
-    process: (payload, taken) => runAttempt.run(payload, taken),
-    stopRunning: () => running.stopAll('shutdown'),
-    served: config.worker.pools,
-    concurrency: config.worker.concurrency,
-  });
-}
-
-function buildPresence(
-  ...[redis, processId, registry, directory, endpoints, pools, logger]: [
-    RedisClient,
-    string,
-    LiveRegistry,
-    ProviderDirectory,
-    VllmEndpoints,
-    PoolSupervisor,
-    Logger,
-  ]
-): Presence {
-  const startedAt = Date.now();
-  return new Presence(
-    redis,
-    processId,
-    () => ({
-      role: 'worker',
-      startedAt,
-      credentials: directory.readableProviders(),
-      pools: pools.pools,
-      contextTokens: Object.fromEntries(endpoints.contextTokensOf(registry.current.snapshot.models)),
-    }),
-    (error) => logger.warn({ err: error }, 'presence'),
-  );
-}
-
-function buildLifecycle(
-  ...[registry, pools, running, presence, queues, http, endpoints, views, outcomes, subscriber]: [
-    LiveRegistry,
-    PoolSupervisor,
-    RunningAttempts,
-    Presence,
-    AttemptQueues,
-    HttpClient,
-    VllmEndpoints,
-    LiveViewsSource,
-    OutcomeReporter,
-    RedisClient,
-  ]
-): WorkerLifecycle {
-  const parts: WorkerParts = {
-    ...{ registry, pools, running, presence, queues },
-    ...{ http, endpoints, views, outcomes, subscriber },
-  };
-  return new WorkerLifecycle(parts);
-}

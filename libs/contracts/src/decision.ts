@@ -9,6 +9,7 @@ export const PERMANENT_REASONS = [
   'weight',
   'budget',
   'latency',
+  'limit',
   'not_allowed',
   'not_requested',
 ] as const;

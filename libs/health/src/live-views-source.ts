@@ -1,5 +1,6 @@
 import { ALL_CREDENTIALS, UNKNOWN_CONTEXTS, type LiveViews, type Place, type PoolLoad } from '#contracts/live-views.js';
 import { poolIdOf, type RegistrySnapshot } from '#contracts/registry-snapshot.js';
+import type { PoolLoadReading, PoolLoads } from '#limits/pool-loads.js';
 import type { PauseReading, PoolPauses } from '#limits/pool-pauses.js';
 import type { HealthReading } from './health-reading.js';
 import type { HealthStore, Subject } from './health-store.js';
@@ -10,6 +11,7 @@ export type ReportedViews = Pick<LiveViews, 'credentials' | 'contextTokens'>;
 export interface LiveViewsOptions {
   health: HealthStore;
   pauses: PoolPauses;
+  loads: PoolLoads;
   snapshot: () => RegistrySnapshot;
   /** What workers tell of themselves; asked at each refresh. */
   reports: () => ReportedViews | Promise<ReportedViews>;
@@ -18,11 +20,21 @@ export interface LiveViewsOptions {
   onError: (error: unknown) => void;
 }
 
+const NOT_PAUSED: PauseReading = { pausedUntil: 0, strikes: 0 };
+const IDLE: PoolLoadReading = { ahead: 0, startsPerSecond: 0 };
+
 /** A pool's pause ends by the clock, not by the next refresh. */
 class PoolReading implements PoolLoad {
-  readonly expectedWaitMs = 0;
+  constructor(
+    readonly pause: PauseReading,
+    readonly load: PoolLoadReading,
+  ) {}
 
-  constructor(readonly pause: PauseReading) {}
+  get expectedWaitMs(): number {
+    const { ahead, startsPerSecond } = this.load;
+    const servedMs = startsPerSecond === 0 ? 0 : (1_000 * ahead) / startsPerSecond;
+    return Math.max(this.pause.pausedUntil - Date.now(), 0) + servedMs;
+  }
 
   get paused(): boolean {
     return this.pause.pausedUntil > Date.now();
@@ -71,14 +83,17 @@ export class LiveViewsSource {
       ...providers.map(({ id }): Subject => ({ kind: 'provider', id })),
       ...models.map(({ id }): Subject => ({ kind: 'model', id })),
     ];
-    const [reported, pauses, { health, latencies }] = await Promise.all([
+    const [reported, pauses, loads, { health, latencies }] = await Promise.all([
       this.options.reports(),
       this.options.pauses.read(pools),
+      this.options.loads.read(pools),
       this.options.health.read(subjects),
     ]);
     this.reported = reported;
     this.latencies = latencies;
-    this.pools = new Map(pauses.map((pause, i) => [pools[i] ?? '', new PoolReading(pause)]));
+    this.pools = new Map(
+      pools.map((pool, i) => [pool, new PoolReading(pauses[i] ?? NOT_PAUSED, loads[i] ?? IDLE)] as const),
+    );
     this.health = known(subjects, health, 'provider');
     this.modelHealth = known(subjects, health, 'model');
     this.mark();
@@ -97,7 +112,7 @@ export class LiveViewsSource {
   }
 
   notePause(pool: string, pause: PauseReading): void {
-    this.pools.set(pool, new PoolReading(pause));
+    this.pools.set(pool, new PoolReading(pause, this.pools.get(pool)?.load ?? IDLE));
   }
 
   healthOf({ kind, id }: Subject): HealthReading | undefined {

@@ -1,5 +1,5 @@
 import type { AttemptRecord, ErrorClass, PublicError } from '#contracts/attempt.js';
-import type { JobState, Priority, TerminalState } from '#contracts/job-state.js';
+import type { JobState, TerminalState } from '#contracts/job-state.js';
 import type { JsonObject } from '#contracts/json.js';
 import type { AttemptPayload } from '#contracts/queue-payloads.js';
 import { NO_USAGE, type Usage } from '#contracts/usage.js';
@@ -35,11 +35,13 @@ export interface BegunRun {
   /** Somebody reads the events at this moment. */
   read: boolean;
   syncStream: boolean;
+  /** The pool of which a ticket was taken before this attempt was told to come back; null when there is none. */
+  ticket: string | null;
 }
 
 export type BeginReply =
   | BegunRun
-  | { kind: 'superseded'; attempt: number; pool: string; priority: Priority; begun: boolean }
+  | { kind: 'superseded'; attempt: number; pool: string; begun: boolean }
   | { kind: 'finished'; state: JobState }
   | { kind: 'gone' };
 
@@ -52,12 +54,12 @@ export interface NextAttempt {
   record: AttemptRecord | null;
   /** Milliseconds until the next attempt may start. */
   delayMs: number;
+  /** The pool that the next attempt already holds a ticket of: it was told to come back at its time. */
+  ticket?: string | null;
 }
 
 export type AdvanceReply =
-  | { kind: 'advanced'; attempt: number; priority: Priority }
-  | { kind: 'refused' }
-  | { kind: 'finished'; state: JobState };
+  { kind: 'advanced'; attempt: number } | { kind: 'refused' } | { kind: 'finished'; state: JobState };
 
 export interface Outcome {
   state: TerminalState;
@@ -79,11 +81,11 @@ export class AttemptStore {
 
   /**
    * Makes this the attempt's newest run, or says why it must not run. With `start` the job is in progress from now on;
-   * without it, from `start` on.
+   * without it, from `start` on. `turn` is the one with which the attempt was enqueued in this pool.
    */
-  async begin(run: Run, { start }: { start: boolean } = { start: true }): Promise<BeginReply> {
-    const args = [...fence(run), MAX_CRASHES, start ? '1' : '0'];
-    const reply = (await this.scripts.begin(this.keysOf(run), args)) as (string | number)[];
+  async begin(run: Run, { pool, turn, start }: { pool: string; turn: number; start: boolean }): Promise<BeginReply> {
+    const args = [...fence(run), MAX_CRASHES, start ? '1' : '0', turn];
+    const reply = (await this.scripts.begin([...this.keysOf(run), keys.poolOrder(pool)], args)) as (string | number)[];
     switch (reply[0]) {
       case 'run':
         return parseRun(reply);
@@ -92,8 +94,7 @@ export class AttemptStore {
           kind: 'superseded',
           attempt: Number(reply[1]),
           pool: String(reply[2]),
-          priority: reply[3] as Priority,
-          begun: reply[4] === 1,
+          begun: reply[3] === 1,
         };
       case 'finished':
         return { kind: 'finished', state: reply[1] as JobState };
@@ -103,8 +104,9 @@ export class AttemptStore {
   }
 
   /** The attempt is about to be sent; `stop` means that cancellation was asked for, and that nothing has started. */
-  async start(run: Run): Promise<'ok' | 'refused' | 'stop'> {
-    return (await this.scripts.start(this.keysOf(run), fence(run))) as 'ok' | 'refused' | 'stop';
+  async start(run: Run, pool: string): Promise<'ok' | 'refused' | 'stop'> {
+    return (await this.scripts.start([...this.keysOf(run), keys.poolOrder(pool)], fence(run))) as
+      'ok' | 'refused' | 'stop';
   }
 
   /** Appends streamed output (JSON text of an OutputDelta); `stop` means written, but cancellation was asked for. */
@@ -125,10 +127,11 @@ export class AttemptStore {
       Date.now() + next.delayMs + LOOK_AFTER_MS,
       JSON.stringify(next.failures),
       ...usageArgs(next.record),
-    ])) as [AdvanceReply['kind'], number | string, string];
+      next.ticket ?? '',
+    ])) as [AdvanceReply['kind'], number | string];
     switch (reply[0]) {
       case 'advanced':
-        return { kind: 'advanced', attempt: Number(reply[1]), priority: reply[2] as Priority };
+        return { kind: 'advanced', attempt: Number(reply[1]) };
       case 'finished':
         return { kind: 'finished', state: reply[1] as JobState };
       case 'refused':
@@ -186,5 +189,6 @@ function parseRun(reply: (string | number)[]): BegunRun {
     read: reply[8] === 1,
     syncStream: reply[9] === 1,
     failures: JSON.parse(String(reply[10])) as (ErrorClass | null)[],
+    ticket: reply[11] === '' || reply[11] === undefined ? null : String(reply[11]),
   };
 }

@@ -22,6 +22,8 @@ export interface CallPlan {
   attended: boolean;
   /** Counted at creation; billed when a broken stream leaves no usage. */
   inputTokens: number;
+  /** Expected of the first candidate. */
+  outputTokens: number;
 }
 
 /** A job as the stores keep it. Times are Unix milliseconds, money integer nano-dollars. */
@@ -60,6 +62,8 @@ export interface NewJob {
   project: string;
   key: string;
   priority: Priority;
+  /** The key's share of a pool in which several keys wait. */
+  share: number;
   createdAt: number;
   deadline: number;
   notBefore: number | null;

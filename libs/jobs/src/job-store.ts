@@ -2,12 +2,15 @@ import type { JobState } from '#contracts/job-state.js';
 import { channels, keys, prefixes } from '#platform/keys.js';
 import type { RedisClient } from '#platform/redis.js';
 import { answerCallId, newJobFields, parseJobRecord, type JobRecord, type NewJob } from './job-record.js';
+import { turnStep } from './turn.js';
 import { loadJobScripts, type JobScripts } from './job-scripts.js';
 
 /** How long after creation the reconciler first looks whether the job is really in its queue. */
 export const FIRST_LOOK_MS = 15_000;
 
-export type CreateOutcome = { kind: 'created' } | { kind: 'replayed'; jobId: string } | { kind: 'conflict' };
+/** `turn`: the place of its first attempt in the order of its pool. */
+export type CreateOutcome =
+  { kind: 'created'; turn: number } | { kind: 'replayed'; jobId: string } | { kind: 'conflict' };
 export type CancelOutcome = 'missing' | 'finished' | 'cancelled' | 'requested';
 export type DeleteOutcome = 'missing' | 'unfinished' | 'deleted';
 
@@ -36,6 +39,7 @@ export class JobStore {
    */
   async create(job: NewJob): Promise<CreateOutcome> {
     const list = keys.projectJobs(job.project);
+    const pool = job.plan.candidates[0]?.pool ?? '';
     const fields = newJobFields(job, list);
     const lookAt = Math.min(job.deadline, Math.max(job.createdAt, job.notBefore ?? 0) + FIRST_LOOK_MS);
     const reply = (await this.scripts.create(
@@ -46,6 +50,9 @@ export class JobStore {
         keys.unfinished(),
         list,
         job.idempotency?.key ?? keys.unfinished(),
+        keys.poolOrder(pool),
+        keys.poolWaiting(pool),
+        keys.poolDelayed(pool),
       ],
       [
         job.id,
@@ -55,12 +62,21 @@ export class JobStore {
         job.idempotency?.fingerprint ?? '',
         // The key outlives the job by its retention: finishing sets its time to live anew.
         job.deadline - job.createdAt + job.retainMs,
+        `${job.project}/${job.key}`,
+        turnStep(job.priority, job.share),
         fields.job.length,
         ...fields.job,
         ...fields.call,
       ],
-    )) as [CreateOutcome['kind'], string];
-    return reply[0] === 'replayed' ? { kind: 'replayed', jobId: reply[1] } : { kind: reply[0] };
+    )) as [CreateOutcome['kind'], string | number];
+    switch (reply[0]) {
+      case 'created':
+        return { kind: 'created', turn: Number(reply[1]) };
+      case 'replayed':
+        return { kind: 'replayed', jobId: String(reply[1]) };
+      case 'conflict':
+        return { kind: 'conflict' };
+    }
   }
 
   /** The job that an idempotency key stands for, and the fingerprint of the body that it was created with. */

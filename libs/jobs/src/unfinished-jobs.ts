@@ -1,5 +1,5 @@
 import type { ErrorClass } from '#contracts/attempt.js';
-import type { JobState, Priority } from '#contracts/job-state.js';
+import type { JobState } from '#contracts/job-state.js';
 import { channels, keys, prefixes } from '#platform/keys.js';
 import type { RedisClient } from '#platform/redis.js';
 import { MAX_CRASHES } from './attempt-store.js';
@@ -14,9 +14,7 @@ const LONGEST_LOOK_MS = 600_000;
 const DEADLINE_GRACE_MS = 10_000;
 
 export type LookReply =
-  | { kind: 'gone' }
-  | { kind: 'ended'; state: JobState }
-  | { kind: 'waiting'; attempt: number; pool: string; priority: Priority };
+  { kind: 'gone' } | { kind: 'ended'; state: JobState } | { kind: 'waiting'; attempt: number; pool: string };
 
 /** A call that waits for its turn at a candidate. */
 export interface WaitingCall extends Pick<CallPlan, 'candidates'> {
@@ -50,10 +48,10 @@ export class UnfinishedJobs {
         LONGEST_LOOK_MS,
         DEADLINE_GRACE_MS,
       ],
-    )) as [LookReply['kind'], number | string, string, string];
+    )) as [LookReply['kind'], number | string, string];
     switch (reply[0]) {
       case 'waiting':
-        return { kind: 'waiting', attempt: Number(reply[1]), pool: reply[2], priority: reply[3] as Priority };
+        return { kind: 'waiting', attempt: Number(reply[1]), pool: reply[2] };
       case 'ended':
         return { kind: 'ended', state: reply[1] as JobState };
       case 'gone':
@@ -85,15 +83,11 @@ export class UnfinishedJobs {
    * Opens a new attempt at another candidate in place of one that waits in a queue; null when that one has begun meanwhile.
    * The caller enqueues the new one and then removes the old.
    */
-  async move(
-    jobId: string,
-    waitingAttempt: number,
-    index: number,
-  ): Promise<{ attempt: number; priority: Priority } | null> {
-    const reply = (await this.scripts.move(
+  async move(jobId: string, waitingAttempt: number, index: number): Promise<number | null> {
+    const reply = await this.scripts.move(
       [keys.job(jobId), keys.call(answerCallId(jobId)), keys.events(jobId)],
       [jobId, waitingAttempt, prefixes.toProcess, index],
-    )) as [number, Priority] | null;
-    return reply && { attempt: reply[0], priority: reply[1] };
+    );
+    return reply as number | null;
   }
 }

@@ -6,9 +6,6 @@ import type { RedisClient } from '#platform/redis.js';
 /** Bounds of a pause, and what counts where the provider named no time. */
 export const PAUSE_MS = { least: 250, most: 30_000, usual: 1_000 };
 
-/** What the counter of BullMQ's rate limit holds while a pool is paused. */
-const FULL = String(Number.MAX_SAFE_INTEGER);
-
 export interface PauseReading {
   /** Unix milliseconds of this process's clock; 0 when the pool is open. */
   pausedUntil: number;
@@ -38,7 +35,7 @@ export class PoolPauses {
     const { least, most, usual } = PAUSE_MS;
     const wanted = Math.round(Math.min(Math.max(retryAfterMs ?? usual, least), most));
     const [left, strikes] = (await this.script(
-      [keys.poolGate(pool), keys.poolStrikes(pool)],
+      [keys.poolGate(pool), keys.poolStrikes(pool), keys.poolPause(pool)],
       [wanted, least, most, Math.round(ageMs)],
     )) as [number, number];
     return { pausedUntil: Date.now() + left, strikes };
@@ -53,9 +50,7 @@ export class PoolPauses {
   async read(pools: readonly string[]): Promise<PauseReading[]> {
     if (pools.length === 0) return [];
     const pipeline = this.redis.pipeline();
-    for (const pool of pools) {
-      pipeline.get(keys.poolGate(pool)).pttl(keys.poolGate(pool)).hget(keys.poolStrikes(pool), 'count');
-    }
+    for (const pool of pools) pipeline.pttl(keys.poolPause(pool)).hget(keys.poolStrikes(pool), 'count');
     const replies = (await pipeline.exec()) ?? [];
     const valueOf = (at: number): unknown => {
       const [error, value] = replies[at] ?? [null, null];
@@ -63,8 +58,8 @@ export class PoolPauses {
       return value;
     };
     return pools.map((_, i) => {
-      const left = valueOf(3 * i) === FULL ? Math.max(Number(valueOf(3 * i + 1)), 0) : 0;
-      return { pausedUntil: left === 0 ? 0 : Date.now() + left, strikes: Number(valueOf(3 * i + 2) ?? 0) };
+      const left = Math.max(Number(valueOf(2 * i)), 0);
+      return { pausedUntil: left === 0 ? 0 : Date.now() + left, strikes: Number(valueOf(2 * i + 1) ?? 0) };
     });
   }
 }

@@ -28,6 +28,15 @@ export const keys = {
   latencies: () => `${KEY_PREFIX}:latencies`,
   /** BullMQ's own counter of a pool's rate limit; while it is full no worker takes an attempt from the pool. */
   poolGate: (poolId: string) => `${KEY_PREFIX}:${poolQueueName(poolId)}:limiter`,
+  /** Hash: how far ahead of each of its limits a provider, or a model with limits of its own, is. */
+  paces: (scope: string) => `${KEY_PREFIX}:paces:${scope}`,
+  /** Hash: the virtual time of a pool's queue, the last tag of each key that waits in it, and how fast it starts attempts. */
+  poolOrder: (poolId: string) => `${KEY_PREFIX}:order:${poolId}`,
+  /** BullMQ's own: attempts that wait for a worker, by priority; and those that wait for their time. */
+  poolWaiting: (poolId: string) => `${KEY_PREFIX}:${poolQueueName(poolId)}:prioritized`,
+  poolDelayed: (poolId: string) => `${KEY_PREFIX}:${poolQueueName(poolId)}:delayed`,
+  /** String with a time to live: the pool is paused after a refusal. */
+  poolPause: (poolId: string) => `${KEY_PREFIX}:pause:${poolId}`,
   /** Hash: how often in a row a pool was paused. */
   poolStrikes: (poolId: string) => `${KEY_PREFIX}:strikes:${poolId}`,
   /** Hash: version and content of the registry snapshot. */

@@ -1,18 +1,15 @@
 import { Queue } from 'bullmq';
-import type { Priority } from '#contracts/job-state.js';
 import { assertAttemptPayload, attemptId, type AttemptPayload } from '#contracts/queue-payloads.js';
-import { KEY_PREFIX, poolQueueName } from '#platform/keys.js';
+import { KEY_PREFIX, keys, poolQueueName } from '#platform/keys.js';
 import type { RedisClient } from '#platform/redis.js';
 
 export interface EnqueueOptions {
   pool: string;
-  priority: Priority;
+  /** Its place in the pool's order, the lowest first; absent for one whose turn had come before: it goes to the front. */
+  turn?: number;
   /** Milliseconds until a worker may take it. */
   delayMs?: number;
 }
-
-/** BullMQ takes lower numbers first. */
-const BULLMQ_PRIORITY: Record<Priority, number> = { high: 1, normal: 2, low: 3 };
 
 /**
  * Far more than any pool starts. BullMQ looks at a queue's rate limit, by which `PoolPauses` holds a pool back, only where one
@@ -43,7 +40,7 @@ export class AttemptQueues {
     assertAttemptPayload(payload);
     await this.queueOf(options.pool).add('attempt', payload, {
       jobId: attemptId(payload.callId, payload.attempt),
-      priority: BULLMQ_PRIORITY[options.priority],
+      priority: options.turn ?? (await this.front(options.pool)),
       ...(options.delayMs !== undefined && options.delayMs > 0 && { delay: options.delayMs }),
     });
   }
@@ -56,9 +53,14 @@ export class AttemptQueues {
   }
 
   /** The attempts that wait for a worker, the next one first; at most `limit`. */
-  async waiting(pool: string, limit: number): Promise<AttemptPayload[]> {
+  async waiting(pool: string, limit: number): Promise<{ payload: AttemptPayload; turn: number }[]> {
     const jobs = await this.queueOf(pool).getJobs(['prioritized', 'waiting'], 0, limit - 1, true);
-    return jobs.map(({ data }) => data as AttemptPayload);
+    return jobs.map(({ data, priority }) => ({ payload: data as AttemptPayload, turn: priority }));
+  }
+
+  /** The turn that is served now: who has it comes before all that line up from now on. */
+  async front(pool: string): Promise<number> {
+    return Math.max(Number(await this.redis.hget(keys.poolOrder(pool), 'virtual_time')), 1);
   }
 
   /** Drops an attempt that waits and that a newer one has replaced; one that has begun stays, and becomes a no-op. */

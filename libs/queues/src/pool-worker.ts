@@ -13,13 +13,23 @@ const STALLED_CHECK_MS = 3_000;
 /** BullMQ would otherwise fail an attempt that stalled twice; our own crash counter ends it instead. */
 const NEVER = 1_000_000;
 
+/** An attempt as the queue handed it over. */
+export interface TakenAttempt {
+  pool: string;
+  /** The place in the pool's order with which it was enqueued. */
+  turn: number;
+  /** The lock token, which fences this run. */
+  run: string;
+  /** Aborts when the lock is lost. */
+  lockLost: AbortSignal;
+}
+
 export interface PoolWorkerOptions {
   pool: string;
   redis: RedisClient;
   /** Attempts at once in this process. */
   concurrency: number;
-  /** Runs one attempt. `run` is the lock token that fences it; the signal aborts when the lock is lost. */
-  process: (payload: AttemptPayload, run: string, lockLost: AbortSignal) => Promise<AttemptResult>;
+  process: (payload: AttemptPayload, taken: TakenAttempt) => Promise<AttemptResult>;
   onError: (error: unknown) => void;
 }
 
@@ -52,7 +62,12 @@ export function startPoolWorker(options: PoolWorkerOptions): PoolWorker {
       if (token === undefined || signal === undefined) throw new TypeError('BullMQ gave no lock token');
       running += 1;
       try {
-        return await options.process(job.data, token, signal);
+        return await options.process(job.data, {
+          pool: options.pool,
+          turn: job.priority,
+          run: token,
+          lockLost: signal,
+        });
       } finally {
         running -= 1;
       }

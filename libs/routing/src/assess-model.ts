@@ -1,5 +1,6 @@
 import type { Exclusion, PermanentReason, TemporaryReason } from '#contracts/decision.js';
 import type { Policy } from '#contracts/policy.js';
+import { beyondLimits } from './beyond-limits.js';
 import { estimateCost, nanoToUsd, usdToNano } from './cost.js';
 import type { LiveViews } from '#contracts/live-views.js';
 import { overflowDetail, type WindowOptions } from './context-window.js';
@@ -55,6 +56,7 @@ export function exclusionOf(prospect: Prospect, options: AssessOptions): Exclusi
     exclude(entry, 'kind', kindDetail(entry, options.features)) ??
     exclude(entry, 'capability', capabilityDetail(entry, options.features)) ??
     exclude(entry, 'context', overflowDetail(entry.model, options)) ??
+    exclude(entry, 'limit', limitDetail(prospect, options.features)) ??
     exclude(entry, 'weight', weightDetail(entry, options.policy)) ??
     exclude(entry, 'budget', budgetDetail(prospect, options.policy)) ??
     exclude(entry, 'latency', latencyDetail(prospect, options.policy))
@@ -84,6 +86,11 @@ function capabilityDetail({ model }: RoutableModel, { needs }: RequestFeatures):
     return `The request needs ${missing.join(', ')}, which the model lacks.`;
   }
   return null;
+}
+
+function limitDetail({ entry, outputTokens }: Prospect, features: RequestFeatures): string | null {
+  const { inputTokens, requestedOutputTokens: maxTokens } = features;
+  return beyondLimits(entry, { inputTokens, outputTokens, maxTokens });
 }
 
 function weightDetail({ model }: RoutableModel, { minWeight }: Policy): string | null {

@@ -120,6 +120,28 @@ describe('permanent exclusions', () => {
       'The request needs vision, streaming, which the model lacks.',
     ],
     [
+      'a limit of the provider that the request alone is beyond, as the provider counts',
+      {
+        models: [model('a')],
+        providers: [provider('p', { limits: { tpm: 500 } })],
+        features: { requestedOutputTokens: 501 },
+      },
+      'limit',
+      'The request counts 501 tokens at once, and its tpm limit is 500.',
+    ],
+    [
+      "a limit of the model's own",
+      { models: [model('a', { limits: { tpm: 99 } })] },
+      'limit',
+      'The request counts 100 tokens at once, and its tpm limit is 99.',
+    ],
+    [
+      'a limit on output where it is counted apart',
+      { models: [model('a')], providers: [provider('p', { type: 'anthropic', limits: { otpm: 400, itpm: 100 } })] },
+      'limit',
+      'The request counts 512 tokens at once, and its otpm limit is 400.',
+    ],
+    [
       'a window that is too small',
       { models: [model('a', { contextTokens: 8_000 })], features: { inputTokens: 6_445 } },
       'context',

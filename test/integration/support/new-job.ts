@@ -20,6 +20,7 @@ export function newJob(options: NewJobOptions = {}): NewJob {
     deadline: Date.now() + 3_600_000,
     notBefore: null,
     metadata: {},
+    share: 1,
     decision: { mode: 'normal', reason: 'test', inputTokens: 7, outputTokens: 100, candidates: [], excluded: [] },
     estimatedCostNano: 1_000,
     request: { model: 'auto', messages: [{ role: 'user', content: 'Say it.' }] },
@@ -43,6 +44,7 @@ export function newJob(options: NewJobOptions = {}): NewJob {
       onContentFilter: 'fail',
       attended: false,
       inputTokens: 7,
+      outputTokens: 100,
       ...options.plan,
     },
   };

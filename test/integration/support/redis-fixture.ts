@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach } from '@jest/globals';
-import { AttemptStore } from '#jobs/attempt-store.js';
+import { AttemptStore, type BeginReply, type Run } from '#jobs/attempt-store.js';
 import { JobStore } from '#jobs/job-store.js';
 import { Notices } from '#jobs/notices.js';
 import { UnfinishedJobs } from '#jobs/unfinished-jobs.js';
@@ -43,6 +43,11 @@ export class RedisFixture {
     const notices = new Notices(subscriber, processId, this.onError);
     await notices.start();
     return { notices, subscriber };
+  }
+
+  /** Begins and starts an attempt in the pool that `newJob` asks for first. */
+  begin(run: Run): Promise<BeginReply> {
+    return this.attempts.begin(run, { pool: 'acme', turn: 1, start: true });
   }
 
   /** Runs after the test, the last registered first. */

@@ -2,7 +2,9 @@ import { UNKNOWN_CONTEXTS, type ContextView } from '#contracts/live-views.js';
 import { HealthStore } from '#health/health-store.js';
 import { LiveViewsSource } from '#health/live-views-source.js';
 import { OutcomeReporter } from '#health/outcome-reporter.js';
+import { PoolLoads } from '#limits/pool-loads.js';
 import { PoolPauses } from '#limits/pool-pauses.js';
+import { Tickets } from '#limits/tickets.js';
 import { HttpClient } from '#http/http-client.js';
 import { VllmEndpoints } from '#providers/vllm/vllm-endpoints.js';
 import { pino } from 'pino';
@@ -102,7 +104,7 @@ export async function startWorkerRig(fixture: RedisFixture, options: WorkerRigOp
   const pauses = new PoolPauses(redis);
   const { onError } = fixture;
   const views = new LiveViewsSource({
-    ...{ health, pauses, onError, everyMs: 50 },
+    ...{ health, pauses, loads: new PoolLoads(redis), onError, everyMs: 50 },
     snapshot: () => registry.current.snapshot,
     reports: () => ({
       credentials: directory.missingCredentials(),
@@ -122,7 +124,7 @@ export async function startWorkerRig(fixture: RedisFixture, options: WorkerRigOp
     queues,
     running,
     outcomes,
-    admission: new Admission({ views, health, directory }),
+    admission: new Admission({ views, health, directory, tickets: new Tickets(redis) }),
     logger: silent,
     callProvider: new CallProvider({ directory, adapterFor, endpoints, attempts, tokens, logger: silent }),
     endAttempt: new EndAttempt({ attempts, queues, directory, views, random: () => 0 }),
@@ -146,10 +148,10 @@ export async function startWorkerRig(fixture: RedisFixture, options: WorkerRigOp
 
 /** Creates and enqueues, as the API does. */
 export async function submit(fixture: RedisFixture, job: NewJob): Promise<NewJob> {
-  await fixture.store.create(job);
+  const created = await fixture.store.create(job);
   await fixture.queues.enqueue(payloadOf(job), {
     pool: poolOf(job),
-    priority: job.priority,
+    ...(created.kind === 'created' && { turn: created.turn }),
     delayMs: job.notBefore === null ? 0 : job.notBefore - Date.now(),
   });
   return job;

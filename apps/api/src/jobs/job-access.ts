@@ -1,13 +1,19 @@
 import { TokenhubError } from '#contracts/error-catalogue.js';
 import type { JobState } from '#contracts/job-state.js';
+import { attemptId } from '#contracts/queue-payloads.js';
 import type { Principal } from '#contracts/scopes.js';
-import type { JobRecord } from '#jobs/job-record.js';
+import { answerCallId, type JobRecord } from '#jobs/job-record.js';
 import type { JobStore } from '#jobs/job-store.js';
+import type { PoolLoads } from '#limits/pool-loads.js';
 import { isJobId } from './job-id.js';
+import { jobView } from './job-view.js';
 
-/** Finds jobs for a key: what belongs to another project does not exist. Every method throws `job_not_found` then. */
+/** Finds jobs for a key: what belongs to another project does not exist, and throws `job_not_found`. */
 export class JobAccess {
-  constructor(private readonly store: JobStore) {}
+  constructor(
+    private readonly store: JobStore,
+    private readonly loads: PoolLoads,
+  ) {}
 
   /** The whole record. */
   async read(principal: Principal, jobId: string): Promise<JobRecord> {
@@ -21,6 +27,13 @@ export class JobAccess {
     const found = isJobId(jobId) ? await this.store.look(jobId) : null;
     if (found?.project !== principal.project) throw jobNotFound(jobId);
     return found.state;
+  }
+
+  /** The job as its owner sees it; a queued one with its place in the queue. */
+  async view(record: JobRecord): Promise<Record<string, unknown>> {
+    const { id, waiting } = record;
+    const place = waiting && (await this.loads.placeOf(waiting.pool, attemptId(answerCallId(id), waiting.attempt)));
+    return jobView(record, place);
   }
 }
 

@@ -57,6 +57,7 @@ export class JobSubmission {
       project: principal.project,
       key: principal.key,
       priority: policy.priority,
+      share: principal.share,
       createdAt,
       deadline: request.deadline,
       notBefore: request.notBefore,
@@ -73,6 +74,7 @@ export class JobSubmission {
         onContentFilter: policy.onContentFilter,
         attended: delivery !== 'later',
         inputTokens: decision.inputTokens,
+        outputTokens: decision.outputTokens,
       },
       request: body,
       retainMs: keep ? KEPT_MS : UNKEPT_MS,
@@ -94,16 +96,10 @@ export class JobSubmission {
     const pool = job.plan.candidates[0]?.pool;
     if (pool === undefined) throw new RangeError('a job without candidates cannot be created');
     const delayMs = job.notBefore === null ? 0 : job.notBefore - Date.now();
-    const enqueue = (): Promise<void> => this.deps.queues.enqueue(payload, { pool, priority: job.priority, delayMs });
-    if (job.idempotency === null) {
-      // Nothing can refuse this job: record and queue entry go out together, in this order, on one connection.
-      await Promise.all([this.deps.store.create(job), enqueue()]);
-      return { jobId: job.id, replayed: false };
-    }
     const outcome = await this.deps.store.create(job);
     switch (outcome.kind) {
       case 'created':
-        await enqueue();
+        await this.deps.queues.enqueue(payload, { pool, turn: outcome.turn, delayMs });
         return { jobId: job.id, replayed: false };
       case 'replayed':
         return { jobId: outcome.jobId, replayed: true };

@@ -1,11 +1,12 @@
 import type { AttemptRecord } from '#contracts/attempt.js';
 import type { Candidate, Decision } from '#contracts/decision.js';
 import type { Usage } from '#contracts/usage.js';
+import type { QueuePlace } from '#limits/pool-loads.js';
 import type { JobRecord } from '#jobs/job-record.js';
 import { nanoToUsd } from '#routing/cost.js';
 
-/** A job as API.md shows it. */
-export function jobView(job: JobRecord): Record<string, unknown> {
+/** A job as API.md shows it; `place` is where it stands while it is queued. */
+export function jobView(job: JobRecord, place: QueuePlace | null = null): Record<string, unknown> {
   return {
     id: job.id,
     object: 'job',
@@ -17,8 +18,8 @@ export function jobView(job: JobRecord): Record<string, unknown> {
     deadline: iso(job.deadline),
     not_before: iso(job.notBefore),
     ...(job.cancelRequestedAt !== null && { cancel_requested_at: iso(job.cancelRequestedAt) }),
-    queue_position: null,
-    estimated_start_at: null,
+    queue_position: place?.position ?? null,
+    estimated_start_at: iso(place?.estimatedStartAt ?? null),
     priority: job.priority,
     model: job.model,
     provider: job.provider,

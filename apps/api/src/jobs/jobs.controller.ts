@@ -28,7 +28,7 @@ import { JobAccess, jobNotFound } from './job-access.js';
 import { errorOfJob } from './job-error.js';
 import { JobRequestDto } from './job-request.dto.js';
 import { JobSubmission } from './job-submission.js';
-import { jobView, urlsOf } from './job-view.js';
+import { urlsOf } from './job-view.js';
 import { parsePage, parseStartingAfter } from './parse-page.js';
 import { parseJobRequest } from './parse-job-request.js';
 
@@ -78,7 +78,7 @@ export class JobsController {
     response.setHeader('location', urlsOf(record.id).self);
     const done = waitS !== null && isTerminal(record.state);
     if (!done) response.setHeader('retry-after', POLL_AFTER_S);
-    response.status(done ? 200 : 202).json(jobView(record));
+    response.status(done ? 200 : 202).json(await this.access.view(record));
   }
 
   @Get()
@@ -88,7 +88,7 @@ export class JobsController {
     const { records, hasMore } = await this.store.list(request.principal.project, page);
     return {
       object: 'list',
-      data: records.map(jobView),
+      data: await Promise.all(records.map((record) => this.access.view(record))),
       first_id: records[0]?.id ?? null,
       last_id: records.at(-1)?.id ?? null,
       has_more: hasMore,
@@ -107,7 +107,7 @@ export class JobsController {
     if (waitS !== null && !isTerminal(await this.access.look(request.principal, id))) {
       await this.waiter.waitForEnd(id, { timeoutMs: waitS * 1_000, signal: clientGone(response) }).catch(ignoreGone);
     }
-    return jobView(await this.access.read(request.principal, id));
+    return this.access.view(await this.access.read(request.principal, id));
   }
 
   @Get(':id/result')
@@ -150,7 +150,8 @@ export class JobsController {
         return;
       }
       stream.open();
-      const job = async (): Promise<Record<string, unknown>> => jobView(await this.access.read(request.principal, id));
+      const job = async (): Promise<Record<string, unknown>> =>
+        this.access.view(await this.access.read(request.principal, id));
       for (next ??= await events.next(); !next.done; next = await events.next()) {
         await stream.send(await eventMessage(next.value, job), signal);
       }
@@ -177,7 +178,7 @@ export class JobsController {
       }
       case 'cancelled':
       case 'requested':
-        return jobView(await this.access.read(request.principal, id));
+        return this.access.view(await this.access.read(request.principal, id));
     }
   }
 

@@ -59,6 +59,7 @@ export class CallProvider {
     let answer: ProviderAnswer | null = null;
     let price: Price | null = null;
     try {
+      stop.signal.throwIfAborted();
       const place = this.deps.directory.place(begun.plan.candidates[begun.index]?.model ?? '');
       price = place.model.price;
       answer = await this.execute(begun, place, { signal: stop.signal, writer });

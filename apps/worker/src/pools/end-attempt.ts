@@ -44,7 +44,11 @@ export class EndAttempt {
   }
 
   /** Gives an attempt that was not sent back to a queue: to another candidate's, or later to the same. Uses up no attempt. */
-  async giveBack(run: Run, begun: BegunRun, to: { index: number; delayMs?: number }): Promise<Ended> {
+  async giveBack(
+    run: Run,
+    begun: BegunRun,
+    to: { index: number; delayMs?: number; ticket?: string | null },
+  ): Promise<Ended> {
     return this.advance(run, begun, {
       index: to.index,
       delayMs: to.delayMs ?? 0,
@@ -52,6 +56,7 @@ export class EndAttempt {
       tries: to.index === begun.index ? begun.tries : 0,
       failures: begun.failures,
       record: null,
+      ticket: to.ticket ?? null,
     });
   }
 
@@ -147,7 +152,7 @@ export class EndAttempt {
     if (pool === undefined) throw new RangeError(`candidate ${next.index} does not exist`);
     await this.deps.queues.enqueue(
       { jobId: run.jobId, callId: run.callId, attempt: reply.attempt },
-      { pool, priority: reply.priority, delayMs: next.delayMs },
+      { pool, delayMs: next.delayMs },
     );
     return next.record === null ? 'released' : 'advanced';
   }

@@ -3,9 +3,8 @@ import type { Pool } from '#contracts/registry-snapshot.js';
 import type { Logger } from '#platform/logging.js';
 import type { RedisClient } from '#platform/redis.js';
 import type { AttemptQueues } from '#queues/attempt-queues.js';
-import { startPoolWorker, type PoolWorker } from '#queues/pool-worker.js';
+import { startPoolWorker, type PoolWorker, type TakenAttempt } from '#queues/pool-worker.js';
 import type { Registry } from '#registry/registry.js';
-import type { TakenAttempt } from './run-attempt.js';
 
 /** How soon a worker with calls in flight notices that its pool has opened again. */
 const WAKE_MS = 500;
@@ -68,7 +67,7 @@ export class PoolSupervisor {
   private async apply(registry: Registry): Promise<void> {
     if (this.closing) return;
     const wanted = registry.pools().filter((pool) => this.serves(pool, registry));
-    for (const pool of wanted) await this.serve(pool);
+    for (const pool of wanted) await this.serve(pool, registry);
     const ids = new Set(wanted.map((pool) => pool.id));
     for (const [id, worker] of this.workers) {
       if (ids.has(id)) continue;
@@ -92,8 +91,14 @@ export class PoolSupervisor {
     return enabled && (this.deps.served === null || this.deps.served.includes(pool.id));
   }
 
-  private async serve(pool: Pool): Promise<void> {
-    const limit = pool.limits.concurrency ?? null;
+  /** Over all workers; a provider with several endpoints has as many at each. */
+  private concurrencyOf({ provider, limits }: Pool, registry: Registry): number | null {
+    const endpoints = registry.provider(provider)?.endpoints.length ?? 1;
+    return limits.concurrency === undefined ? null : limits.concurrency * endpoints;
+  }
+
+  private async serve(pool: Pool, registry: Registry): Promise<void> {
+    const limit = this.concurrencyOf(pool, registry);
     if (this.globalConcurrency.get(pool.id) !== limit) {
       await this.deps.queues.configure(pool.id, { concurrency: limit });
       this.globalConcurrency.set(pool.id, limit);
@@ -108,7 +113,7 @@ export class PoolSupervisor {
         pool: pool.id,
         redis: this.deps.redis,
         concurrency,
-        process: (payload, run, lockLost) => this.deps.process(payload, { pool: pool.id, run, lockLost }),
+        process: this.deps.process,
         onError: (error) => logger.warn({ err: error, pool: pool.id }, 'pool worker'),
       }),
     );

@@ -1,5 +1,6 @@
 import type { CredentialView, LiveViews } from '#contracts/live-views.js';
 import type { Model, Provider } from '#contracts/registry-snapshot.js';
+import type { LimitScope } from '#limits/tickets.js';
 import { ProviderError } from '#providers/provider-error.js';
 import { contextTokensOf } from '#routing/context-window.js';
 import { resolveCredential, type CredentialStores } from '#registry/credentials.js';
@@ -19,6 +20,10 @@ export class ProviderDirectory {
     return this.registry.current.model(id);
   }
 
+  provider(id: string): Provider | undefined {
+    return this.registry.current.provider(id);
+  }
+
   /** The provider that this pool's calls go to; undefined once the pool is gone. */
   providerOfPool(pool: string): string | undefined {
     return this.registry.current.pool(pool)?.provider;
@@ -28,6 +33,15 @@ export class ProviderDirectory {
   contextTokensOf(modelId: string, views: Pick<LiveViews, 'contextTokens'>): number | undefined {
     const model = this.model(modelId);
     return model && contextTokensOf(model, views.contextTokens);
+  }
+
+  /** Whose limits a call in this pool counts against; none for a pool that is gone. */
+  scopesOfPool(poolId: string): LimitScope[] {
+    const pool = this.registry.current.pool(poolId);
+    const provider = pool && this.registry.current.provider(pool.provider);
+    if (!pool || !provider) return [];
+    const ofProvider = { id: provider.id, limits: provider.limits };
+    return pool.model === null ? [ofProvider] : [{ id: pool.id, limits: pool.limits }, ofProvider];
   }
 
   /** How long this provider is left alone when it is down, in milliseconds. */

@@ -32,14 +32,18 @@ export async function moveWaiting(deps: MoveWaitingDeps): Promise<number> {
   for (const pool of paused) {
     const waiting = await deps.queues.waiting(pool, PASS_SIZE);
     for (let start = 0; start < waiting.length; start += AT_ONCE) {
-      const moves = waiting.slice(start, start + AT_ONCE).map((payload) => moveOne(payload, pool, deps));
+      const moves = waiting.slice(start, start + AT_ONCE).map((one) => moveOne(one, pool, deps));
       moved += (await Promise.all(moves)).filter(Boolean).length;
     }
   }
   return moved;
 }
 
-async function moveOne(payload: AttemptPayload, pool: string, deps: MoveWaitingDeps): Promise<boolean> {
+async function moveOne(
+  { payload, turn }: { payload: AttemptPayload; turn: number },
+  pool: string,
+  deps: MoveWaitingDeps,
+): Promise<boolean> {
   const { unfinished, queues, views } = deps;
   const call = await unfinished.waitingCall(payload.callId);
   if (call === null) return false;
@@ -52,10 +56,12 @@ async function moveOne(payload: AttemptPayload, pool: string, deps: MoveWaitingD
   });
   const target = call.candidates[next.index]?.pool;
   if (next.kind === 'wait' || target === undefined) return false;
-  const moved = await unfinished.move(payload.jobId, payload.attempt, next.index);
-  if (moved === null) return false;
+  const attempt = await unfinished.move(payload.jobId, payload.attempt, next.index);
+  if (attempt === null) return false;
+  // As far behind the front there as it was here.
+  const [here, there] = await Promise.all([queues.front(pool), queues.front(target)]);
   // The new one first: should this process die in between, the old one finds out that it was superseded.
-  await queues.enqueue({ ...payload, attempt: moved.attempt }, { pool: target, priority: moved.priority });
+  await queues.enqueue({ ...payload, attempt }, { pool: target, turn: there + Math.max(turn - here, 0) });
   await queues.drop(pool, payload);
   return true;
 }

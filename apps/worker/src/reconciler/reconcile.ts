@@ -52,7 +52,7 @@ async function lookAt(jobId: string, { deps, report }: { deps: ReconcileDeps; re
   if (found === 'live') return;
   const attempt = await deps.unfinished.requeue(jobId, seen.attempt, found);
   if (attempt === null) return;
-  await deps.queues.enqueue({ jobId, callId, attempt }, { pool: seen.pool, priority: seen.priority });
+  await deps.queues.enqueue({ jobId, callId, attempt }, { pool: seen.pool });
   report.requeued += 1;
   deps.logger.warn({ jobId, attempt }, `the attempt before was ${found}; enqueued the next`);
 }

@@ -2,8 +2,9 @@
 -- Ends an attempt and opens the next one: a hop, a retry, a wait, or work given back at shutdown.
 -- KEYS: job, call, events, unfinished
 -- ARGV: job id, attempt, run, channel prefix, next index, used, tries, attempt record JSON or '', look_at,
---       failures JSON, usage: input, output, cached, reasoning, nano-dollars, cache writes
--- Returns {'advanced', next attempt, priority} | {'refused'} | {'finished', state}
+--       failures JSON, usage: input, output, cached, reasoning, nano-dollars, cache writes,
+--       the pool that the next attempt already holds a ticket of, or ''
+-- Returns {'advanced', next attempt} | {'refused'} | {'finished', state}
 local job_id, attempt, run = ARGV[1], ARGV[2], ARGV[3]
 local ctx = open_job(KEYS[1], KEYS[3], job_id, ARGV[4])
 if not ctx or not is_current(KEYS[2], attempt, run) then return { 'refused' } end
@@ -20,7 +21,8 @@ end
 
 local streamed = redis.call('HGET', KEYS[2], 'streamed')
 if has_streamed(streamed) then log_event(ctx, 'output.reset', '{"attempt":' .. next_attempt .. ',"reason":"attempt_failed"}') end
-redis.call('HDEL', KEYS[2], 'run')
+redis.call('HDEL', KEYS[2], 'run', 'ticket')
+if ARGV[17] ~= '' then redis.call('HSET', KEYS[2], 'ticket', ARGV[17]) end
 redis.call('HSET', KEYS[2], 'attempt', next_attempt, 'index', ARGV[5], 'used', ARGV[6], 'tries', ARGV[7],
   'failures', ARGV[10], 'streamed', '0')
 redis.call('ZADD', KEYS[4], int(math.min(ctx.deadline, tonumber(ARGV[9]))), job_id)
@@ -30,4 +32,4 @@ if ctx.cancel_requested_at then
   end_cancelled(ctx, KEYS[2], KEYS[4])
   return { 'finished', 'cancelled' }
 end
-return { 'advanced', next_attempt, ctx.priority }
+return { 'advanced', next_attempt }

@@ -1,20 +1,22 @@
 -- include: record.lua
+-- include: turn.lua
 -- A worker asks to run an attempt; the answer makes it this attempt's newest run, or tells it why not. Whether it also starts, or
 -- has to wait for something first (see start.lua), the worker says.
--- KEYS: job, call, events, unfinished
--- ARGV: job id, attempt, run, channel prefix, most crashes, '1' to start at once
--- Returns {'run', request, plan, index, used, tries, waited ms, deadline, read live, synchronous stream, failures}
---       | {'superseded', newest attempt, its pool, priority} | {'finished', state} | {'gone'}
+-- KEYS: job, call, events, unfinished, order of the pool
+-- ARGV: job id, attempt, run, channel prefix, most crashes, '1' to start at once, turn of the attempt
+-- Returns {'run', request, plan, index, used, tries, waited ms, deadline, read live, synchronous stream, failures,
+--          ticket or ''}
+--       | {'superseded', newest attempt, its pool, begun} | {'finished', state} | {'gone'}
 local job_id, attempt, run = ARGV[1], ARGV[2], ARGV[3]
 local ctx = open_job(KEYS[1], KEYS[3], job_id, ARGV[4])
 if not ctx then return { 'gone' } end
 if TERMINAL[ctx.state] then return { 'finished', ctx.state } end
 
-local f = redis.call('HMGET', KEYS[2], 'attempt', 'run', 'crashes', 'streamed', 'request', 'plan', 'index', 'used', 'tries', 'enqueued_at', 'failures')
+local f = redis.call('HMGET', KEYS[2], 'attempt', 'run', 'crashes', 'streamed', 'request', 'plan', 'index', 'used', 'tries', 'enqueued_at', 'failures', 'ticket')
 local newest = tonumber(f[1])
 if not newest or tonumber(attempt) > newest then return { 'gone' } end
 if tonumber(attempt) < newest then
-  return { 'superseded', newest, current_pool(KEYS[2]), ctx.priority, f[2] and 1 or 0 }
+  return { 'superseded', newest, current_pool(KEYS[2]), f[2] and 1 or 0 }
 end
 
 local now = now_ms()
@@ -31,7 +33,12 @@ local taken_over = f[2] and f[2] ~= run
 if taken_over and ended_by_crash(ctx, KEYS[2], KEYS[4], attempt, f[4], ARGV[5]) then return { 'finished', ctx.state } end
 
 redis.call('HSET', KEYS[2], 'run', run)
-if ARGV[6] == '1' then start_attempt(ctx, attempt, f[6], f[7], now) end
+advance_time(KEYS[5], tonumber(ARGV[7]))
+if ARGV[6] == '1' then
+  start_attempt(ctx, attempt, f[6], f[7], now)
+  count_start(KEYS[5], now)
+end
 
 return { 'run', f[5], f[6], f[7] or '0', f[8] or '0', f[9] or '0', math.max(now - tonumber(f[10]), 0), int(ctx.deadline),
-  ctx.readers ~= '' and 1 or 0, ctx.sync_stream and 1 or 0, f[11] or '[]' }
+  ctx.readers ~= '' and 1 or 0, ctx.sync_stream and 1 or 0, f[11] or '[]',
+  not taken_over and f[12] or '' }

@@ -2,7 +2,7 @@
 -- The reconciler looks at one unfinished job whose time to be looked at has come, and settles what needs no queue.
 -- KEYS: job, call, events, unfinished
 -- ARGV: job id, channel prefix, presence prefix, stops channel, shortest interval ms, longest interval ms, grace ms
--- Returns {'gone'} | {'ended', state} | {'waiting', attempt, pool, priority}: the caller checks that the queue has that attempt
+-- Returns {'gone'} | {'ended', state} | {'waiting', attempt, pool}: the caller checks that the queue has that attempt
 local job_id = ARGV[1]
 local ctx = open_job(KEYS[1], KEYS[3], job_id, ARGV[2])
 if not ctx or TERMINAL[ctx.state] then
@@ -43,4 +43,4 @@ local interval = math.min(math.max((now - tonumber(job[2])) / 10, tonumber(ARGV[
 local look_at = now + interval
 if ctx.deadline > now then look_at = math.min(look_at, ctx.deadline) end
 redis.call('ZADD', KEYS[4], int(look_at), job_id)
-return { 'waiting', tonumber(f[2]), current_pool(KEYS[2]), ctx.priority }
+return { 'waiting', tonumber(f[2]), current_pool(KEYS[2]) }

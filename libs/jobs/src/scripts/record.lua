@@ -1,7 +1,8 @@
 -- What the verbs share: the clock, the event log, notices to API processes, and the one way to end a job.
 -- Fields of a job:  state, project, priority, info, keep, list, retain_ms, deadline, waiters, readers, idempotency,
 --                   totals, …
--- Fields of a call: plan, request, attempt, index, used, tries, failures, run, crashes, streamed, enqueued_at, attempt:<n>
+-- Fields of a call: plan, request, attempt, index, used, tries, failures, run, ticket, crashes, streamed, enqueued_at,
+--                   attempt:<n>
 
 local TERMINAL = { completed = true, failed = true, cancelled = true, expired = true }
 
@@ -38,13 +39,13 @@ end
 -- Reads what the verbs need of a job, all at once; nil when there is no such job.
 local function open_job(job_key, events_key, job_id, channel_prefix)
   local f = redis.call('HMGET', job_key, 'state', 'keep', 'readers', 'deadline', 'cancel_requested_at', 'retain_ms',
-    'sync_stream', 'waiters', 'idempotency', 'totals', 'model', 'provider', 'priority', 'list')
+    'sync_stream', 'waiters', 'idempotency', 'totals', 'model', 'provider', 'list')
   if not f[1] then return nil end
   return {
     job_key = job_key, events_key = events_key, job_id = job_id, channel_prefix = channel_prefix,
     state = f[1], keep = f[2], readers = f[3] or '', deadline = tonumber(f[4]), cancel_requested_at = f[5],
     retain_ms = tonumber(f[6]), sync_stream = f[7] == '1', waiters = f[8], idempotency = f[9], totals = f[10],
-    model = f[11], provider = f[12], priority = f[13], list = f[14],
+    model = f[11], provider = f[12], list = f[13],
   }
 end
 

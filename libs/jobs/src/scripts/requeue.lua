@@ -9,6 +9,6 @@ if not ctx or TERMINAL[ctx.state] or f[1] ~= ARGV[2] then return nil end
 
 local next_attempt = tonumber(ARGV[2]) + 1
 if (f[2] or ARGV[5] == 'failed') and ended_by_crash(ctx, KEYS[2], KEYS[4], next_attempt, f[3], ARGV[4]) then return nil end
-redis.call('HDEL', KEYS[2], 'run')
+redis.call('HDEL', KEYS[2], 'run', 'ticket')
 redis.call('HSET', KEYS[2], 'attempt', next_attempt, 'streamed', '0', 'enqueued_at', int(now_ms()))
 return next_attempt

@@ -1,5 +1,6 @@
+-- include: gate.lua
 -- Pauses a pool because its provider refused a request for its rate limit. A pause only ever lengthens.
--- KEYS: gate (BullMQ's rate limit counter), strikes   ARGV: wanted ms, least ms, most ms, age of the refused request in ms
+-- KEYS: gate, strikes, pause   ARGV: wanted ms, least ms, most ms, age of the refused request in ms
 -- Returns {ms for which the pool now stays paused, strikes}
 local wanted, least, most, age = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local time = redis.call('TIME')
@@ -17,11 +18,10 @@ end
 local ms = math.floor(math.min(most, math.max(wanted, least * 2 ^ math.min(strikes - 1, 20))))
 redis.call('PEXPIRE', KEYS[2], 2 * most)
 
--- BullMQ takes the counter as full from its limit on; the number is the one that it writes itself.
-local FULL = '9007199254740991'
-local left = redis.call('GET', KEYS[1]) == FULL and redis.call('PTTL', KEYS[1]) or 0
+local left = math.max(redis.call('PTTL', KEYS[3]), 0)
 if left < ms then
-  redis.call('SET', KEYS[1], FULL, 'PX', ms)
+  redis.call('SET', KEYS[3], '1', 'PX', ms)
   left = ms
 end
+close_gate(KEYS[1], left)
 return { left, strikes }

@@ -1,0 +1,173 @@
+import { type HealthStore } from '#health/health-store.js';
+import { LiveViewsSource } from '#health/live-views-source.js';
+import { OutcomeReporter } from '#health/outcome-reporter.js';
+import { type HttpClient } from '#http/http-client.js';
+import { type AttemptStore } from '#jobs/attempt-store.js';
+import { type PoolLoads } from '#limits/pool-loads.js';
+import { type PoolPauses } from '#limits/pool-pauses.js';
+import type { TokenhubConfig } from '#platform/config/config.js';
+import type { Logger } from '#platform/logging.js';
+import { Presence } from '#platform/process-identity.js';
+import type { RedisClient } from '#platform/redis.js';
+import { adapterFor } from '#providers/adapters.js';
+import { type VllmEndpoints } from '#providers/vllm/vllm-endpoints.js';
+import { type AttemptQueues } from '#queues/attempt-queues.js';
+import { type LiveRegistry } from '#registry/live-registry.js';
+import { type TokenCounter } from '#tokens/count-tokens.js';
+import { type Admission } from './pools/admission.js';
+import { CallProvider } from './pools/call-provider.js';
+import { EndAttempt } from './pools/end-attempt.js';
+import { PoolSupervisor } from './pools/pool-supervisor.js';
+import { type ProviderDirectory } from './pools/provider-directory.js';
+import { RunAttempt } from './pools/run-attempt.js';
+import { type RunningAttempts } from './pools/running-attempts.js';
+import { WorkerLifecycle, type WorkerParts } from './worker-lifecycle.js';
+
+/** How old what a worker knows of the moment may be; what it does itself it knows at once. */
+const VIEWS_EVERY_MS = 500;
+
+export function buildViews(
+  ...[health, pauses, loads, registry, directory, endpoints, logger]: [
+    HealthStore,
+    PoolPauses,
+    PoolLoads,
+    LiveRegistry,
+    ProviderDirectory,
+    VllmEndpoints,
+    Logger,
+  ]
+): LiveViewsSource {
+  return new LiveViewsSource({
+    health,
+    pauses,
+    loads,
+    snapshot: () => registry.current.snapshot,
+    reports: () => ({
+      credentials: directory.missingCredentials(),
+      contextTokens: endpoints.contextTokensOf(registry.current.snapshot.models),
+    }),
+    everyMs: VIEWS_EVERY_MS,
+    onError: (error) => logger.warn({ err: error }, 'live views'),
+  });
+}
+
+export function buildOutcomes(
+  ...[health, pauses, views, directory, logger]: [HealthStore, PoolPauses, LiveViewsSource, ProviderDirectory, Logger]
+): OutcomeReporter {
+  return new OutcomeReporter({
+    health,
+    pauses,
+    views,
+    coolDownMsOf: (provider) => directory.coolDownMs(provider),
+    onError: (error) => logger.warn({ err: error }, 'outcomes'),
+  });
+}
+
+export function buildCallProvider(
+  ...[attempts, directory, tokens, http, endpoints, logger]: [
+    AttemptStore,
+    ProviderDirectory,
+    TokenCounter,
+    HttpClient,
+    VllmEndpoints,
+    Logger,
+  ]
+): CallProvider {
+  return new CallProvider({
+    directory,
+    adapterFor: (type) => adapterFor(type, http),
+    endpoints,
+    attempts,
+    tokens,
+    logger,
+  });
+}
+
+export function buildEndAttempt(
+  ...[attempts, queues, directory, views]: [AttemptStore, AttemptQueues, ProviderDirectory, LiveViewsSource]
+): EndAttempt {
+  return new EndAttempt({ attempts, queues, directory, views, random: Math.random });
+}
+
+export function buildRunAttempt(
+  ...[attempts, queues, running, admission, outcomes, callProvider, endAttempt, logger]: [
+    AttemptStore,
+    AttemptQueues,
+    RunningAttempts,
+    Admission,
+    OutcomeReporter,
+    CallProvider,
+    EndAttempt,
+    Logger,
+  ]
+): RunAttempt {
+  return new RunAttempt({ attempts, queues, running, admission, outcomes, callProvider, endAttempt, logger });
+}
+
+export function buildPoolSupervisor(
+  ...[redis, queues, runAttempt, running, config, logger]: [
+    RedisClient,
+    AttemptQueues,
+    RunAttempt,
+    RunningAttempts,
+    TokenhubConfig,
+    Logger,
+  ]
+): PoolSupervisor {
+  return new PoolSupervisor({
+    redis,
+    queues,
+    logger,
+    process: (payload, taken) => runAttempt.run(payload, taken),
+    stopRunning: () => running.stopAll('shutdown'),
+    served: config.worker.pools,
+    concurrency: config.worker.concurrency,
+  });
+}
+
+export function buildPresence(
+  ...[redis, processId, registry, directory, endpoints, pools, logger]: [
+    RedisClient,
+    string,
+    LiveRegistry,
+    ProviderDirectory,
+    VllmEndpoints,
+    PoolSupervisor,
+    Logger,
+  ]
+): Presence {
+  const startedAt = Date.now();
+  return new Presence(
+    redis,
+    processId,
+    () => ({
+      role: 'worker',
+      startedAt,
+      credentials: directory.readableProviders(),
+      pools: pools.pools,
+      contextTokens: Object.fromEntries(endpoints.contextTokensOf(registry.current.snapshot.models)),
+    }),
+    (error) => logger.warn({ err: error }, 'presence'),
+  );
+}
+
+export function buildLifecycle(
+  ...[registry, pools, running, presence, queues, http, endpoints, views, outcomes, subscriber]: [
+    LiveRegistry,
+    PoolSupervisor,
+    RunningAttempts,
+    Presence,
+    AttemptQueues,
+    HttpClient,
+    VllmEndpoints,
+    LiveViewsSource,
+    OutcomeReporter,
+    RedisClient,
+  ]
+): WorkerLifecycle {
+  const parts: WorkerParts = {
+    ...{ registry, pools, running, presence, queues },
+    ...{ http, endpoints, views, outcomes, subscriber },
+  };
+  return new WorkerLifecycle(parts);
+}

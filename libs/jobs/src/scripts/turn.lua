@@ -1,0 +1,36 @@
+-- The order within a pool: virtual start tags. A tag is a BullMQ priority, the lowest first.
+-- Fields of an order: virtual_time, key:<key> (the last tag handed out, a real number), slot, started, started_before
+
+-- BullMQ allows no more; beyond it arrival decides.
+local LAST_TURN = 2097151
+
+-- The next turn of a key: behind its own last one, and not before those that are served now.
+local function take_turn(order_key, waiting_key, delayed_key, key, step)
+  -- Nobody waits: time may begin anew, which keeps the numbers small.
+  if redis.call('ZCARD', waiting_key) == 0 and redis.call('ZCARD', delayed_key) == 0 then
+    redis.call('DEL', order_key)
+  end
+  local f = redis.call('HMGET', order_key, 'virtual_time', 'key:' .. key)
+  local tag = math.max(tonumber(f[1] or '0'), tonumber(f[2] or '0')) + step
+  redis.call('HSET', order_key, 'key:' .. key, string.format('%.4f', tag))
+  return math.min(math.max(math.ceil(tag), 1), LAST_TURN)
+end
+
+-- An attempt of this turn was taken: those that come now line up behind it.
+local function advance_time(order_key, turn)
+  local now = tonumber(redis.call('HGET', order_key, 'virtual_time') or '0')
+  if turn > now then redis.call('HSET', order_key, 'virtual_time', turn) end
+end
+
+-- Counts starts in slots of ten seconds: the last whole one and the current one tell how fast the pool is served.
+local SLOT_MS = 10000
+local function count_start(order_key, now)
+  local slot = math.floor(now / SLOT_MS)
+  local f = redis.call('HMGET', order_key, 'slot', 'started')
+  if tonumber(f[1] or '0') == slot then
+    redis.call('HINCRBY', order_key, 'started', 1)
+  else
+    local before = tonumber(f[1] or '0') == slot - 1 and f[2] or 0
+    redis.call('HSET', order_key, 'slot', slot, 'started', 1, 'started_before', before)
+  end
+end

@@ -1,0 +1,45 @@
+-- include: gate.lua
+-- Hands out the time at which a call may start: never a refusal, as long as the calls before it are not too far ahead of the pace.
+-- Each unit of each scope keeps one number, the time at which its pace has caught up with all that was handed out (GCRA's
+-- theoretical arrival time).
+-- KEYS: gate of the pool, then one hash per scope
+-- ARGV: horizon ms, longest wait ms that is spent outside the queue, then per unit: place of its scope's key, unit, ms per unit of cost, tolerance ms, cost, what of it is not small
+-- Returns {'due', ms to wait} | {'later', ms until it pays to ask again}; either may have closed the gate.
+local horizon = tonumber(ARGV[1])
+local time = redis.call('TIME')
+local now = time[1] * 1000 + time[2] / 1000
+
+local units, ahead, wait = {}, 0, 0
+for i = 3, #ARGV, 6 do
+  local unit = {
+    key = KEYS[tonumber(ARGV[i])], name = ARGV[i + 1], pace = tonumber(ARGV[i + 2]), tolerance = tonumber(ARGV[i + 3]),
+    cost = tonumber(ARGV[i + 4]), excess = tonumber(ARGV[i + 5]),
+  }
+  unit.free_at = tonumber(redis.call('HGET', unit.key, unit.name) or '0')
+  units[#units + 1] = unit
+  ahead = math.max(ahead, unit.free_at - unit.tolerance - now)
+  -- A large call first saves up what it takes beyond a small one's share.
+  wait = math.max(wait, unit.free_at + unit.excess * unit.pace - unit.tolerance - now)
+end
+
+-- Judged by the calls before, whatever this one's size: otherwise large ones would never start among small ones.
+if ahead > horizon then
+  close_gate(KEYS[1], ahead - horizon / 2)
+  return { 'later', math.ceil(ahead - horizon / 2) }
+end
+
+local due, after = now + wait, 0
+for _, unit in ipairs(units) do
+  local free_at = math.max(due, unit.free_at) + unit.cost * unit.pace
+  redis.call('HSET', unit.key, unit.name, string.format('%.3f', free_at))
+  redis.call('PEXPIRE', unit.key, math.ceil(math.max(free_at - now, 0)) + 60000)
+  after = math.max(after, free_at - unit.tolerance - now)
+end
+-- Workers come back while the last of those that hold a ticket still wait, so that the pace is never missed; and in time for
+-- one that waits in the queue.
+if wait > tonumber(ARGV[2]) then
+  close_gate(KEYS[1], wait)
+elseif after > horizon then
+  close_gate(KEYS[1], after - horizon / 2)
+end
+return { 'due', math.ceil(wait) }

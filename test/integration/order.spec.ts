@@ -1,0 +1,92 @@
+import { describe, expect, it } from '@jest/globals';
+import type { Priority } from '#contracts/job-state.js';
+import { keys } from '#platform/keys.js';
+import { newJob } from './support/new-job.js';
+import { RedisFixture } from './support/redis-fixture.js';
+import { answers } from './support/turns.js';
+import { ended, ScriptedAdapter, startWorkerRig, submit } from './support/worker-rig.js';
+
+const fixture = new RedisFixture();
+
+interface Owner {
+  key: string;
+  share?: number;
+  priority?: Priority;
+}
+
+/** Enqueues so many jobs of this owner, named by it. */
+async function line(owner: Owner, count: number): Promise<void> {
+  for (let i = 0; i < count; i++) {
+    await submit(fixture, newJob({ ...owner, metadata: { owner: owner.key } }));
+  }
+}
+
+/** Whose jobs wait, in the order in which workers will take them. */
+async function waiting(): Promise<string[]> {
+  const attempts = await fixture.queues.waiting('acme', 20_000);
+  const records = await Promise.all(attempts.map(({ payload }) => fixture.store.read(payload.jobId)));
+  return records.map((record) => record?.metadata.owner ?? '?');
+}
+
+const count = (owners: readonly string[], owner: string): number => owners.filter((one) => one === owner).length;
+
+describe('the order within a pool', () => {
+  it('lets a key with one job wait for its share, not for all jobs of another', async () => {
+    await line({ key: 'bulk' }, 1_000);
+    await line({ key: 'single' }, 1);
+    expect((await waiting()).indexOf('single')).toBeLessThanOrEqual(1);
+  });
+
+  it('serves keys by their shares', async () => {
+    await line({ key: 'large', share: 3 }, 120);
+    await line({ key: 'small', share: 1 }, 120);
+    const first = (await waiting()).slice(0, 80);
+    expect(count(first, 'large')).toBeGreaterThanOrEqual(58);
+    expect(count(first, 'large')).toBeLessThanOrEqual(62);
+  });
+
+  it('serves classes by their weights and starves none', async () => {
+    await line({ key: 'low', priority: 'low' }, 60);
+    await line({ key: 'normal', priority: 'normal' }, 60);
+    await line({ key: 'high', priority: 'high' }, 60);
+    const order = await waiting();
+    const first = order.slice(0, 21);
+    expect(count(first, 'high')).toBeGreaterThanOrEqual(15);
+    expect(count(first, 'normal')).toBeGreaterThanOrEqual(3);
+    expect(count(order.slice(0, 64), 'low')).toBeGreaterThanOrEqual(1);
+  });
+
+  it('keeps the order of arrival within a key', async () => {
+    const jobs = [];
+    for (let i = 0; i < 20; i++) jobs.push(await submit(fixture, newJob()));
+    const order = (await fixture.queues.waiting('acme', 100)).map(({ payload }) => payload.jobId);
+    expect(order).toEqual(jobs.map(({ id }) => id));
+  });
+
+  it('moves on with what is served: a key that comes late does not overtake what has waited', async () => {
+    const adapter = new ScriptedAdapter([answers('x')]);
+    await line({ key: 'first' }, 50);
+    const { supervisor } = await startWorkerRig(fixture, { adapter, concurrency: 1 });
+    await ended(fixture, await submit(fixture, newJob({ key: 'last' })));
+    await supervisor.close();
+    const served = Number(await fixture.redis.hget(keys.poolOrder('acme'), 'virtual_time'));
+    expect(served).toBeGreaterThan(1);
+    const { turn } = (await fixture.store.create(newJob({ key: 'late' }))) as { turn: number };
+    expect(turn).toBeGreaterThan(served);
+    expect(turn).toBeLessThanOrEqual(served + 4);
+  });
+
+  it('begins anew when nobody waits', async () => {
+    await fixture.redis.hset(keys.poolOrder('acme'), { virtual_time: 900_000, 'key:default/ci': '900000' });
+    expect(await fixture.store.create(newJob())).toEqual({ kind: 'created', turn: 4 });
+  });
+
+  it('is arrival beyond what BullMQ can count, and never an error', async () => {
+    await submit(fixture, newJob());
+    await fixture.redis.hset(keys.poolOrder('acme'), 'key:default/ci', '2097151');
+    const jobs = [await submit(fixture, newJob()), await submit(fixture, newJob())];
+    const order = await fixture.queues.waiting('acme', 10);
+    expect(order.slice(1).map(({ turn }) => turn)).toEqual([2_097_151, 2_097_151]);
+    expect(order.slice(1).map(({ payload }) => payload.jobId)).toEqual(jobs.map(({ id }) => id));
+  });
+});
