@@ -140,6 +140,49 @@ describe('settling', () => {
   });
 });
 
+describe('what a provider says of its limits', () => {
+  const limits = { tpm: 60_000 };
+  const says = (remaining: number, ageMs = 0) =>
+    tickets.correct([scope(limits)], [{ unit: 'tokens', limit: 60_000, remaining, resetMs: null }], ageMs);
+
+  it('makes calls wait when others use the limit, too', async () => {
+    await take(limits, 100);
+    await says(1_000);
+    // 10 % are kept free: 5,000 tokens more, less what may be ahead.
+    const reply = await take(limits, 100);
+    expect(reply.kind).toBe('later');
+    expect(reply.waitMs).toBeGreaterThan(3_500);
+  });
+
+  it('changes nothing while our own calls explain it', async () => {
+    const own = { scopes: [scope(limits)], cost: cost(57_000) };
+    await tickets.take('acme', own);
+    const before = await fixture.redis.hget(keys.paces('acme'), 'tpm');
+    await says(2_500);
+    expect(await fixture.redis.hget(keys.paces('acme'), 'tpm')).toBe(before);
+  });
+
+  it('changes nothing while enough is left', async () => {
+    await take(limits, 100);
+    await says(6_000);
+    expect((await take(limits, 100)).kind).toBe('due');
+  });
+
+  it('never lets a call start earlier', async () => {
+    await take(limits, 30_000);
+    const before = await fixture.redis.hget(keys.paces('acme'), 'tpm');
+    await says(0);
+    expect(Number(await fixture.redis.hget(keys.paces('acme'), 'tpm'))).toBeGreaterThanOrEqual(Number(before));
+  });
+
+  it('counts once, not once for each call that was in flight', async () => {
+    await says(0);
+    const before = await fixture.redis.hget(keys.paces('acme'), 'tpm');
+    for (let i = 0; i < 10; i++) await says(0, 60_000);
+    expect(await fixture.redis.hget(keys.paces('acme'), 'tpm')).toBe(before);
+  });
+});
+
 describe('a pool with limits', () => {
   const limited = (limits: Limits) =>
     registryContent({ providers: [provider('acme', { limits })], models: [model('small')] });

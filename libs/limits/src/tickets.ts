@@ -1,9 +1,10 @@
 import { join } from 'node:path';
+import type { RateLimitReading, RateLimitUnit } from '#contracts/rate-limits.js';
 import type { Limits } from '#contracts/registry-snapshot.js';
 import { keys } from '#platform/keys.js';
 import { defineLuaScript, type LuaScript } from '#platform/lua-script.js';
 import type { RedisClient } from '#platform/redis.js';
-import { costIn, pacesOf, type CallCost, type Pace } from './limit-units.js';
+import { costIn, pacesOf, type CallCost, type LimitUnit, type Pace } from './limit-units.js';
 
 /** How far ahead of the pace calls are handed out: long enough that workers never wait for Redis, short enough to follow a change. */
 export const HORIZON_MS = 1_000;
@@ -34,6 +35,16 @@ interface ScopedPace extends Pace {
   place: number;
 }
 
+/** A provider's word that less than this share of a limit is left is worth a look at who used it. */
+const KEPT_FREE = 0.1;
+
+const UNIT_OF: Record<RateLimitUnit, LimitUnit> = {
+  requests: 'rpm',
+  tokens: 'tpm',
+  input_tokens: 'itpm',
+  output_tokens: 'otpm',
+};
+
 /**
  * Tickets for calls, taken just before they are sent: all workers together stay inside the limits of a provider, and a call
  * is told when to start instead of being refused. See `limit-units.ts` for the pace.
@@ -41,6 +52,7 @@ interface ScopedPace extends Pace {
 export class Tickets {
   private readonly takeScript: LuaScript;
   private readonly settleScript: LuaScript;
+  private readonly correctScript: LuaScript;
   /** Limits come from registry snapshots, whose objects never change. */
   private readonly paces = new WeakMap<Limits, Pace[]>();
 
@@ -49,6 +61,7 @@ export class Tickets {
       defineLuaScript(redis, join(import.meta.dirname, 'scripts', `${name}.lua`), `tokenhub:${name}`);
     this.takeScript = define('ticket');
     this.settleScript = define('settle');
+    this.correctScript = define('correct');
   }
 
   /** True when calls of these scopes need no ticket. */
@@ -80,6 +93,22 @@ export class Tickets {
       scopes.map(({ id }) => keys.paces(id)),
       args,
     );
+  }
+
+  /**
+   * Hears what a provider said of its limits in answer to a call that was sent `ageMs` ago. Only ever slows down, and only
+   * where our own calls do not explain what was used.
+   */
+  async correct(scopes: readonly LimitScope[], reading: RateLimitReading, ageMs: number): Promise<void> {
+    const corrections = reading.flatMap((bucket) => {
+      const unit = UNIT_OF[bucket.unit];
+      const scope = scopes.find(({ limits }) => limits[unit] !== undefined);
+      const limit = bucket.limit ?? scope?.limits[unit] ?? 0;
+      if (!scope || limit === 0 || bucket.remaining >= KEPT_FREE * limit) return [];
+      const args = [unit, limit, bucket.remaining, Math.round(ageMs), KEPT_FREE];
+      return [this.correctScript([keys.paces(scope.id)], args)];
+    });
+    await Promise.all(corrections);
   }
 
   private scoped(scopes: readonly LimitScope[], firstPlace: number): ScopedPace[] {

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TemporaryReason } from '#contracts/decision.js';
 import type { Place } from '#contracts/live-views.js';
+import type { RateLimitReading } from '#contracts/rate-limits.js';
 import type { Usage } from '#contracts/usage.js';
 import type { HealthStore, Subject } from '#health/health-store.js';
 import type { LiveViewsSource } from '#health/live-views-source.js';
@@ -46,6 +47,11 @@ export class Admission {
     // Somebody waits for the answer and nobody else can give one: a provider that is down is asked all the same.
     const worthTrying = begun.plan.attended && next.kind === 'wait' && this.closedBy(place) !== 'pool_paused';
     return worthTrying ? this.takeTicket(begun, place, signal) : next;
+  }
+
+  /** What the provider said of its limits in its answer to a call that was sent so long ago. */
+  async hear({ scopes }: Ticket, reading: RateLimitReading, ageMs: number): Promise<void> {
+    await this.deps.tickets.correct(scopes, reading, ageMs);
   }
 
   /** What a call counted in the end, or that it was never sent. */

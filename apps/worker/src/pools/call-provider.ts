@@ -1,3 +1,4 @@
+import type { RateLimitReading } from '#contracts/rate-limits.js';
 import type { Model, Price, Provider, ProviderType } from '#contracts/registry-snapshot.js';
 import { NO_USAGE, type Usage } from '#contracts/usage.js';
 import type { AttemptStore, BegunRun, Run } from '#jobs/attempt-store.js';
@@ -25,6 +26,8 @@ export interface CallReport {
   /** Fields of the body that the vendor has nothing for. */
   dropped: string[];
   durationMs: number;
+  /** What the provider said of its limits; null when it said nothing. */
+  rateLimits: RateLimitReading | null;
   /** Readers have seen output of this attempt. */
   committed: boolean;
 }
@@ -79,6 +82,7 @@ export class CallProvider {
       ttftMs: answer?.ttftMs ?? null,
       dropped: answer?.dropped ?? [],
       durationMs: Math.round(performance.now() - startedAt),
+      rateLimits: outcome.kind === 'failed' ? outcome.error.rateLimits : (answer?.rateLimits ?? null),
       committed: writer?.committed ?? false,
     };
   }

@@ -1,4 +1,5 @@
 -- include: gate.lua
+-- include: window.lua
 -- Hands out the time at which a call may start: never a refusal, as long as the calls before it are not too far ahead of the pace.
 -- Each unit of each scope keeps one number, the time at which its pace has caught up with all that was handed out (GCRA's
 -- theoretical arrival time).
@@ -32,7 +33,8 @@ local due, after = now + wait, 0
 for _, unit in ipairs(units) do
   local free_at = math.max(due, unit.free_at) + unit.cost * unit.pace
   redis.call('HSET', unit.key, unit.name, string.format('%.3f', free_at))
-  redis.call('PEXPIRE', unit.key, math.ceil(math.max(free_at - now, 0)) + 60000)
+  add_to_window(unit.key, unit.name, unit.cost, now)
+  redis.call('PEXPIRE', unit.key, math.ceil(math.max(free_at - now, 0)) + 80000)
   after = math.max(after, free_at - unit.tolerance - now)
 end
 -- Workers come back while the last of those that hold a ticket still wait, so that the pace is never missed; and in time for
