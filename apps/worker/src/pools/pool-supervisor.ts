@@ -7,7 +7,7 @@ import { startPoolWorker, type PoolWorker, type TakenAttempt } from '#queues/poo
 import type { Registry } from '#registry/registry.js';
 
 /** How soon a worker with calls in flight notices that its pool has opened again. */
-const WAKE_MS = 500;
+const WAKE_MS = 200;
 
 /** How long a shutdown lets attempts finish before they give their work back. */
 const DRAIN_MS = 10_000;

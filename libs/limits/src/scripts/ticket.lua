@@ -7,6 +7,8 @@
 -- ARGV: horizon ms, longest wait ms that is spent outside the queue, then per unit: place of its scope's key, unit, ms per unit of cost, tolerance ms, cost, what of it is not small
 -- Returns {'due', ms to wait} | {'later', ms until it pays to ask again}; either may have closed the gate.
 local horizon = tonumber(ARGV[1])
+-- Workers are called back so long before the pace has caught up: some of them notice only a little later.
+local lead = 0.75 * horizon
 local time = redis.call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
 
@@ -25,8 +27,8 @@ end
 
 -- Judged by the calls before, whatever this one's size: otherwise large ones would never start among small ones.
 if ahead > horizon then
-  close_gate(KEYS[1], ahead - horizon / 2)
-  return { 'later', math.ceil(ahead - horizon / 2) }
+  close_gate(KEYS[1], ahead - lead)
+  return { 'later', math.ceil(ahead - lead) }
 end
 
 local due, after = now + wait, 0
@@ -37,11 +39,10 @@ for _, unit in ipairs(units) do
   redis.call('PEXPIRE', unit.key, math.ceil(math.max(free_at - now, 0)) + 80000)
   after = math.max(after, free_at - unit.tolerance - now)
 end
--- Workers come back while the last of those that hold a ticket still wait, so that the pace is never missed; and in time for
--- one that waits in the queue.
+-- The gate opens while the last of those that hold a ticket still wait; and in time for one that waits in the queue.
 if wait > tonumber(ARGV[2]) then
   close_gate(KEYS[1], wait)
 elseif after > horizon then
-  close_gate(KEYS[1], after - horizon / 2)
+  close_gate(KEYS[1], after - lead)
 end
 return { 'due', math.ceil(wait) }
