@@ -28,13 +28,14 @@ import { PoolSupervisor } from './pools/pool-supervisor.js';
 import { ProviderDirectory } from './pools/provider-directory.js';
 import { RunAttempt } from './pools/run-attempt.js';
 import { RunningAttempts } from './pools/running-attempts.js';
+import { WebhooksModule } from './webhooks/webhooks.module.js';
 import { WorkerLifecycle, type WorkerParts } from './worker-lifecycle.js';
 import { PLACES, ReconcilerProcessor, type Places } from './reconciler/reconciler.processor.js';
 
 /** How old what a worker knows of the moment may be; what it does itself it knows at once. */
 const VIEWS_EVERY_MS = 500;
 
-/** A worker process: the pools and the reconciler. */
+/** A worker process: the pools, the reconciler and the webhooks. */
 @Module({
   imports: [
     PlatformModule.forRole('worker'),
@@ -43,6 +44,7 @@ const VIEWS_EVERY_MS = 500;
       useFactory: (redis: RedisClient) => ({ connection: redis, prefix: KEY_PREFIX, skipVersionCheck: true }),
     }),
     BullModule.registerQueue({ name: RECONCILER }),
+    WebhooksModule,
   ],
   controllers: [HealthController],
   providers: [

@@ -1,6 +1,7 @@
+import { nanoToUsd, usdToNano } from '#contracts/money.js';
 import type { Exclusion, PermanentReason, TemporaryReason } from '#contracts/decision.js';
 import type { Policy } from '#contracts/policy.js';
-import { estimateCost, nanoToUsd, usdToNano } from './cost.js';
+import { estimateCost } from './cost.js';
 import type { LiveViews } from '#contracts/live-views.js';
 import type { RoutableModel } from './registry-index.js';
 import { expectedOutputTokens, type RequestFeatures } from './request-features.js';

@@ -1,8 +1,8 @@
 import type { AttemptRecord } from '#contracts/attempt.js';
 import type { Candidate, Decision } from '#contracts/decision.js';
 import type { Usage } from '#contracts/usage.js';
-import type { JobRecord } from '#jobs/job-record.js';
-import { nanoToUsd } from '#routing/cost.js';
+import type { JobRecord } from './job-record.js';
+import { nanoToUsd } from '#contracts/money.js';
 
 /** A job as API.md shows it. */
 export function jobView(job: JobRecord): Record<string, unknown> {
