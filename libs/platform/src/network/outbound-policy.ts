@@ -47,7 +47,7 @@ export class OutboundPolicy {
 
   /** Why an address that a host name stands for must not be called; null when it may. Fails closed: what is not understood may not. */
   addressFault(address: string, host: string): string | null {
-    const parsed = ipaddr.isValid(address) ? unmapped(ipaddr.parse(address)) : null;
+    const parsed = isIP(address) === 0 ? null : unmapped(ipaddr.parse(address));
     if (parsed === null) return 'not an address';
     if (METADATA.has(parsed.toString())) return 'metadata';
     if (this.names.has(host) || this.allowsAddress(parsed.toString())) return null;
