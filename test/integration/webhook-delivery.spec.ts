@@ -62,7 +62,7 @@ function guarded(allow: string[]): HttpClient {
 }
 
 /** A worker's whole part in webhooks, in this process; gone with the test. */
-function startRole(processId: string, allow = ['127.0.0.1']): WebhookRole {
+function startRole(processId: string, allow = ['127.0.0.1']): { stop: () => Promise<void> } {
   const { redis, store } = fixture;
   const http = guarded(allow);
   const blocking = fixture.connect();
@@ -78,8 +78,10 @@ function startRole(processId: string, allow = ['127.0.0.1']): WebhookRole {
     logger: silent,
   });
   role.onApplicationBootstrap();
-  fixture.after(() => role.onModuleDestroy());
-  return role;
+  let stopped: Promise<void> | undefined;
+  const stop = (): Promise<void> => (stopped ??= role.onModuleDestroy());
+  fixture.after(stop);
+  return { stop };
 }
 
 /** One try of a delivery, without the queue. */
@@ -226,6 +228,28 @@ describe('a delivery', () => {
     expect(JSON.parse(dead)).toMatchObject({ id, reason: 'http_503', http_status: 503, attempts: MOST_TRIES });
     await delivering.run(id);
     expect(receiver.at('/hook')).toHaveLength(MOST_TRIES);
+  });
+
+  it('that a shutdown interrupts is given back: another worker makes it, under the same id and as the first try', async () => {
+    receiver.answer('/hook', (response, n) => (n === 1 ? undefined : response.writeHead(204).end()));
+    const first = startRole('worker-1');
+    const job = await endedJob();
+    await receiver.until('/hook', 1);
+    const closing = performance.now();
+    await first.stop();
+    expect(performance.now() - closing).toBeLessThan(10_000);
+    expect(await deliveries.read(idOf(job))).toMatchObject({ status: 'pending', attempts: 0 });
+    startRole('worker-2');
+    await waitFor(() => isDelivered(idOf(job)));
+    expect((await known(idOf(job))).attempts).toBe(1);
+    expect(new Set(receiver.at('/hook').map(({ headers }) => headers['webhook-id'])).size).toBe(1);
+  });
+
+  it('with a payload that is none fails at once, unrun', async () => {
+    startRole('worker-1');
+    await bullmq.add('delivery', { deliveryId: 7 }, { attempts: 1_000_000, backoff: { type: 'custom' } });
+    await waitFor(async () => (await bullmq.getFailedCount()) === 1);
+    expect(receiver.received).toEqual([]);
   });
 
   it('that is brought before its time, as after a crash, is sent back without a try', async () => {

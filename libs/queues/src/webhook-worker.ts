@@ -1,5 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { Worker, type Job } from 'bullmq';
+import { UnrecoverableError, Worker, type Job } from 'bullmq';
 import { assertDeliveryPayload, type DeliveryPayload } from '#contracts/queue-payloads.js';
 import { KEY_PREFIX, WEBHOOK_QUEUE } from '#platform/keys.js';
 import type { RedisClient } from '#platform/redis.js';
@@ -11,7 +10,7 @@ const STALLED_CHECK_MS = 3_000;
 /** A delivery that stalls is simply made again; it never fails inside BullMQ for that. */
 const NEVER = 1_000_000;
 
-/** How long a shutdown waits for receivers; what it leaves then stalls, and another worker makes it again. */
+/** How long a shutdown waits for receivers before deliveries are given back. */
 const DRAIN_MS = 5_000;
 
 /** How soon a delivery is taken up again after the store, or anything else of ours, has failed it. */
@@ -31,29 +30,23 @@ export interface WebhookWorkerOptions {
   concurrency: number;
   /** Makes one try; may throw `RetryLater`. */
   process: (payload: DeliveryPayload) => Promise<void>;
+  /** Makes what still runs throw `RetryLater`. */
+  giveBack: () => void;
   onError: (error: unknown) => void;
 }
 
 export interface WebhookWorker {
-  /** Takes no further deliveries; resolves when those under way have ended or were left to be made again. */
+  /** Takes no further deliveries; resolves when those under way have ended or were given back. */
   close(): Promise<void>;
 }
 
 /** Starts taking webhook deliveries. The schedule of the tries lies in Redis, and so survives any process. */
 export function startWebhookWorker(options: WebhookWorkerOptions): WebhookWorker {
-  const running = new Set<Promise<void>>();
   const worker = new Worker<DeliveryPayload, null>(
     WEBHOOK_QUEUE,
     async (job: Job<DeliveryPayload, null>) => {
-      assertDeliveryPayload(job.data);
-      const trying = options.process(job.data);
-      running.add(trying);
-      try {
-        await trying;
-        return null;
-      } finally {
-        running.delete(trying);
-      }
+      await options.process(checked(job.data));
+      return null;
     },
     {
       connection: options.redis,
@@ -77,11 +70,19 @@ export function startWebhookWorker(options: WebhookWorkerOptions): WebhookWorker
   worker.on('error', options.onError);
   return {
     close: async () => {
-      await worker.pause(true);
-      const drained = new AbortController();
-      const ended = Promise.allSettled(running).then(() => drained.abort());
-      await Promise.race([ended, sleep(DRAIN_MS, null, drained)]);
-      await worker.close(running.size > 0);
+      const drain = setTimeout(options.giveBack, DRAIN_MS);
+      await worker.close();
+      clearTimeout(drain);
     },
   };
+}
+
+/** A payload that is not a delivery's fails inside BullMQ, unrun and unretried. */
+function checked(data: unknown): DeliveryPayload {
+  try {
+    assertDeliveryPayload(data);
+    return data;
+  } catch (error) {
+    throw new UnrecoverableError((error as TypeError).message);
+  }
 }

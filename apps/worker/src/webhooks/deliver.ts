@@ -30,6 +30,8 @@ export interface DeliverDeps {
 
 /** Makes one try of a delivery and writes down how it went; throws `RetryLater` when another is to follow. */
 export class Deliver {
+  private readonly closing = new AbortController();
+
   constructor(private readonly deps: DeliverDeps) {}
 
   async run(deliveryId: string): Promise<void> {
@@ -58,6 +60,11 @@ export class Deliver {
     }
   }
 
+  /** Breaks off what is being sent, for another worker to send again; that uses up no try. */
+  giveBack(): void {
+    this.closing.abort();
+  }
+
   private async send(delivery: Delivery, { url, secret }: { url: string; secret: string }): Promise<Verdict> {
     let head: HttpHead | undefined;
     try {
@@ -72,7 +79,7 @@ export class Deliver {
           connectMs: CONNECT_MS,
           wait: { kind: 'answer', ms: ANSWER_MS },
           deadlineMs: now + CONNECT_MS + ANSWER_MS,
-          signal: NEVER,
+          signal: this.closing.signal,
           cutBodyAt: ANSWER_BYTES,
           onHead: (seen) => (head = seen),
         }),
@@ -80,6 +87,7 @@ export class Deliver {
     } catch (error) {
       // The receiver has said what it thinks; how the rest of its answer breaks changes nothing.
       if (head !== undefined) return judgeAnswer(head);
+      if (error instanceof HttpError && error.kind === 'aborted') throw new RetryLater(0);
       if (error instanceof HttpError) return failedBecause(error.kind);
       this.deps.logger.error({ err: error, delivery: delivery.id }, 'a webhook could not be sent');
       return failedBecause('internal_error');
@@ -122,6 +130,3 @@ export function signedHeaders(
 function about({ id, jobId, project, endpoint }: Delivery): Record<string, string | null> {
   return { delivery: id, jobId, project, endpoint };
 }
-
-/** Nobody calls a try off: it is bounded by its own time. */
-const NEVER = new AbortController().signal;

@@ -52,6 +52,7 @@ export class WebhookRole implements OnApplicationBootstrap, OnModuleDestroy {
       redis,
       concurrency: CONCURRENCY,
       process: ({ deliveryId }) => this.deliver.run(deliveryId),
+      giveBack: () => this.deliver.giveBack(),
       onError: (error) => logger.warn({ err: error }, 'webhook worker'),
     });
     this.outbox.start();

@@ -86,9 +86,9 @@ end
 local function end_job(ctx, call_key, unfinished_key, state, fields, body)
   if TERMINAL[ctx.state] then return false end
   local ended_at = int(now_ms())
+  if ctx.hooks then post_webhooks(ctx, state, ended_at) end
   redis.call('HSET', ctx.job_key, 'state', state, 'finished_at', ended_at, unpack(fields))
   ctx.state = state
-  if ctx.hooks then post_webhooks(ctx, state, ended_at) end
   log_event(ctx, 'job.' .. state, '{"state":"' .. state .. '"}')
 
   if ctx.waiters then
