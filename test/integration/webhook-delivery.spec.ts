@@ -65,7 +65,7 @@ function guarded(allow: string[]): HttpClient {
 function startRole(processId: string, allow = ['127.0.0.1']): { stop: () => Promise<void> } {
   const { redis, store } = fixture;
   const http = guarded(allow);
-  const blocking = fixture.connect();
+  const blocking = redis.duplicate();
   const role = new WebhookRole({
     redis,
     blocking,
@@ -165,7 +165,7 @@ describe('an entry of the outbox', () => {
   it('is delivered once although three processes think it is their turn', async () => {
     const readers = ['worker-1', 'worker-2', 'worker-3'].map((processId) => {
       const { redis, onError } = fixture;
-      const reader = new OutboxReader({ redis, blocking: fixture.connect(), processId, deliveries, queue, onError });
+      const reader = new OutboxReader({ redis, blocking: redis.duplicate(), processId, deliveries, queue, onError });
       reader.start();
       fixture.after(() => reader.stop());
       return reader;
