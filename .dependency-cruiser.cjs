@@ -58,6 +58,8 @@ module.exports = {
     fenced('bullmq', lib('queues')),
     fenced('tiktoken', lib('tokens')),
     fenced('undici', lib('http')),
+    fenced('ipaddr.js', lib('platform')),
+    fenced('standardwebhooks', '^apps/worker/src/webhooks/'),
     {
       name: 'environment-is-fenced',
       severity: 'error',

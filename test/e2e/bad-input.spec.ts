@@ -170,7 +170,31 @@ const jobFaults: Fault[] = [
     code: 'unsupported_value',
     param: 'type',
   },
-  ...['orchestration', 'output', 'webhook'].map((field): Fault => ({
+  {
+    what: 'a webhook in a project without a secret to sign it',
+    path: JOBS,
+    body: chatJob({ webhook: { url: 'https://example.org/hook' } }),
+    status: 400,
+    code: 'webhook_secret_missing',
+    param: 'webhook',
+  },
+  {
+    what: 'a webhook without a URL',
+    path: JOBS,
+    body: chatJob({ webhook: {} }),
+    status: 400,
+    code: 'missing_required_parameter',
+    param: 'webhook.url',
+  },
+  ...['http://example.org/', 'https://10.0.0.1/', 'https://[::1]/', 'https://a:b@example.org/'].map((url): Fault => ({
+    what: `a webhook to ${url}`,
+    path: JOBS,
+    body: chatJob({ webhook: { url } }),
+    status: 400,
+    code: 'invalid_value',
+    param: 'webhook.url',
+  })),
+  ...['orchestration', 'output'].map((field): Fault => ({
     what: `the field ${field}, which comes later`,
     path: JOBS,
     body: chatJob({ [field]: {} }),

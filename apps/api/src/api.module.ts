@@ -26,6 +26,7 @@ import { ApiLifecycle } from './api-lifecycle.js';
 import { AdminToken } from './auth/admin-token.js';
 import { HealthController } from './health/health.controller.js';
 import { StoreProbe } from './health/store-probe.js';
+import { HookTargets } from './jobs/hook-targets.js';
 import { JobAccess } from './jobs/job-access.js';
 import { JobSubmission } from './jobs/job-submission.js';
 import { JobsController } from './jobs/jobs.controller.js';
@@ -53,6 +54,7 @@ const VIEWS_EVERY_MS = 1_000;
     { provide: KeyRing, inject: [CONFIG], useFactory: (config: TokenhubConfig) => new KeyRing(config) },
     { provide: StoreProbe, inject: [REDIS], useFactory: (redis: RedisClient) => new StoreProbe(redis) },
     { provide: JobStore, inject: [REDIS], useFactory: (redis: RedisClient) => new JobStore(redis) },
+    { provide: HookTargets, inject: [CONFIG], useFactory: (config: TokenhubConfig) => new HookTargets(config) },
     {
       provide: JobAccess,
       inject: [JobStore, PoolLoads],
@@ -139,9 +141,8 @@ const VIEWS_EVERY_MS = 1_000;
     },
     {
       provide: JobSubmission,
-      inject: [JobStore, AttemptQueues, RoutePlanner, PROCESS_ID],
-      useFactory: (store: JobStore, queues: AttemptQueues, planner: RoutePlanner, processId: string) =>
-        new JobSubmission({ store, queues, planner, processId }),
+      inject: [JobStore, AttemptQueues, RoutePlanner, HookTargets, PROCESS_ID],
+      useFactory: buildSubmission,
     },
     { provide: ModelList, inject: [LiveRegistry], useFactory: (registry: LiveRegistry) => new ModelList(registry) },
     {
@@ -174,6 +175,12 @@ const VIEWS_EVERY_MS = 1_000;
   ],
 })
 export class ApiModule {}
+
+function buildSubmission(
+  ...[store, queues, planner, hooks, processId]: [JobStore, AttemptQueues, RoutePlanner, HookTargets, string]
+): JobSubmission {
+  return new JobSubmission({ store, queues, planner, hooks, processId });
+}
 
 function buildSynchronousAnswer(
   ...[submission, store, waiter, streamed, config]: [JobSubmission, JobStore, EndWaiter, StreamedAnswer, TokenhubConfig]

@@ -29,6 +29,7 @@ import { PoolSupervisor } from './pools/pool-supervisor.js';
 import { ProviderDirectory } from './pools/provider-directory.js';
 import { RunAttempt } from './pools/run-attempt.js';
 import { RunningAttempts } from './pools/running-attempts.js';
+import { WebhooksModule } from './webhooks/webhooks.module.js';
 import { WorkerLifecycle } from './worker-lifecycle.js';
 import { PLACES, ReconcilerProcessor, type Places } from './reconciler/reconciler.processor.js';
 import {
@@ -42,7 +43,7 @@ import {
   buildViews,
 } from './build-parts.js';
 
-/** A worker process: the pools and the reconciler. */
+/** A worker process: the pools, the reconciler and the webhooks. */
 @Module({
   imports: [
     PlatformModule.forRole('worker'),
@@ -51,6 +52,7 @@ import {
       useFactory: (redis: RedisClient) => ({ connection: redis, prefix: KEY_PREFIX, skipVersionCheck: true }),
     }),
     BullModule.registerQueue({ name: RECONCILER }),
+    WebhooksModule,
   ],
   controllers: [HealthController],
   providers: [

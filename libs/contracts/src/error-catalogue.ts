@@ -13,6 +13,7 @@ export const ERROR_CATALOGUE = {
   context_length_exceeded: { status: 400, title: 'The prompt does not fit any eligible model' },
   no_eligible_model: { status: 400, title: 'No model can take this job' },
   deadline_in_past: { status: 400, title: 'The deadline has already passed' },
+  webhook_secret_missing: { status: 400, title: 'The project has no secret to sign webhooks with' },
   content_filtered: { status: 400, title: 'The provider refused the content' },
   unsupported_media_type: { status: 415, title: 'The body must be application/json' },
   missing_api_key: { status: 401, title: 'No API key was given' },

@@ -38,6 +38,14 @@ export interface LiveViews {
   contextTokens: ContextView;
 }
 
+/** Where an attempt stands in its pool's queue. */
+export interface QueuePlace {
+  /** From 1; null when it does not wait in the queue's order: it waits for its time, or a worker holds it. */
+  position: number | null;
+  /** Unix milliseconds; null when nothing is measured that tells. */
+  estimatedStartAt: number | null;
+}
+
 /** Where a call may go: a candidate. */
 export interface Place {
   model: string;

@@ -29,3 +29,16 @@ export function assertAttemptPayload(value: unknown): asserts value is AttemptPa
   if (!Number.isInteger(payload.attempt) || (payload.attempt ?? 0) < 1)
     throw new TypeError('attempt payload has no attempt number');
 }
+
+/** One event on its way to one target; what is sent and where lies under its id. */
+export interface DeliveryPayload {
+  deliveryId: string;
+}
+
+/** Throws a TypeError when a payload is not a delivery's: checked at enqueue and at dequeue. */
+export function assertDeliveryPayload(value: unknown): asserts value is DeliveryPayload {
+  const payload = value as Partial<DeliveryPayload> | null;
+  if (typeof payload !== 'object' || payload === null) throw new TypeError('delivery payload is not an object');
+  if (typeof payload.deliveryId !== 'string' || payload.deliveryId === '')
+    throw new TypeError('delivery payload has no deliveryId');
+}

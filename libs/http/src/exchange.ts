@@ -88,8 +88,9 @@ export class Exchange implements Dispatcher.DispatchHandler, StreamControl {
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#settled) return;
     this.#bytes += chunk.length;
-    if (this.#status >= 300 && this.#bytes >= ERROR_BODY_BYTES) {
-      this.#cutErrorBody(chunk);
+    const cutAt = this.#request.cutBodyAt ?? (this.#status >= 300 ? ERROR_BODY_BYTES : Infinity);
+    if (this.#bytes >= cutAt) {
+      this.#cutBody(chunk, cutAt);
       return;
     }
     if (this.#bytes > this.#maxBytes) {
@@ -132,9 +133,9 @@ export class Exchange implements Dispatcher.DispatchHandler, StreamControl {
     }
   }
 
-  #cutErrorBody(chunk: Buffer): void {
+  #cutBody(chunk: Buffer, bytes: number): void {
     this.#chunks.push(chunk);
-    this.#resolve(joined(this.#chunks).subarray(0, ERROR_BODY_BYTES));
+    this.#resolve(joined(this.#chunks).subarray(0, bytes));
     this.#drop();
   }
 

@@ -1,4 +1,5 @@
 import { Agent, type Dispatcher } from 'undici';
+import type { AddressGuard } from './address-guard.js';
 import { Exchange } from './exchange.js';
 import { fromTransport, HttpError } from './http-error.js';
 import type { HttpAnswer, HttpRequest } from './http-request.js';
@@ -11,6 +12,8 @@ export interface HttpClientOptions {
    * uvicorn (vLLM) closes at 5 s without announcing it, and a request sent into a closing connection is lost.
    */
   keepAliveMs?: number;
+  /** Looks at every address before a connection to it is opened; without one, anything may be called. */
+  guard?: AddressGuard;
 }
 
 /**
@@ -21,11 +24,13 @@ export class HttpClient {
   readonly #agents = new Map<number, Agent>();
   readonly #maxAnswerBytes: number;
   readonly #keepAliveMs: number;
+  readonly #guard: AddressGuard | undefined;
   #closed = false;
 
   constructor(options: HttpClientOptions = {}) {
     this.#maxAnswerBytes = options.maxAnswerBytes ?? 64 * 1024 * 1024;
     this.#keepAliveMs = options.keepAliveMs ?? 4000;
+    this.#guard = options.guard;
   }
 
   /** Resolves with the answer, whatever its status; rejects with an HttpError, or with what the stream's reader threw. */
@@ -33,6 +38,8 @@ export class HttpClient {
     if (this.#closed) return Promise.reject(new HttpError('closed', 'The HTTP client is closed'));
     const options = dispatchOptions(request);
     if (options instanceof Error) return Promise.reject(options);
+    const refused = this.#guard?.refuse(request.url);
+    if (refused) return Promise.reject(refused);
     return new Exchange(request, this.#maxAnswerBytes).run(this.#agentFor(request.connectMs), options);
   }
 
@@ -52,6 +59,7 @@ export class HttpClient {
       // One connection per call: an aborted call must end at the server, and a slow one must not share its fate.
       allowH2: false,
       connectTimeout: connectMs,
+      ...(this.#guard && { connect: { lookup: this.#guard.lookup } }),
       keepAliveTimeout: this.#keepAliveMs,
       // Each call has its own timer, which also knows the deadline.
       headersTimeout: 0,

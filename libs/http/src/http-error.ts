@@ -8,6 +8,7 @@ export type HttpErrorKind =
   | 'connect_timeout'
   | 'connection_refused'
   | 'connection_failed'
+  | 'address_refused'
   | 'reset'
   | 'malformed'
   | 'too_large'

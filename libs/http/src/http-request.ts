@@ -15,6 +15,8 @@ export interface HttpRequest {
   deadlineMs: number;
   /** Aborting destroys the connection. */
   signal: AbortSignal;
+  /** Beyond this a body is cut, and the connection with it; by default only an error's, at 64 KiB. */
+  cutBodyAt?: number | undefined;
   /** Called with the response's head, before any of its body; what it throws ends the call. */
   onHead?: ((head: HttpHead) => void) | undefined;
   /**

@@ -3,7 +3,9 @@ import type { Decision } from '#contracts/decision.js';
 import type { CallKind, JobState, JobType, Priority } from '#contracts/job-state.js';
 import type { JsonObject } from '#contracts/json.js';
 import type { Policy } from '#contracts/policy.js';
+import type { HookTarget } from '#contracts/webhook.js';
 import { NO_USAGE, type Usage } from '#contracts/usage.js';
+import { keys } from '#platform/keys.js';
 
 /** Where a call may go, in order, and how often it may try: fixed when the job is created. */
 export interface CallPlan {
@@ -85,6 +87,8 @@ export interface NewJob {
   /** The client reads a synchronous stream: what was sent cannot be taken back. */
   syncStream: boolean;
   idempotency: { key: string; fingerprint: string } | null;
+  /** Who is told of the end by a webhook. */
+  hooks: readonly HookTarget[];
 }
 
 /** The id of a job's only call. */
@@ -109,6 +113,7 @@ export function newJobFields(job: NewJob, list: string): { job: (string | number
   if (job.reader !== null) fields.push('readers', job.reader);
   if (job.syncStream) fields.push('sync_stream', '1');
   if (job.idempotency !== null) fields.push('idempotency', job.idempotency.key);
+  if (job.hooks.length > 0) fields.push('hooks', JSON.stringify({ outbox: keys.webhookOutbox(), targets: job.hooks }));
 
   const startable = Math.max(job.createdAt, job.notBefore ?? 0);
   const call = [

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { QueuePlace } from '#contracts/live-views.js';
 import { keys } from '#platform/keys.js';
 import { defineLuaScript, type LuaScript } from '#platform/lua-script.js';
 import type { RedisClient } from '#platform/redis.js';
@@ -14,14 +15,6 @@ export interface PoolLoadReading {
   ahead: number;
   /** Measured over the last ten to twenty seconds; 0 when nothing started. */
   startsPerSecond: number;
-}
-
-/** Where an attempt stands in its pool's queue. */
-export interface QueuePlace {
-  /** From 1; null when it does not wait in the queue's order: it waits for its time, or a worker holds it. */
-  position: number | null;
-  /** Unix milliseconds; null when nothing is measured that tells. */
-  estimatedStartAt: number | null;
 }
 
 /** How much waits in the pools and how fast it is served, as measured. */

@@ -39,6 +39,16 @@ export const keys = {
   poolPause: (poolId: string) => `${KEY_PREFIX}:pause:${poolId}`,
   /** Hash: how often in a row a pool was paused. */
   poolStrikes: (poolId: string) => `${KEY_PREFIX}:strikes:${poolId}`,
+  /** Stream: ends of jobs that a webhook must tell of, until each is queued; written by the script that ends the job. */
+  webhookOutbox: () => `${KEY_PREFIX}:webhook-outbox`,
+  /** String with a time to live: the process that empties the outbox. */
+  webhookDrainer: () => `${KEY_PREFIX}:webhook-drainer`,
+  /** Hash: one event on its way to one target, and how it goes. */
+  webhookDelivery: (deliveryId: string) => `${KEY_PREFIX}:webhook-delivery:${deliveryId}`,
+  /** List: the newest deliveries that were given up, with the reason. */
+  webhooksDead: () => `${KEY_PREFIX}:webhooks-dead`,
+  /** Hash: endpoints (`project/endpoint`) whose receiver wants no more, with the reason. */
+  webhooksDisabled: () => `${KEY_PREFIX}:webhooks-disabled`,
   /** Hash: version and content of the registry snapshot. */
   registry: () => `${KEY_PREFIX}:registry`,
 } as const;
@@ -62,3 +72,6 @@ export const prefixes = {
 export function poolQueueName(poolId: string): string {
   return `pool.${encodeURIComponent(poolId)}`;
 }
+
+/** The queue of webhook deliveries. */
+export const WEBHOOK_QUEUE = 'webhooks';

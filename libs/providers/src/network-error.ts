@@ -17,6 +17,8 @@ const KINDS: Record<HttpErrorKind, { errorClass: ErrorClass; code: string; blame
   connect_timeout: { errorClass: 'transient', code: 'connect_timeout' },
   connection_refused: { errorClass: 'transient', code: 'connection_refused' },
   connection_failed: { errorClass: 'transient', code: 'connection_failed' },
+  // Only a guarded client refuses addresses, and none calls providers.
+  address_refused: { errorClass: 'provider_fault', code: 'address_refused' },
   reset: { errorClass: 'transient', code: 'connection_reset' },
   malformed: { errorClass: 'transient', code: 'unreadable_answer' },
   too_large: { errorClass: 'transient', code: 'answer_too_large' },

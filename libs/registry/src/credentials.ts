@@ -1,4 +1,4 @@
-import type { Provider } from '#contracts/registry-snapshot.js';
+import type { CredentialSource, Provider } from '#contracts/registry-snapshot.js';
 import { secretNames } from '#platform/config/config.js';
 import { readVariable, type Environment } from '#platform/config/environment.js';
 
@@ -17,19 +17,28 @@ export interface CredentialStores {
 /** The secret that calls to this provider carry; resolved as null for a provider that takes none. */
 export function resolveCredential(
   provider: Pick<Provider, 'id' | 'credential'>,
+  stores: CredentialStores,
+): CredentialResult {
+  return resolveSecret(
+    provider.credential,
+    { name: secretNames.provider(provider.id), owner: `provider ${provider.id}` },
+    stores,
+  );
+}
+
+/** The secret that lies at this source; `name` is what the configuration's own secrets are kept under, `owner` is for messages. */
+export function resolveSecret(
+  source: CredentialSource,
+  { name, owner }: { name: string; owner: string },
   { env, configSecrets }: CredentialStores,
 ): CredentialResult {
-  const { credential } = provider;
-  switch (credential.source) {
+  switch (source.source) {
     case 'none':
       return { state: 'resolved', secret: null };
     case 'env':
-      return found(readVariable(env, credential.name), `the variable ${credential.name} is not set`);
+      return found(readVariable(env, source.name), `the variable ${source.name} is not set`);
     case 'config':
-      return found(
-        configSecrets.get(secretNames.provider(provider.id)),
-        `this process's configuration file has no secret for provider ${provider.id}`,
-      );
+      return found(configSecrets.get(name), `this process's configuration file has no secret for ${owner}`);
     case 'escrow':
       return { state: 'unavailable', reason: 'this version has no vault' };
   }

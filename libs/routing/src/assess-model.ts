@@ -1,7 +1,8 @@
+import { nanoToUsd, usdToNano } from '#contracts/money.js';
 import type { Exclusion, PermanentReason, TemporaryReason } from '#contracts/decision.js';
 import type { Policy } from '#contracts/policy.js';
 import { beyondLimits } from './beyond-limits.js';
-import { estimateCost, nanoToUsd, usdToNano } from './cost.js';
+import { estimateCost } from './cost.js';
 import type { LiveViews } from '#contracts/live-views.js';
 import { overflowDetail, type WindowOptions } from './context-window.js';
 import type { RoutableModel } from './registry-index.js';

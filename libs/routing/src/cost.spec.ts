@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { nanoToUsd, usdToNano } from '#contracts/money.js';
 import { NO_USAGE, type Usage } from '#contracts/usage.js';
-import { costOf, estimateCost, nanoToUsd, pricePerTokenNano, usdToNano } from './cost.js';
+import { costOf, estimateCost, pricePerTokenNano } from './cost.js';
 
 /** gpt-4o's list price in dollars per 1,000 tokens: input, cached input, output; writing to a cache costs a quarter more here. */
 const GPT_4O = {

@@ -1,7 +1,7 @@
+import { NANO_PER_USD } from '#contracts/money.js';
 import type { Price } from '#contracts/registry-snapshot.js';
 import type { Usage } from '#contracts/usage.js';
 
-const NANO_PER_USD = 1e9;
 /** Prices may be fractions of a nano-dollar; beyond this many parts of one, a fraction is the noise of binary floats. */
 const NANO_PARTS = 1e6;
 
@@ -25,16 +25,6 @@ export function costOf(usage: Usage, price: Price): number {
 /** What so many tokens would cost with nothing cached, in whole nano-dollars, rounded up. */
 export function estimateCost(tokens: { inputTokens: number; outputTokens: number }, price: Price): number {
   return wholeNano(tokens.inputTokens * price.inputNano + tokens.outputTokens * price.outputNano);
-}
-
-/** Dollars for people and for the wire. */
-export function nanoToUsd(nano: number): number {
-  return nano / NANO_PER_USD;
-}
-
-/** Dollars from the wire as whole nano-dollars. */
-export function usdToNano(usd: number): number {
-  return Math.round(usd * NANO_PER_USD);
 }
 
 /** The configured price of 1,000 tokens in dollars as nano-dollars per token (0.0025 gives 2,500). */

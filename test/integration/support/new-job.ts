@@ -31,6 +31,7 @@ export function newJob(options: NewJobOptions = {}): NewJob {
     reader: null,
     syncStream: false,
     idempotency: null,
+    hooks: [],
     ...options,
     plan: {
       kind: 'chat',

@@ -1,7 +1,7 @@
 import type { Response } from 'express';
 import type { AttemptRecord } from '#contracts/attempt.js';
 import { isTerminalEvent, type JobEvent } from '#contracts/job-event.js';
-import { attemptView } from './job-view.js';
+import { attemptView } from '#jobs/job-view.js';
 
 const KEEPALIVE_MS = 15_000;
 

@@ -6,7 +6,7 @@ import { answerCallId, type JobRecord } from '#jobs/job-record.js';
 import type { JobStore } from '#jobs/job-store.js';
 import type { PoolLoads } from '#limits/pool-loads.js';
 import { isJobId } from './job-id.js';
-import { jobView } from './job-view.js';
+import { jobView } from '#jobs/job-view.js';
 
 /** Finds jobs for a key: what belongs to another project does not exist, and throws `job_not_found`. */
 export class JobAccess {

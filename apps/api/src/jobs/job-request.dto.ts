@@ -1,8 +1,23 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
-import { IsDefined, IsIn, IsInt, IsISO8601, IsObject, IsOptional, Max, Min, ValidateNested } from 'class-validator';
+import {
+  ArrayNotEmpty,
+  IsArray,
+  IsDefined,
+  IsIn,
+  IsInt,
+  IsISO8601,
+  IsObject,
+  IsOptional,
+  IsString,
+  Max,
+  MaxLength,
+  Min,
+  ValidateNested,
+} from 'class-validator';
 import { CALL_KINDS, type CallKind } from '#contracts/job-state.js';
 import type { JsonObject } from '#contracts/json.js';
+import { WEBHOOK_FILTERS, type WebhookFilter } from '#contracts/webhook.js';
 import { IsMetadata } from './is-metadata.js';
 import { PolicyDto } from './policy.dto.js';
 
@@ -27,6 +42,21 @@ export class RouteRequestDto {
   policy?: PolicyDto;
 }
 
+/** Who is told of a job's end, beside the project's endpoints. */
+export class WebhookDto {
+  @ApiProperty({ type: String, format: 'uri', description: 'Public https; port 443 or 8443' })
+  @IsString()
+  @MaxLength(2_048)
+  url!: string;
+
+  @ApiPropertyOptional({ enum: WEBHOOK_FILTERS, isArray: true, description: 'job.* when absent' })
+  @IsOptional()
+  @IsArray()
+  @ArrayNotEmpty()
+  @IsIn(WEBHOOK_FILTERS, { each: true })
+  events?: WebhookFilter[];
+}
+
 /** The body of `POST /v1/jobs`. */
 export class JobRequestDto extends RouteRequestDto {
   @ApiPropertyOptional({ type: Number, description: 'From creation or not_before; not together with deadline' })
@@ -45,6 +75,13 @@ export class JobRequestDto extends RouteRequestDto {
   @IsOptional()
   @IsISO8601({ strict: true })
   not_before?: string;
+
+  @ApiPropertyOptional({ type: () => WebhookDto })
+  @IsOptional()
+  @IsObject()
+  @ValidateNested()
+  @Type(() => WebhookDto)
+  webhook?: WebhookDto;
 
   @ApiPropertyOptional({ type: Object, description: 'At most 16 pairs of strings' })
   @IsOptional()

@@ -8,6 +8,7 @@ import type { JobStore } from '#jobs/job-store.js';
 import type { AttemptQueues } from '#queues/attempt-queues.js';
 import { noEligibleModel } from '#routing/no-eligible-model.js';
 import type { RoutePlanner } from '../routing/route-planner.js';
+import type { HookTargets, OwnWebhook } from './hook-targets.js';
 import { newJobId } from './job-id.js';
 
 /** How the client gets the outcome: it comes back for it, waits for the answer, or reads the answer as a stream. */
@@ -25,9 +26,14 @@ export interface SubmitRequest {
   deadline: number;
   notBefore: number | null;
   idempotency: NewJob['idempotency'];
+  /** The job's own webhook. */
+  webhook?: OwnWebhook | null;
 }
 
-/** Until finished jobs are kept in Postgres: what a client can come back to stays a day, the rest a minute. */
+/**
+ * Until finished jobs are kept in Postgres: what a client can come back to stays a day, and so does what a webhook tells of,
+ * whose last try comes within a day; the rest a minute.
+ */
 const KEPT_MS = 24 * 3_600_000;
 const UNKEPT_MS = 60_000;
 
@@ -35,6 +41,7 @@ export interface JobSubmissionDeps {
   store: JobStore;
   queues: AttemptQueues;
   planner: RoutePlanner;
+  hooks: HookTargets;
   /** This process: owner, waiter and reader of synchronous jobs. */
   processId: string;
 }
@@ -46,6 +53,7 @@ export class JobSubmission {
   /** Routes the request and makes the record, writing nothing. Throws when no model can take it. */
   async plan(request: SubmitRequest): Promise<NewJob> {
     const { kind, body, policy, principal, delivery } = request;
+    const hooks = this.deps.hooks.of(principal.project, request.webhook ?? null);
     const createdAt = Date.now();
     const id = newJobId(createdAt);
     const decision = await this.deps.planner.plan({ kind, body, policy, principal, jobId: id });
@@ -77,13 +85,14 @@ export class JobSubmission {
         outputTokens: decision.outputTokens,
       },
       request: body,
-      retainMs: keep ? KEPT_MS : UNKEPT_MS,
+      retainMs: keep || hooks.length > 0 ? KEPT_MS : UNKEPT_MS,
       keep,
       owner: keep ? null : this.deps.processId,
       waiter: delivery === 'answer' ? this.deps.processId : null,
       reader: delivery === 'stream' ? this.deps.processId : null,
       syncStream: delivery === 'stream',
       idempotency: request.idempotency,
+      hooks,
     };
   }
 

@@ -28,7 +28,7 @@ import { JobAccess, jobNotFound } from './job-access.js';
 import { errorOfJob } from './job-error.js';
 import { JobRequestDto } from './job-request.dto.js';
 import { JobSubmission } from './job-submission.js';
-import { urlsOf } from './job-view.js';
+import { urlsOf } from '#jobs/job-view.js';
 import { parsePage, parseStartingAfter } from './parse-page.js';
 import { parseJobRequest } from './parse-job-request.js';
 

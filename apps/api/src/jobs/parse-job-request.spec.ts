@@ -16,6 +16,7 @@ it('fills in every default and keeps the request as it is', () => {
     deadline: NOW + 24 * 3_600_000,
     notBefore: null,
     metadata: {},
+    webhook: null,
   });
   expect(parsed.body).toBe(REQUEST);
 });
@@ -29,10 +30,20 @@ it('takes what the client says', () => {
   });
 });
 
+it('a webhook wants every end unless it says which', () => {
+  const of = (webhook: object): unknown => parseJobRequest(body({ webhook }), NOW).webhook;
+  expect(of({ url: 'https://a' })).toEqual({ url: 'https://a', events: ['job.*'] });
+  expect(of({ url: 'https://a', events: ['job.failed'] })).toEqual({ url: 'https://a', events: ['job.failed'] });
+});
+
 it.each<[string, unknown, string, string]>([
   ['an orchestration', body({ orchestration: { mode: 'vote' } }), 'unsupported_value', 'orchestration'],
   ['an output', body({ output: {} }), 'unsupported_value', 'output'],
-  ['a webhook', body({ webhook: { url: 'https://a' } }), 'unsupported_value', 'webhook'],
+  ['a webhook without URL', body({ webhook: {} }), 'missing_required_parameter', 'webhook.url'],
+  ['a webhook of text', body({ webhook: 'https://a' }), 'invalid_type', 'webhook'],
+  ['a webhook URL of 2049 characters', body({ webhook: { url: 'u'.repeat(2_049) } }), 'invalid_value', 'webhook.url'],
+  ['an unknown event', body({ webhook: { url: 'u', events: ['job.started'] } }), 'invalid_value', 'webhook.events'],
+  ['no event', body({ webhook: { url: 'u', events: [] } }), 'invalid_value', 'webhook.events'],
   ['the type orchestration', body({ type: 'orchestration' }), 'unsupported_value', 'type'],
   ['a wrong request', body({ request: { messages: [{}] } }), 'missing_required_parameter', 'request.messages[0].role'],
   ['a request of another type', body({ type: 'embedding' }), 'missing_required_parameter', 'request.input'],

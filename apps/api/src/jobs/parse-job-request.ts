@@ -8,7 +8,7 @@ import type { SubmitRequest } from './job-submission.js';
 import { validateDto } from './validate-dto.js';
 
 /** What API.md names and this version does not do yet: refused by name rather than ignored. */
-const LATER_FIELDS = ['orchestration', 'output', 'webhook'] as const;
+const LATER_FIELDS = ['orchestration', 'output'] as const;
 
 type ParsedJob = Omit<SubmitRequest, 'principal' | 'delivery' | 'idempotency'>;
 
@@ -20,6 +20,7 @@ export function parseJobRequest(body: unknown, now: number): ParsedJob {
     ...parseWork(envelope),
     ...jobTimes(envelope, now),
     metadata: envelope.metadata ?? {},
+    webhook: envelope.webhook ? { url: envelope.webhook.url, events: envelope.webhook.events ?? ['job.*'] } : null,
   };
 }
 

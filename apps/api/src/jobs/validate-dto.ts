@@ -76,7 +76,16 @@ function flatten(fault: ValidationError, parent: string[]): Fault[] {
 }
 
 /** Rules that a value of the right type can break. */
-const VALUE_RULES = new Set(['isIn', 'min', 'max', 'arrayNotEmpty', 'arrayMaxSize', 'isIso8601', 'isMetadata']);
+const VALUE_RULES = new Set([
+  'isIn',
+  'min',
+  'max',
+  'arrayNotEmpty',
+  'maxLength',
+  'arrayMaxSize',
+  'isIso8601',
+  'isMetadata',
+]);
 
 function codeOf(rule: string, value: unknown): ErrorCode {
   if (rule === 'whitelistValidation') return 'unknown_parameter';

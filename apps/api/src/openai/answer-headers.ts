@@ -1,5 +1,5 @@
 import type { EndNotice } from '#jobs/notices.js';
-import { nanoToUsd } from '#routing/cost.js';
+import { nanoToUsd } from '#contracts/money.js';
 
 /** What is known of an answered job, as headers. */
 export function answerHeaders(jobId: string, notice: EndNotice): Record<string, string> {

@@ -12,7 +12,7 @@ import { parsePrefer } from '../http/prefer.js';
 import { idempotencyOf, parseIdempotencyKey } from '../jobs/idempotency.js';
 import { errorOfJob } from '../jobs/job-error.js';
 import type { Delivery, JobSubmission } from '../jobs/job-submission.js';
-import { jobView, urlsOf } from '../jobs/job-view.js';
+import { jobView, urlsOf } from '#jobs/job-view.js';
 import { answerHeaders } from './answer-headers.js';
 import { parseOpenAiRequest, type OpenAiRequest } from './parse-openai-request.js';
 import type { StreamedAnswer } from './streamed-answer.js';

@@ -3,7 +3,7 @@ import { ApiBearerAuth, ApiBody, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { KeyGuard, RequireScope, type AuthenticatedRequest } from '../auth/key.guard.js';
 import { newJobId } from '../jobs/job-id.js';
 import { RouteRequestDto } from '../jobs/job-request.dto.js';
-import { decisionView } from '../jobs/job-view.js';
+import { decisionView } from '#jobs/job-view.js';
 import { parseWork } from '../jobs/parse-job-request.js';
 import { validateDto } from '../jobs/validate-dto.js';
 import { RoutePlanner } from './route-planner.js';

@@ -1,6 +1,6 @@
 -- What the verbs share: the clock, the event log, notices to API processes, and the one way to end a job.
 -- Fields of a job:  state, project, priority, info, keep, list, retain_ms, deadline, waiters, readers, idempotency,
---                   totals, …
+--                   totals, hooks, …
 -- Fields of a call: plan, request, attempt, index, used, tries, failures, run, ticket, crashes, streamed, enqueued_at,
 --                   attempt:<n>
 
@@ -39,13 +39,13 @@ end
 -- Reads what the verbs need of a job, all at once; nil when there is no such job.
 local function open_job(job_key, events_key, job_id, channel_prefix)
   local f = redis.call('HMGET', job_key, 'state', 'keep', 'readers', 'deadline', 'cancel_requested_at', 'retain_ms',
-    'sync_stream', 'waiters', 'idempotency', 'totals', 'model', 'provider', 'list')
+    'sync_stream', 'waiters', 'idempotency', 'totals', 'model', 'provider', 'list', 'hooks')
   if not f[1] then return nil end
   return {
     job_key = job_key, events_key = events_key, job_id = job_id, channel_prefix = channel_prefix,
     state = f[1], keep = f[2], readers = f[3] or '', deadline = tonumber(f[4]), cancel_requested_at = f[5],
     retain_ms = tonumber(f[6]), sync_stream = f[7] == '1', waiters = f[8], idempotency = f[9], totals = f[10],
-    model = f[11], provider = f[12], list = f[13],
+    model = f[11], provider = f[12], list = f[13], hooks = f[14],
   }
 end
 
@@ -66,11 +66,29 @@ local function add_attempt(totals, first)
   return string.format('%.0f %.0f %.0f %.0f %.0f %.0f %.0f', unpack(sums))
 end
 
+-- One entry in the outbox for each target that wants to hear of this state: so a delivery exists exactly when the state does.
+local function post_webhooks(ctx, state, ended_at)
+  local hooks = cjson.decode(ctx.hooks)
+  for _, target in ipairs(hooks.targets) do
+    local wanted = false
+    for _, event in ipairs(target.events) do
+      wanted = wanted or event == 'job.*' or event == 'job.' .. state
+    end
+    if wanted then
+      redis.call('XADD', hooks.outbox, '*', 'job', ctx.job_id, 'project', redis.call('HGET', ctx.job_key, 'project'),
+        'state', state, 'at', ended_at, 'endpoint', target.endpoint ~= cjson.null and target.endpoint or '',
+        'url', target.url ~= cjson.null and target.url or '')
+    end
+  end
+end
+
 -- The only way into a terminal state. `fields` are further pairs for the record; `body` is what waiters are sent: the
 -- result, or the error. Every key of the job then lives for its retention; what only unfinished jobs have, goes.
 local function end_job(ctx, call_key, unfinished_key, state, fields, body)
   if TERMINAL[ctx.state] then return false end
-  redis.call('HSET', ctx.job_key, 'state', state, 'finished_at', int(now_ms()), unpack(fields))
+  local ended_at = int(now_ms())
+  if ctx.hooks then post_webhooks(ctx, state, ended_at) end
+  redis.call('HSET', ctx.job_key, 'state', state, 'finished_at', ended_at, unpack(fields))
   ctx.state = state
   log_event(ctx, 'job.' .. state, '{"state":"' .. state .. '"}')
 

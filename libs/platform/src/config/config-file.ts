@@ -1,6 +1,7 @@
 import type { CallKind } from '#contracts/job-state.js';
 import type { Capability, Limits, ProviderType } from '#contracts/registry-snapshot.js';
 import type { Scope } from '#contracts/scopes.js';
+import type { WebhookFilter } from '#contracts/webhook.js';
 
 /** The file as written, after the schema has checked it and filled in its defaults. */
 export interface ConfigFile {
@@ -74,5 +75,5 @@ export interface FileWebhookEndpoint {
   id: string;
   url: string;
   secret: FileSecret;
-  events: string[];
+  events: WebhookFilter[];
 }

@@ -20,8 +20,8 @@ describe('the published configuration schema', () => {
         TOKENHUB_CONFIG: join(root, 'tokenhub.example.yaml'),
         OPENAI_API_KEY: 'sk-1',
         ANTHROPIC_API_KEY: 'sk-ant-1',
-        WEBHOOK_SECRET: 'whsec_1',
-        HOOK_SECRET: 'whsec_2',
+        WEBHOOK_SECRET: `whsec_${'c2Vj'.repeat(8)}`,
+        HOOK_SECRET: `whsec_${'cmV0'.repeat(8)}`,
       };
       const { config, warnings } = loadConfig({ env, cwd });
       expect(warnings).toEqual([]);

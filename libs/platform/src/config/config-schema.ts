@@ -1,7 +1,7 @@
 import { CALL_KINDS } from '#contracts/job-state.js';
-import { JOB_EVENT_TYPES } from '#contracts/job-event.js';
 import { CAPABILITIES, PROVIDER_TYPES } from '#contracts/registry-snapshot.js';
 import { SCOPES } from '#contracts/scopes.js';
+import { WEBHOOK_FILTERS } from '#contracts/webhook.js';
 
 const NAME = { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$' } as const;
 // Vendors put slashes and colons into model names (`meta-llama/Llama-3.1-8B`, `llama3:8b`).
@@ -166,13 +166,18 @@ const key = object(
 const webhookEndpoint = object(
   {
     id: NAME,
-    url: { type: 'string', format: 'uri', pattern: '^https://[^/?#@\\s]+([/?][^#\\s]*)?$' },
+    url: {
+      type: 'string',
+      format: 'uri',
+      pattern: '^https?://[^/?#@\\s]+([/?][^#\\s]*)?$',
+      description: 'Public and https, unless TOKENHUB_WEBHOOK_ALLOW has its host.',
+    },
     secret,
     events: {
       type: 'array',
       minItems: 1,
       uniqueItems: true,
-      items: { enum: ['job.*', ...JOB_EVENT_TYPES.filter((type) => type.startsWith('job.'))] },
+      items: { enum: WEBHOOK_FILTERS },
       default: ['job.*'],
     },
   },

@@ -1,6 +1,7 @@
 import type { CallKind } from '#contracts/job-state.js';
 import type { Capability, CredentialSource, Limits, ProviderType, Timeouts } from '#contracts/registry-snapshot.js';
 import type { Scope } from '#contracts/scopes.js';
+import type { WebhookFilter } from '#contracts/webhook.js';
 
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -18,6 +19,8 @@ export interface TokenhubConfig {
   /** How long a synchronous call may wait before it is answered with 504. */
   readonly syncTimeoutMs: number;
   readonly logLevel: LogLevel;
+  /** Host names, addresses and subnets that webhooks may go to although they are private, or speak plain http. */
+  readonly webhookAllow: readonly string[];
   /** Absolute path of the folder for private files: the admin token, embedded stores. */
   readonly stateDir: string;
   readonly providers: readonly ProviderConfig[];
@@ -133,7 +136,7 @@ export interface WebhookEndpointConfig {
   readonly id: string;
   readonly url: string;
   readonly secret: SecretSource;
-  readonly events: readonly string[];
+  readonly events: readonly WebhookFilter[];
 }
 
 /** Names of the secrets in `TokenhubConfig.secrets`. */

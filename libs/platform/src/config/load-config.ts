@@ -2,6 +2,7 @@ import { isJsonObject } from '#contracts/json.js';
 import { poolIdOf } from '#contracts/registry-snapshot.js';
 import { builtInsOf } from './add-built-ins.js';
 import { checkReferences } from './check-references.js';
+import { checkWebhooks } from './check-webhooks.js';
 import type { SecretSource, TokenhubConfig } from './config.js';
 import { processDirectory, processEnvironment, readVariable, type Environment } from './environment.js';
 import { readConfigFile } from './read-config-file.js';
@@ -32,6 +33,7 @@ export function loadConfig({ env, cwd, now = new Date() }: ConfigSources): Loade
   const file = validateConfigFile(withBuiltIns(raw.content, builtIns), raw.name);
   checkReferences(file, raw.name);
   const config = { ...readEnvironment(env, cwd, file.server), ...resolveConfigFile(file) };
+  checkWebhooks(config, { env, fileName: raw.name });
   const warnings = [...raw.warnings, ...warnOfVariables(env), ...warnOfSecrets(config, env), ...warnOfUse(config)];
   return { config, warnings };
 }

@@ -3,6 +3,7 @@ import { ConfigError } from './config-error.js';
 import type { ConfigFile } from './config-file.js';
 import { LOG_LEVELS, type LogLevel, type TokenhubConfig } from './config.js';
 import { readVariable, type Environment } from './environment.js';
+import { OutboundPolicy } from '../network/outbound-policy.js';
 import { isLoopbackHost } from './loopback.js';
 import { readRedisTarget } from './read-redis-target.js';
 
@@ -33,6 +34,7 @@ export function readEnvironment(env: Environment, cwd: string, server: ConfigFil
     // Node's own timer limit is the maximum: a longer one would fire at once.
     syncTimeoutMs: readInteger(env, 'TOKENHUB_SYNC_TIMEOUT_MS', { min: 1, max: 2_147_483_647 }) ?? 280_000,
     logLevel: readLogLevel(env),
+    webhookAllow: readWebhookAllow(env),
     stateDir: resolve(cwd, readVariable(env, 'TOKENHUB_STATE_DIR') ?? '.tokenhub'),
   };
 }
@@ -55,6 +57,7 @@ const KNOWN = [
     'POOLS',
     'CONCURRENCY',
     'SYNC_TIMEOUT_MS',
+    'WEBHOOK_ALLOW',
     'LOG_LEVEL',
     'LOG_FORMAT',
     'STATE_DIR',
@@ -62,15 +65,9 @@ const KNOWN = [
   ],
 ].map((name) => `TOKENHUB_${name}`);
 
-const LATER = [
-  'ENCRYPTION_KEY',
-  'CLUSTER_SECRET',
-  'DATABASE_URL',
-  'BLOB_STORE',
-  'HOT_MINUTES',
-  'RETENTION_DAYS',
-  'WEBHOOK_ALLOW',
-].map((name) => `TOKENHUB_${name}`);
+const LATER = ['ENCRYPTION_KEY', 'CLUSTER_SECRET', 'DATABASE_URL', 'BLOB_STORE', 'HOT_MINUTES', 'RETENTION_DAYS'].map(
+  (name) => `TOKENHUB_${name}`,
+);
 
 function readAuth(env: Environment, host: string): 'on' | 'off' {
   const value = readVariable(env, 'TOKENHUB_AUTH') ?? 'on';
@@ -97,6 +94,21 @@ function readPools(env: Environment): string[] | null {
   const pools = value.split(',').map((pool) => pool.trim());
   if (pools.includes('')) throw new ConfigError('TOKENHUB_POOLS', 'must be a comma-separated list of pool ids');
   return [...new Set(pools)];
+}
+
+function readWebhookAllow(env: Environment): string[] {
+  const value = readVariable(env, 'TOKENHUB_WEBHOOK_ALLOW');
+  if (value === undefined) return [];
+  const entries = value.split(',').map((entry) => entry.trim());
+  try {
+    new OutboundPolicy(entries);
+  } catch {
+    throw new ConfigError(
+      'TOKENHUB_WEBHOOK_ALLOW',
+      'must be a comma-separated list of host names, addresses and subnets such as 10.0.0.0/8',
+    );
+  }
+  return entries;
 }
 
 function readHost(env: Environment, name: string): string | undefined {

@@ -4,7 +4,7 @@ import { isJsonObject, type JsonObject } from '#contracts/json.js';
 import { ProviderError } from '../provider-error.js';
 import { redact } from '../redact.js';
 import { parseErrorBody } from '../unreadable.js';
-import { readRetryAfterMs } from '../retry-after.js';
+import { readRetryAfterMs } from '#http/retry-after.js';
 
 /** What an error says. */
 interface ErrorFacts {

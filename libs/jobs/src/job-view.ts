@@ -1,9 +1,9 @@
 import type { AttemptRecord } from '#contracts/attempt.js';
 import type { Candidate, Decision } from '#contracts/decision.js';
 import type { Usage } from '#contracts/usage.js';
-import type { QueuePlace } from '#limits/pool-loads.js';
-import type { JobRecord } from '#jobs/job-record.js';
-import { nanoToUsd } from '#routing/cost.js';
+import type { QueuePlace } from '#contracts/live-views.js';
+import { nanoToUsd } from '#contracts/money.js';
+import type { JobRecord } from './job-record.js';
 
 /** A job as API.md shows it; `place` is where it stands while it is queued. */
 export function jobView(job: JobRecord, place: QueuePlace | null = null): Record<string, unknown> {

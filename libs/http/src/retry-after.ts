@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
-/** How long the provider asks us to stay away, in milliseconds; undefined when it does not say, or says nothing readable. */
+/** How long the server asks us to stay away, in milliseconds; undefined when it does not say, or says nothing readable. */
 export function readRetryAfterMs(headers: IncomingHttpHeaders): number | undefined {
   return (
     milliseconds(headers['retry-after-ms'], 1) ??

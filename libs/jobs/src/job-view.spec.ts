@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { AttemptRecord } from '#contracts/attempt.js';
-import type { JobRecord } from '#jobs/job-record.js';
+import type { JobRecord } from './job-record.js';
 import { attemptView, decisionView, jobView, urlsOf } from './job-view.js';
 
 const T = Date.parse('2030-01-01T00:00:00.000Z');

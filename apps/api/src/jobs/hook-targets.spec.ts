@@ -1,0 +1,60 @@
+import { expect, it } from '@jest/globals';
+import type { ProjectConfig, SecretSource } from '#platform/config/config.js';
+import { HookTargets } from './hook-targets.js';
+
+const project = (id: string, webhookSecret: SecretSource | null, ...endpoints: string[]): ProjectConfig => ({
+  id,
+  webhookSecret,
+  keys: [],
+  webhookEndpoints: endpoints.map((endpoint) => ({
+    id: endpoint,
+    url: 'https://example.org/',
+    secret: { source: 'config' },
+    events: ['job.failed'],
+  })),
+});
+
+const targets = new HookTargets({
+  webhookAllow: ['hooks.test'],
+  projects: [
+    project('signs', { source: 'env', name: 'NOT_IN_THIS_PROCESS' }, 'a', 'b'),
+    project('plain', null, 'a'),
+    project('vault', { source: 'escrow', name: 'x' }),
+  ],
+});
+
+const own = (url: string) => ({ url, events: ['job.*'] as const });
+const declared = (endpoint: string) => ({ endpoint, url: null, events: ['job.failed'] });
+
+it('a job has its project’s endpoints and no other’s', () => {
+  expect(targets.of('signs', null)).toEqual([declared('a'), declared('b')]);
+  expect(targets.of('plain', null)).toEqual([declared('a')]);
+  expect([targets.of('vault', null), targets.of('undeclared', null)]).toEqual([[], []]);
+});
+
+it('its own URL comes beside them', () => {
+  const url = 'https://example.org/own';
+  expect(targets.of('signs', own(url))).toEqual([
+    declared('a'),
+    declared('b'),
+    { endpoint: null, url, events: ['job.*'] },
+  ]);
+});
+
+it('what the operator allows may be plain and on any port', () => {
+  expect(targets.of('signs', own('http://hooks.test:9000/'))).toHaveLength(3);
+});
+
+it.each(['plain', 'vault', 'undeclared'])('in project %s nothing can sign it, so it is refused', (id) => {
+  expect(() => targets.of(id, own('https://example.org/'))).toThrow(
+    expect.objectContaining({ code: 'webhook_secret_missing', status: 400 }),
+  );
+});
+
+it('a URL that must not be called is refused by name, whether or not it could be signed', () => {
+  for (const id of ['signs', 'plain']) {
+    expect(() => targets.of(id, own('https://10.0.0.1/'))).toThrow(
+      expect.objectContaining({ code: 'invalid_value', options: { param: 'webhook.url' } }),
+    );
+  }
+});

@@ -1,0 +1,47 @@
+import { TokenhubError } from '#contracts/error-catalogue.js';
+import type { HookTarget, WebhookFilter } from '#contracts/webhook.js';
+import type { TokenhubConfig } from '#platform/config/config.js';
+import { OutboundPolicy } from '#platform/network/outbound-policy.js';
+
+/** What a job says of its own webhook. */
+export interface OwnWebhook {
+  url: string;
+  events: readonly WebhookFilter[];
+}
+
+/** Who is told of a job's end: its project's endpoints, and the URL that it names itself. */
+export class HookTargets {
+  private readonly endpoints: ReadonlyMap<string, readonly HookTarget[]>;
+  /** Projects whose jobs may name a URL of their own. */
+  private readonly signers: ReadonlySet<string>;
+  private readonly policy: OutboundPolicy;
+
+  constructor(config: Pick<TokenhubConfig, 'projects' | 'webhookAllow'>) {
+    this.policy = new OutboundPolicy(config.webhookAllow);
+    this.endpoints = new Map(
+      config.projects.map(({ id, webhookEndpoints }) => [
+        id,
+        webhookEndpoints.map((endpoint): HookTarget => ({ endpoint: endpoint.id, url: null, events: endpoint.events })),
+      ]),
+    );
+    // A secret in the vault cannot be read by this version: what it should sign would never be sent.
+    const ready = config.projects.filter(({ webhookSecret }) => webhookSecret && webhookSecret.source !== 'escrow');
+    this.signers = new Set(ready.map(({ id }) => id));
+  }
+
+  /** The targets of a new job. Throws for a URL that must not be called, and when the project has no secret to sign with. */
+  of(project: string, own: OwnWebhook | null): readonly HookTarget[] {
+    const declared = this.endpoints.get(project) ?? [];
+    if (own === null) return declared;
+    const fault = this.policy.urlFault(own.url);
+    if (fault !== null) throw new TokenhubError('invalid_value', `webhook.url ${fault}.`, { param: 'webhook.url' });
+    if (!this.signers.has(project)) {
+      throw new TokenhubError(
+        'webhook_secret_missing',
+        `Project ${project} has no webhook_secret, and a webhook is never sent unsigned.`,
+        { param: 'webhook' },
+      );
+    }
+    return [...declared, { endpoint: null, url: own.url, events: own.events }];
+  }
+}

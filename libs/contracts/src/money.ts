@@ -1,0 +1,11 @@
+export const NANO_PER_USD = 1e9;
+
+/** Dollars for people and for the wire. */
+export function nanoToUsd(nano: number): number {
+  return nano / NANO_PER_USD;
+}
+
+/** Dollars from the wire as whole nano-dollars. */
+export function usdToNano(usd: number): number {
+  return Math.round(usd * NANO_PER_USD);
+}
