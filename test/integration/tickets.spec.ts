@@ -7,7 +7,7 @@ import { waitFor } from '#testing/wait-for.js';
 import { newJob } from './support/new-job.js';
 import { RedisFixture } from './support/redis-fixture.js';
 import { model, provider, registryContent } from './support/registry-content.js';
-import { answers } from './support/turns.js';
+import { answers, fails } from './support/turns.js';
 import { ended, payloadOf, ScriptedAdapter, startWorkerRig, submit } from './support/worker-rig.js';
 
 const fixture = new RedisFixture();
@@ -205,6 +205,19 @@ describe('a pool with limits', () => {
     const took = Math.max(...startedAt) - Math.min(...startedAt);
     // 60 calls, 12 of them ahead of a pace of 19.7 a second.
     expect(took).toBeGreaterThan(2_000);
+  });
+
+  it('hears what its provider says of its limits', async () => {
+    const rateLimits = [{ unit: 'tokens' as const, limit: 60_000, remaining: 0, resetMs: null }];
+    const adapter = new ScriptedAdapter([
+      async (call) => ({ ...(await answers('x')(call)), rateLimits }),
+      fails('invalid_request', { rateLimits }),
+    ]);
+    await startWorkerRig(fixture, { adapter, content: limited({ tpm: 60_000 }) });
+    await ended(fixture, await submit(fixture, newJob(alone)));
+    const freeAt = Number(await fixture.redis.hget(keys.paces('acme'), 'tpm'));
+    // A tenth of the limit is kept free: six seconds of its refill.
+    expect(freeAt - Date.now()).toBeGreaterThan(4_000);
   });
 
   it('leaves a job queued until its call is due', async () => {

@@ -14,7 +14,9 @@ import { type VllmEndpoints } from '#providers/vllm/vllm-endpoints.js';
 import { type AttemptQueues } from '#queues/attempt-queues.js';
 import { type LiveRegistry } from '#registry/live-registry.js';
 import { type TokenCounter } from '#tokens/count-tokens.js';
-import { type Admission } from './pools/admission.js';
+import type { Leases } from '#limits/leases.js';
+import type { Tickets } from '#limits/tickets.js';
+import { Admission } from './pools/admission.js';
 import { CallProvider } from './pools/call-provider.js';
 import { EndAttempt } from './pools/end-attempt.js';
 import { PoolSupervisor } from './pools/pool-supervisor.js';
@@ -61,6 +63,12 @@ export function buildOutcomes(
     coolDownMsOf: (provider) => directory.coolDownMs(provider),
     onError: (error) => logger.warn({ err: error }, 'outcomes'),
   });
+}
+
+export function buildAdmission(
+  ...[views, health, tickets, leases, directory]: [LiveViewsSource, HealthStore, Tickets, Leases, ProviderDirectory]
+): Admission {
+  return new Admission({ views, health, tickets, leases, directory });
 }
 
 export function buildCallProvider(

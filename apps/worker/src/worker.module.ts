@@ -6,6 +6,7 @@ import { OutcomeReporter } from '#health/outcome-reporter.js';
 import { HttpClient } from '#http/http-client.js';
 import { AttemptStore } from '#jobs/attempt-store.js';
 import { UnfinishedJobs } from '#jobs/unfinished-jobs.js';
+import { Leases } from '#limits/leases.js';
 import { PoolLoads } from '#limits/pool-loads.js';
 import { PoolPauses } from '#limits/pool-pauses.js';
 import { Tickets } from '#limits/tickets.js';
@@ -33,6 +34,7 @@ import { WebhooksModule } from './webhooks/webhooks.module.js';
 import { WorkerLifecycle } from './worker-lifecycle.js';
 import { PLACES, ReconcilerProcessor, type Places } from './reconciler/reconciler.processor.js';
 import {
+  buildAdmission,
   buildCallProvider,
   buildEndAttempt,
   buildLifecycle,
@@ -92,6 +94,12 @@ import {
         }),
     },
     { provide: HealthStore, inject: [REDIS], useFactory: (redis: RedisClient) => new HealthStore(redis) },
+    {
+      provide: Leases,
+      inject: [REDIS, LOGGER],
+      useFactory: (redis: RedisClient, logger: Logger) =>
+        new Leases(redis, (error) => logger.warn({ err: error }, 'leases')),
+    },
     { provide: Tickets, inject: [REDIS], useFactory: (redis: RedisClient) => new Tickets(redis) },
     { provide: PoolLoads, inject: [REDIS], useFactory: (redis: RedisClient) => new PoolLoads(redis) },
     { provide: PoolPauses, inject: [REDIS], useFactory: (redis: RedisClient) => new PoolPauses(redis) },
@@ -116,9 +124,8 @@ import {
     },
     {
       provide: Admission,
-      inject: [LiveViewsSource, HealthStore, Tickets, ProviderDirectory],
-      useFactory: (views: LiveViewsSource, health: HealthStore, tickets: Tickets, directory: ProviderDirectory) =>
-        new Admission({ views, health, tickets, directory }),
+      inject: [LiveViewsSource, HealthStore, Tickets, Leases, ProviderDirectory],
+      useFactory: buildAdmission,
     },
     {
       provide: CallProvider,

@@ -35,6 +35,8 @@ export const keys = {
   /** BullMQ's own: attempts that wait for a worker, by priority; and those that wait for their time. */
   poolWaiting: (poolId: string) => `${KEY_PREFIX}:${poolQueueName(poolId)}:prioritized`,
   poolDelayed: (poolId: string) => `${KEY_PREFIX}:${poolQueueName(poolId)}:delayed`,
+  /** Sorted set: the calls in flight at a provider with several pools, by the time (ms) at which they are taken for lost. */
+  leases: (providerId: string) => `${KEY_PREFIX}:leases:${providerId}`,
   /** String with a time to live: the pool is paused after a refusal. */
   poolPause: (poolId: string) => `${KEY_PREFIX}:pause:${poolId}`,
   /** Hash: how often in a row a pool was paused. */

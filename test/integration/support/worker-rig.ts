@@ -2,6 +2,7 @@ import { UNKNOWN_CONTEXTS, type ContextView } from '#contracts/live-views.js';
 import { HealthStore } from '#health/health-store.js';
 import { LiveViewsSource } from '#health/live-views-source.js';
 import { OutcomeReporter } from '#health/outcome-reporter.js';
+import { Leases } from '#limits/leases.js';
 import { PoolLoads } from '#limits/pool-loads.js';
 import { PoolPauses } from '#limits/pool-pauses.js';
 import { Tickets } from '#limits/tickets.js';
@@ -124,7 +125,13 @@ export async function startWorkerRig(fixture: RedisFixture, options: WorkerRigOp
     queues,
     running,
     outcomes,
-    admission: new Admission({ views, health, directory, tickets: new Tickets(redis) }),
+    admission: new Admission({
+      views,
+      health,
+      directory,
+      tickets: new Tickets(redis),
+      leases: new Leases(redis, onError),
+    }),
     logger: silent,
     callProvider: new CallProvider({ directory, adapterFor, endpoints, attempts, tokens, logger: silent }),
     endAttempt: new EndAttempt({ attempts, queues, directory, views, random: () => 0 }),

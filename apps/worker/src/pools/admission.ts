@@ -5,7 +5,8 @@ import type { RateLimitReading } from '#contracts/rate-limits.js';
 import type { Usage } from '#contracts/usage.js';
 import type { HealthStore, Subject } from '#health/health-store.js';
 import type { LiveViewsSource } from '#health/live-views-source.js';
-import type { BegunRun } from '#jobs/attempt-store.js';
+import type { BegunRun, Run } from '#jobs/attempt-store.js';
+import type { Lease, Leases } from '#limits/leases.js';
 import { LONGEST_HOLD_MS, type Ticket, type Tickets } from '#limits/tickets.js';
 import { expectedTokens, usedTokens } from '#contracts/accounting.js';
 import { reroute, type Reroute } from '#routing/reroute.js';
@@ -19,11 +20,24 @@ export interface AdmissionDeps {
   views: LiveViewsSource;
   health: HealthStore;
   tickets: Tickets;
+  leases: Leases;
   directory: ProviderDirectory;
 }
 
 /** `go` is due now; anything else gives the attempt back, with the ticket of that pool where it already holds one. */
-export type Admitted = { kind: 'go'; ticket: Ticket | null } | (Reroute & { ticket?: string });
+export type Admitted = { kind: 'go'; permit: Permit } | (Reroute & { ticket?: string });
+
+/** What a call holds while it runs: its ticket, and its place at a provider with several pools. */
+export interface Permit {
+  ticket: Ticket | null;
+  lease: Lease | null;
+}
+
+/** What needs no asking. */
+export const FREE: Permit = { ticket: null, lease: null };
+
+/** How soon a call looks again for a place where all are taken. */
+const NO_PLACE_MS = 500;
 
 /** Decides, just before a provider is called, whether the call may be sent there and when. */
 export class Admission {
@@ -34,19 +48,17 @@ export class Admission {
     const { directory, tickets, views } = this.deps;
     const provider = directory.providerOfPool(pool);
     if (provider === undefined || !views.isClear({ provider, pool })) return false;
-    return tickets.isUnlimited(directory.scopesOfPool(pool));
+    return tickets.isUnlimited(directory.scopesOfPool(pool)) && directory.sharedPlaces(provider) === null;
   }
 
   /** Asks for one call, and holds it until its time has come; a provider whose cool-down has passed is given one call as a probe. */
-  async ask(begun: BegunRun, signal: AbortSignal): Promise<Admitted> {
-    const { candidates } = begun.plan;
-    const place = candidates[begun.index];
-    if (!place) throw new RangeError(`candidate ${begun.index} of ${candidates.length} does not exist`);
-    if (this.closedBy(place) === null && (await this.mayProbe(place))) return this.takeTicket(begun, place, signal);
+  async ask(run: Run, begun: BegunRun, signal: AbortSignal): Promise<Admitted> {
+    const place = placeOf(begun);
+    if (this.closedBy(place) === null && (await this.mayProbe(place))) return this.admit(run, begun, signal);
     const next = this.elsewhere(begun);
     // Somebody waits for the answer and nobody else can give one: a provider that is down is asked all the same.
     const worthTrying = begun.plan.attended && next.kind === 'wait' && this.closedBy(place) !== 'pool_paused';
-    return worthTrying ? this.takeTicket(begun, place, signal) : next;
+    return worthTrying ? this.admit(run, begun, signal) : next;
   }
 
   /** What the provider said of its limits in its answer to a call that was sent so long ago. */
@@ -54,10 +66,14 @@ export class Admission {
     await this.deps.tickets.correct(scopes, reading, ageMs);
   }
 
-  /** What a call counted in the end, or that it was never sent. */
-  async settle(ticket: Ticket, used: { usage: Usage; provider: string } | null): Promise<void> {
+  /** The ticket of a call that was never sent. */
+  async giveBack({ ticket }: Permit): Promise<void> {
+    if (ticket) await this.deps.tickets.settle(ticket, null);
+  }
+
+  /** What a call counted in the end. */
+  async settle(ticket: Ticket, used: { usage: Usage; provider: string }): Promise<void> {
     const { tickets, directory } = this.deps;
-    if (used === null) return tickets.settle(ticket, null);
     const type = directory.provider(used.provider)?.type;
     const counted = type && usedTokens(type, used.usage);
     if (counted) await tickets.settle(ticket, counted);
@@ -76,25 +92,43 @@ export class Admission {
     });
   }
 
-  private async takeTicket(begun: BegunRun, place: Place, signal: AbortSignal): Promise<Admitted> {
-    const ticket = this.ticketFor(begun, place);
-    if (ticket === null) return { kind: 'go', ticket: null };
-    if (begun.ticket === place.pool) return { kind: 'go', ticket };
-    const reply = await this.deps.tickets.take(place.pool, ticket);
+  /** A place first: a ticket is not taken for a call that cannot be sent. */
+  private async admit(run: Run, begun: BegunRun, signal: AbortSignal): Promise<Admitted> {
+    const { directory, leases } = this.deps;
+    const { provider, pool } = placeOf(begun);
+    const places = directory.sharedPlaces(provider);
+    const lease = places === null ? null : await leases.take(provider, places, `${run.callId}.${run.run}`);
+    if (places !== null && lease === null) return { kind: 'wait', index: begun.index, delayMs: NO_PLACE_MS };
+    const ticket = this.ticketFor(begun);
+    if (ticket === null || begun.ticket === pool) return { kind: 'go', permit: { ticket, lease } };
+    const admitted = await this.takeTicket(begun, { ticket, lease }, signal);
+    if (admitted.kind !== 'go') await lease?.release();
+    return admitted;
+  }
+
+  private async takeTicket(
+    begun: BegunRun,
+    { ticket, lease }: { ticket: Ticket; lease: Lease | null },
+    signal: AbortSignal,
+  ): Promise<Admitted> {
+    const { pool } = placeOf(begun);
+    const reply = await this.deps.tickets.take(pool, ticket);
     if (reply.kind === 'later') {
       return { kind: 'wait', index: begun.index, delayMs: Math.min(reply.waitMs, LONGEST_WAIT_MS) };
     }
     if (reply.waitMs > LONGEST_HOLD_MS) {
-      return { kind: 'wait', index: begun.index, delayMs: reply.waitMs, ticket: place.pool };
+      return { kind: 'wait', index: begun.index, delayMs: reply.waitMs, ticket: pool };
     }
-    if (await held(reply.waitMs, signal)) return { kind: 'go', ticket };
+    if (await held(reply.waitMs, signal)) return { kind: 'go', permit: { ticket, lease } };
     // Stopped while it waited: the call finds that out by itself.
-    await this.settle(ticket, null);
-    return { kind: 'go', ticket: null };
+    await this.deps.tickets.settle(ticket, null);
+    return { kind: 'go', permit: { ticket: null, lease } };
   }
 
   /** What this call is expected to count at the place; null where nothing is counted. */
-  private ticketFor({ plan, request }: BegunRun, { pool, provider }: Place): Ticket | null {
+  private ticketFor(begun: BegunRun): Ticket | null {
+    const { plan, request } = begun;
+    const { pool, provider } = placeOf(begun);
     const { directory, tickets } = this.deps;
     const scopes = directory.scopesOfPool(pool);
     const type = directory.provider(provider)?.type;
@@ -127,6 +161,12 @@ export class Admission {
 async function held(ms: number, signal: AbortSignal): Promise<boolean> {
   if (ms <= 0) return !signal.aborted;
   return sleep(ms, true, { signal }).catch(() => false);
+}
+
+function placeOf({ plan, index }: BegunRun): Place {
+  const place = plan.candidates[index];
+  if (!place) throw new RangeError(`candidate ${index} of ${plan.candidates.length} does not exist`);
+  return place;
 }
 
 function subjectsOf({ provider, model }: Place): Subject[] {

@@ -44,6 +44,19 @@ export class ProviderDirectory {
     return pool.model === null ? [ofProvider] : [{ id: pool.id, limits: pool.limits }, ofProvider];
   }
 
+  /**
+   * How many calls may be in flight at this provider over all its pools; null where it has one pool, whose own limit says it,
+   * or no such limit.
+   */
+  sharedPlaces(providerId: string): number | null {
+    const { snapshot } = this.registry.current;
+    const provider = this.provider(providerId);
+    const concurrency = provider?.limits.concurrency;
+    if (!provider || concurrency === undefined) return null;
+    const hasOwnPools = snapshot.models.some((model) => model.provider === providerId && model.limits !== null);
+    return hasOwnPools ? concurrency * provider.endpoints.length : null;
+  }
+
   /** How long this provider is left alone when it is down, in milliseconds. */
   coolDownMs(providerId: string): number {
     return this.registry.current.provider(providerId)?.timeouts.coolDownMs ?? COOL_DOWN_MS;

@@ -1,10 +1,9 @@
 import type { AttemptOutcome, AttemptPayload, AttemptResult } from '#contracts/queue-payloads.js';
 import type { OutcomeReporter } from '#health/outcome-reporter.js';
-import type { Ticket } from '#limits/tickets.js';
 import type { AttemptStore, BegunRun, Run } from '#jobs/attempt-store.js';
 import type { AttemptQueues } from '#queues/attempt-queues.js';
 import type { Logger } from '#platform/logging.js';
-import type { Admission } from './admission.js';
+import { FREE, type Admission, type Permit } from './admission.js';
 import type { CallProvider, CallReport } from './call-provider.js';
 import type { EndAttempt, Ended } from './end-attempt.js';
 import type { TakenAttempt } from '#queues/pool-worker.js';
@@ -80,36 +79,48 @@ export class RunAttempt {
     begun: BegunRun,
     { pool, started, stop }: { pool: string; started: boolean; stop: AbortController },
   ): Promise<Ended> {
-    const { admission, attempts, callProvider, endAttempt } = this.deps;
-    let ticket: Ticket | null = null;
-    if (!started) {
-      const askedAt = performance.now();
-      const admitted = await admission.ask(begun, stop.signal);
-      if (admitted.kind !== 'go') {
-        return endAttempt.giveBack(run, begun, { delayMs: 0, ...admitted });
+    const { admission, endAttempt } = this.deps;
+    if (started) return this.call(run, begun, { permit: FREE, stop });
+    const askedAt = performance.now();
+    const admitted = await admission.ask(run, begun, stop.signal);
+    if (admitted.kind !== 'go') return endAttempt.giveBack(run, begun, { delayMs: 0, ...admitted });
+    begun.waitedMs += Math.round(performance.now() - askedAt);
+    const { permit } = admitted;
+    try {
+      const reply = await this.deps.attempts.start(run, pool);
+      if (reply === 'refused') {
+        await admission.giveBack(permit);
+        return 'refused';
       }
-      ticket = admitted.ticket;
-      begun.waitedMs += Math.round(performance.now() - askedAt);
-      const reply = await attempts.start(run, pool);
-      if (reply === 'refused') return 'refused';
       if (reply === 'stop') stop.abort(new AttemptStopped('stopped'));
+      return await this.call(run, begun, { permit, stop });
+    } finally {
+      await permit.lease?.release();
     }
-    const report = await callProvider.call(run, begun, stop);
-    if (ticket) await this.settle(ticket, begun, report);
+  }
+
+  private async call(
+    run: Run,
+    begun: BegunRun,
+    { permit, stop }: { permit: Permit; stop: AbortController },
+  ): Promise<Ended> {
+    const report = await this.deps.callProvider.call(run, begun, stop);
+    await this.settle(permit, begun, report);
     await this.tell(begun, report);
-    return endAttempt.end(run, begun, report);
+    return this.deps.endAttempt.end(run, begun, report);
   }
 
   /** What failed after it was sent stays charged: nobody says what the provider counted. */
-  private async settle(
-    ticket: Ticket,
-    { plan, index }: BegunRun,
-    { outcome, usage, price }: CallReport,
-  ): Promise<void> {
+  private async settle(permit: Permit, { plan, index }: BegunRun, report: CallReport): Promise<void> {
+    const { ticket } = permit;
+    if (ticket === null) return;
+    const { admission } = this.deps;
+    const { outcome, usage, price, rateLimits, durationMs } = report;
     const provider = plan.candidates[index]?.provider;
-    if (price === null) await this.deps.admission.settle(ticket, null);
+    if (rateLimits) await admission.hear(ticket, rateLimits, durationMs);
+    if (price === null) await admission.giveBack(permit);
     else if (outcome.kind === 'answered' && usage && provider !== undefined) {
-      await this.deps.admission.settle(ticket, { usage, provider });
+      await admission.settle(ticket, { usage, provider });
     }
   }
 
