@@ -89,4 +89,23 @@ describe('the order within a pool', () => {
     expect(order.slice(1).map(({ turn }) => turn)).toEqual([2_097_151, 2_097_151]);
     expect(order.slice(1).map(({ payload }) => payload.jobId)).toEqual(jobs.map(({ id }) => id));
   });
+
+  it('takes the time that has passed off all turns before they grow too large, and stays as it is', async () => {
+    await fixture.redis.hset(keys.poolOrder('acme'), 'virtual_time', 2 ** 20);
+    await submit(fixture, newJob({ notBefore: Date.now() + 60_000, metadata: { owner: 'delayed' } }));
+    await fixture.redis.hset(keys.poolOrder('acme'), 'virtual_time', 2 ** 20);
+    await line({ key: 'bulk' }, 30);
+    await line({ key: 'single' }, 2);
+    const before = await waiting();
+    expect(await fixture.unfinished.rebaseTurns('acme')).toBe(true);
+    expect(await waiting()).toEqual(before);
+    const turns = (await fixture.queues.waiting('acme', 100)).map(({ turn }) => turn);
+    expect(await fixture.queues.front('acme')).toBe(1);
+    expect(Math.max(...turns)).toBeLessThan(200);
+    await line({ key: 'late' }, 1);
+    expect((await waiting()).indexOf('late')).toBeLessThanOrEqual(3);
+    const [delayed] = await fixture.queues.queueOf('acme').getDelayed();
+    expect(delayed?.priority).toBeLessThan(100);
+    expect(await fixture.unfinished.rebaseTurns('acme')).toBe(false);
+  });
 });

@@ -15,6 +15,7 @@ const VERBS = [
   'look',
   'requeue',
   'move',
+  'rebase',
 ] as const;
 type Verb = (typeof VERBS)[number];
 

@@ -13,6 +13,10 @@ const LONGEST_LOOK_MS = 600_000;
 /** How long past its deadline a running job is left to its worker. */
 const DEADLINE_GRACE_MS = 10_000;
 
+/** Half of what BullMQ can count, and as many attempts as a script may touch without holding Redis up for long. */
+const REBASE_FROM = 2 ** 20;
+const MOST_REBASED = 100_000;
+
 export type LookReply =
   { kind: 'gone' } | { kind: 'ended'; state: JobState } | { kind: 'waiting'; attempt: number; pool: string };
 
@@ -89,5 +93,14 @@ export class UnfinishedJobs {
       [jobId, waitingAttempt, prefixes.toProcess, index],
     );
     return reply as number | null;
+  }
+
+  /** Takes the time that has passed off the turns of a pool that never runs empty; true when it was due. */
+  async rebaseTurns(pool: string): Promise<boolean> {
+    const reply = await this.scripts.rebase(
+      [keys.poolOrder(pool), keys.poolWaiting(pool), keys.poolDelayed(pool)],
+      [REBASE_FROM, MOST_REBASED, keys.poolAttempt(pool)],
+    );
+    return reply === 1;
   }
 }

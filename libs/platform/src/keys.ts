@@ -35,6 +35,8 @@ export const keys = {
   /** BullMQ's own: attempts that wait for a worker, by priority; and those that wait for their time. */
   poolWaiting: (poolId: string) => `${KEY_PREFIX}:${poolQueueName(poolId)}:prioritized`,
   poolDelayed: (poolId: string) => `${KEY_PREFIX}:${poolQueueName(poolId)}:delayed`,
+  /** BullMQ's own: what the key of each of its attempts begins with. */
+  poolAttempt: (poolId: string) => `${KEY_PREFIX}:${poolQueueName(poolId)}:`,
   /** Sorted set: the calls in flight at a provider with several pools, by the time (ms) at which they are taken for lost. */
   leases: (providerId: string) => `${KEY_PREFIX}:leases:${providerId}`,
   /** String with a time to live: the pool is paused after a refusal. */

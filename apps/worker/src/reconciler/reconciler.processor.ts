@@ -44,6 +44,7 @@ export class ReconcilerProcessor extends WorkerHost implements OnApplicationBoot
     const { unfinished, queues, logger } = this;
     const moved = await moveWaiting({ unfinished, queues, ...this.places });
     if (moved > 0) logger.info({ moved }, 'moved waiting attempts off paused pools');
+    for (const pool of this.places.pools()) await unfinished.rebaseTurns(pool);
     return reconcile({ unfinished, queues, logger });
   }
 }
