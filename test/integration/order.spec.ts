@@ -56,7 +56,14 @@ describe('the order within a pool', () => {
     expect(count(order.slice(0, 64), 'low')).toBeGreaterThanOrEqual(1);
   });
 
-  it('keeps the order of arrival within a key', async () => {
+  it('lets a higher class overtake the lower ones of its own key', async () => {
+    for (const priority of ['low', 'low', 'normal', 'normal', 'high'] as const) {
+      await submit(fixture, newJob({ priority, metadata: { owner: priority } }));
+    }
+    expect(await waiting()).toEqual(['high', 'normal', 'normal', 'low', 'low']);
+  });
+
+  it('keeps the order of arrival within a key and class', async () => {
     const jobs = [];
     for (let i = 0; i < 20; i++) jobs.push(await submit(fixture, newJob()));
     const order = (await fixture.queues.waiting('acme', 100)).map(({ payload }) => payload.jobId);
@@ -77,13 +84,13 @@ describe('the order within a pool', () => {
   });
 
   it('begins anew when nobody waits', async () => {
-    await fixture.redis.hset(keys.poolOrder('acme'), { virtual_time: 900_000, 'key:default/ci': '900000' });
+    await fixture.redis.hset(keys.poolOrder('acme'), { virtual_time: 900_000, 'key:default/ci/normal': '900000' });
     expect(await fixture.store.create(newJob())).toEqual({ kind: 'created', turn: 4 });
   });
 
   it('is arrival beyond what BullMQ can count, and never an error', async () => {
     await submit(fixture, newJob());
-    await fixture.redis.hset(keys.poolOrder('acme'), 'key:default/ci', '2097151');
+    await fixture.redis.hset(keys.poolOrder('acme'), 'key:default/ci/normal', '2097151');
     const jobs = [await submit(fixture, newJob()), await submit(fixture, newJob())];
     const order = await fixture.queues.waiting('acme', 10);
     expect(order.slice(1).map(({ turn }) => turn)).toEqual([2_097_151, 2_097_151]);

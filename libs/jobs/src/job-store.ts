@@ -62,7 +62,7 @@ export class JobStore {
         job.idempotency?.fingerprint ?? '',
         // The key outlives the job by its retention: finishing sets its time to live anew.
         job.deadline - job.createdAt + job.retainMs,
-        `${job.project}/${job.key}`,
+        `${job.project}/${job.key}/${job.priority}`,
         turnStep(job.priority, job.share),
         fields.job.length,
         ...fields.job,

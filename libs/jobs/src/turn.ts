@@ -7,7 +7,7 @@ const CLASS_WEIGHTS: Record<Priority, number> = { high: 16, normal: 4, low: 1 };
 const STEP = 16;
 
 /**
- * How far in a pool's virtual time a job comes behind the one before it of the same key (start-time fair queueing: Goyal, Vin
+ * How far in a pool's virtual time a job comes behind the one before it of the same key and class (start-time fair queueing: Goyal, Vin
  * and Cheng, 1996): the larger the key's share and the higher the class, the less.
  */
 export function turnStep(priority: Priority, share: number): number {

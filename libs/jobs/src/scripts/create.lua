@@ -2,7 +2,7 @@
 -- Creates a job and its call, unless the idempotency key is taken.
 -- KEYS: job, call, events, unfinished, project's jobs, idempotency (only used with a fingerprint), then of the first candidate's
 --       pool: order, waiting, delayed
--- ARGV: job id, created_at, look_at, keep, fingerprint or '', idempotency ttl ms, the key whose turn it takes, its step,
+-- ARGV: job id, created_at, look_at, keep, fingerprint or '', idempotency ttl ms, the key and class whose turn it takes, its step,
 --       number of job values, job pairs …, call pairs …
 -- Returns {'created', turn} | {'replayed', job id} | {'conflict'}
 local job_id, created_at, look_at, keep, fingerprint = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]

@@ -1,10 +1,11 @@
 -- The order within a pool: virtual start tags. A tag is a BullMQ priority, the lowest first.
--- Fields of an order: virtual_time, key:<key> (the last tag handed out, a real number), slot, started, started_before
+-- Each class of each key is a line of its own: a job of a higher class overtakes the lower ones of its own key, too.
+-- Fields of an order: virtual_time, key:<key and class> (the last tag handed out, a real number), slot, started, started_before
 
 -- BullMQ allows no more; beyond it arrival decides.
 local LAST_TURN = 2097151
 
--- The next turn of a key: behind its own last one, and not before those that are served now.
+-- The next turn of a key and class: behind its own last one, and not before those that are served now.
 local function take_turn(order_key, waiting_key, delayed_key, key, step)
   -- Nobody waits: time may begin anew, which keeps the numbers small.
   if redis.call('ZCARD', waiting_key) == 0 and redis.call('ZCARD', delayed_key) == 0 then
