@@ -1,6 +1,7 @@
 /** Limits under more work than they admit: what the provider counts, and whether it ever had to refuse. */
 import { startStack, type Stack } from '#testing/stack.js';
 import { waitFor } from '#testing/wait-for.js';
+import { configureSimulator, seenBySimulator, type SimulatorCounters } from './jobs.ts';
 import { table } from './measure.ts';
 
 const LIMITS = { rpm: 600, tpm: 400_000 };
@@ -9,12 +10,6 @@ const WARM_UP_MS = 60_000;
 const MEASURED_MS = 120_000;
 /** Unfinished jobs that are kept waiting: more than the limits admit for a while. */
 const BACKLOG = 400;
-
-interface Counted {
-  requests: number;
-  tokens: number;
-  refused: number;
-}
 
 /** Three workers against a provider that enforces requests and tokens a minute, as a token bucket and as a sliding window. */
 export async function limits(): Promise<string> {
@@ -30,16 +25,16 @@ export async function limits(): Promise<string> {
 async function measure(algorithm: string): Promise<string[]> {
   const stack = await startStack({ workers: WORKERS, config });
   try {
-    await setLimits(stack, algorithm);
+    await configureSimulator(stack, { ttft_ms: 300, output_tokens: 8, limits: { ...LIMITS, algorithm } });
     const feeder = feed(stack);
     try {
       const startedAt = performance.now();
       const passed = (ms: number) =>
         waitFor(() => performance.now() - startedAt >= ms, { timeoutMs: ms + 10_000, pauseMs: 50 });
       await passed(WARM_UP_MS);
-      const [before, from] = [await counted(stack), performance.now()];
+      const [before, from] = [await admitted(stack), performance.now()];
       await passed(WARM_UP_MS + MEASURED_MS);
-      const [after, to] = [await counted(stack), performance.now()];
+      const [after, to] = [await admitted(stack), performance.now()];
       const minutes = (to - from) / 60_000;
       const share = (used: number, limit: number): string => `${((100 * used) / (limit * minutes)).toFixed(1)} %`;
       return [
@@ -66,20 +61,8 @@ function config(simulatorUrl: string): Record<string, unknown> {
   };
 }
 
-async function setLimits(stack: Stack, algorithm: string): Promise<void> {
-  const settings = { ttft_ms: 300, output_tokens: 8, limits: { ...LIMITS, algorithm } };
-  const answer = await fetch(`${stack.simulatorUrl}/_control/settings`, {
-    method: 'PUT',
-    body: JSON.stringify(settings),
-  });
-  if (!answer.ok) throw new Error(await answer.text());
-}
-
-async function counted(stack: Stack): Promise<Counted> {
-  const seen = (await (await fetch(`${stack.simulatorUrl}/_control/seen?limit=0`)).json()) as {
-    counters: { limits: Counted };
-  };
-  return seen.counters.limits;
+async function admitted(stack: Stack): Promise<SimulatorCounters['limits']> {
+  return (await seenBySimulator(stack)).counters.limits;
 }
 
 /** Keeps a backlog of jobs: as many unfinished ones at any time, of sizes as a seeded generator draws them. */

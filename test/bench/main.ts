@@ -4,11 +4,21 @@ import { resolve } from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { addedLatency } from './added-latency.ts';
+import { bytes } from './bytes.ts';
 import { countingPauses } from './counting-pauses.ts';
+import { fairness } from './fairness.ts';
 import { limits } from './limits.ts';
+import type { BenchOptions } from './measure.ts';
+import { memory } from './memory.ts';
 import { outage } from './outage.ts';
+import { recovery } from './recovery.ts';
 import { startRig } from './rig.ts';
 import { throughput } from './throughput.ts';
+
+/** Parts that share one rig, and parts that start what they need themselves, while nothing else runs. */
+const ON_THE_RIG = { throughput, latency: addedLatency, counting: countingPauses };
+const ON_THEIR_OWN = { outage, limits, fairness, memory, bytes, recovery };
+const NAMES = [...Object.keys(ON_THE_RIG), ...Object.keys(ON_THEIR_OWN)];
 
 /** Resolves with the exit code. Figures are printed, not judged: machines differ, ratios of one run hold. */
 export async function main(args: string[]): Promise<number> {
@@ -17,26 +27,40 @@ export async function main(args: string[]): Promise<number> {
     options: {
       seconds: { type: 'string', default: '8' },
       rounds: { type: 'string', default: '5' },
+      scale: { type: 'string', default: '1' },
       aof: { type: 'string', default: 'always' },
-      only: { type: 'string' },
+      only: { type: 'string', multiple: true, default: NAMES },
       profile: { type: 'string' },
     },
   });
+  const unknown = values.only.filter((name) => !NAMES.includes(name));
+  if (unknown.length > 0) throw new Error(`--only ${unknown.join(', ')}: there are ${NAMES.join(', ')}`);
   const appendfsync = values.aof === 'everysec' || values.aof === 'no' ? values.aof : 'always';
   const [cpu] = cpus();
   console.log(
     `Machine: ${cpus().length} × ${cpu?.model ?? 'unknown processor'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}; ` +
-      `Redis with AOF ${appendfsync}; one API and one worker process.\n`,
+      `Redis with AOF ${appendfsync}; one API and one worker process where a part does not say otherwise.\n`,
   );
+  const [seconds, rounds, scale] = [values.seconds, values.rounds, values.scale].map(Number) as [
+    number,
+    number,
+    number,
+  ];
+  const options = { seconds, rounds, scale, appendfsync } satisfies BenchOptions;
   const profile = values.profile && `--cpu-prof --cpu-prof-dir=${resolve(values.profile)}`;
-  const rig = await startRig({ appendfsync, nodeOptions: profile });
-  const parts = { throughput, latency: addedLatency, counting: countingPauses, outage, limits };
+  await runOnRig(values.only, { ...options, profile });
+  for (const [name, run] of Object.entries(ON_THEIR_OWN)) {
+    if (values.only.includes(name)) console.log(await run(options));
+  }
+  return 0;
+}
+
+async function runOnRig(wanted: string[], options: BenchOptions & { profile: string | undefined }): Promise<void> {
+  const parts = Object.entries(ON_THE_RIG).filter(([name]) => wanted.includes(name));
+  if (parts.length === 0) return;
+  const rig = await startRig({ appendfsync: options.appendfsync, nodeOptions: options.profile });
   try {
-    for (const [name, run] of Object.entries(parts)) {
-      if (values.only !== undefined && values.only !== name) continue;
-      console.log(await run(rig, { seconds: Number(values.seconds), rounds: Number(values.rounds) }));
-    }
-    return 0;
+    for (const [, run] of parts) console.log(await run(rig, options));
   } finally {
     await rig.stop();
   }

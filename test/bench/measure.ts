@@ -1,6 +1,22 @@
 /** What the benches measure with: load, processor time, percentiles, tables. */
 import { readFileSync } from 'node:fs';
 import autocannon from 'autocannon';
+import type { AppendFsync } from '#testing/redis-harness.js';
+
+/** What the command line says about a run. */
+export interface BenchOptions {
+  /** Of each round of a part that runs for a time. */
+  seconds: number;
+  rounds: number;
+  /** Times the counts of the parts that count jobs: less than 1 for a short run. */
+  scale: number;
+  appendfsync: AppendFsync;
+}
+
+/** A count at the scale of this run. */
+export function scaled(count: number, scale: number): number {
+  return Math.max(Math.round(count * scale), 1);
+}
 
 export interface LoadResult {
   requestsPerSecond: number;
@@ -10,20 +26,17 @@ export interface LoadResult {
   p99Ms: number;
 }
 
-/** Keeps `connections` requests in flight for `seconds`, each the same POST. */
-export async function load(options: {
-  url: string;
-  body: string;
-  connections: number;
-  seconds: number;
-}): Promise<LoadResult> {
+/** Keeps `connections` requests in flight, each the same POST, for `seconds` or until so many were answered. */
+export async function load(
+  options: { url: string; body: string; connections: number } & ({ seconds: number } | { amount: number }),
+): Promise<LoadResult> {
   const result = await autocannon({
     url: options.url,
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: options.body,
     connections: options.connections,
-    duration: options.seconds,
+    ...('seconds' in options ? { duration: options.seconds } : { amount: options.amount }),
     timeout: 30,
   });
   return {

@@ -66,13 +66,29 @@ export async function startRig(options: { appendfsync: AppendFsync; nodeOptions?
   };
 }
 
+/** Far more than any run uses: every call takes its ticket, and none waits for it. */
+const WIDE_LIMITS = { rpm: 100_000_000, tpm: 1_000_000_000_000 };
+
 function configuration(upstreamUrl: string): object {
   return {
     providers: [
       { id: 'bench', type: 'openai', base_url: `${upstreamUrl}/v1`, credential: { source: 'none' } },
+      {
+        id: 'bench-limited',
+        type: 'openai',
+        base_url: `${upstreamUrl}/v1`,
+        credential: { source: 'none' },
+        limits: WIDE_LIMITS,
+      },
       { id: 'bench-anthropic', type: 'anthropic', base_url: `${upstreamUrl}/v1`, credential: { source: 'none' } },
     ],
     models: [
+      {
+        id: 'bench-limited',
+        provider: 'bench-limited',
+        upstream_model: 'bench',
+        price: { input_per_1k: 0.0025, output_per_1k: 0.01 },
+      },
       {
         id: 'bench-claude',
         provider: 'bench-anthropic',

@@ -18,62 +18,63 @@ interface Round extends LoadResult {
   cpuUs: Record<string, number>;
 }
 
-/** Requests per second at 64 connections, the two pipelines in turn; medians, and the ratio round by round. */
-export async function throughput(rig: Rig, options: { seconds: number; rounds: number }): Promise<string> {
-  const bare = (seconds: number): Promise<Round> =>
-    round(rig, { url: rig.bareUrl, processes: rig.processes.bare, seconds });
-  const tokenhub = (seconds: number): Promise<Round> =>
-    round(rig, { url: `${rig.tokenhubUrl}/v1/chat/completions`, processes: rig.processes.tokenhub, seconds });
-  await bare(3);
-  await tokenhub(3);
-  const rounds: { bare: Round; tokenhub: Round }[] = [];
-  for (let i = 0; i < options.rounds; i++)
-    rounds.push({ bare: await bare(options.seconds), tokenhub: await tokenhub(options.seconds) });
+const LIMITED_CHAT = JSON.stringify({ ...(JSON.parse(CHAT) as object), model: 'bench-limited' });
 
-  const ratios = rounds.map((one) => one.tokenhub.requestsPerSecond / one.bare.requestsPerSecond);
+/** The pipelines by the names that the table uses; the first is what the others are compared with. */
+const PIPELINES = ['bare', 'tokenhub', 'tokenhub, with limits'] as const;
+type Pipeline = (typeof PIPELINES)[number];
+
+/** Requests per second at 64 connections, the pipelines in turn; medians, and the ratios round by round. */
+export async function throughput(rig: Rig, options: { seconds: number; rounds: number }): Promise<string> {
+  const once = async (seconds: number): Promise<Record<Pipeline, Round>> => ({
+    bare: await round(rig, { pipeline: 'bare', seconds }),
+    tokenhub: await round(rig, { pipeline: 'tokenhub', seconds }),
+    'tokenhub, with limits': await round(rig, { pipeline: 'tokenhub, with limits', seconds }),
+  });
+  await once(3);
+  const rounds: Record<Pipeline, Round>[] = [];
+  for (let i = 0; i < options.rounds; i++) rounds.push(await once(options.seconds));
+  const processes = ['CPU µs per request: api', 'worker', 'redis', 'upstream', 'load'];
   return [
     `## Throughput: POST /v1/chat/completions, ${CONNECTIONS} connections, instant upstream, ${options.rounds} rounds of ${options.seconds} s\n`,
     table(
-      [
-        'pipeline',
-        'requests/s',
-        'p50 ms',
-        'p99 ms',
-        'failed',
-        'CPU µs per request: api',
-        'worker',
-        'redis',
-        'upstream',
-        'load',
-      ],
-      [
+      ['pipeline', 'requests/s', 'p50 ms', 'p99 ms', 'failed', ...processes],
+      PIPELINES.map((name) =>
         row(
-          'bare',
-          rounds.map((one) => one.bare),
+          name,
+          rounds.map((one) => one[name]),
         ),
-        row(
-          'tokenhub',
-          rounds.map((one) => one.tokenhub),
-        ),
-      ],
+      ),
     ),
-    `\nRatio of requests/s: median ${median(ratios).toFixed(3)} (least ${Math.min(...ratios).toFixed(3)}, most ${Math.max(...ratios).toFixed(3)}); wanted: at least 0.45\n`,
+    '',
+    ...PIPELINES.slice(1).map((name) => ratio(name, rounds)),
+    '',
   ].join('\n');
 }
 
-async function round(
-  rig: Rig,
-  options: { url: string; processes: Record<string, RunningProcess>; seconds: number },
-): Promise<Round> {
+function ratio(name: Pipeline, rounds: Record<Pipeline, Round>[]): string {
+  const ratios = rounds.map((one) => one[name].requestsPerSecond / one.bare.requestsPerSecond);
+  const [middle, least, most] = [median(ratios), Math.min(...ratios), Math.max(...ratios)].map((one) => one.toFixed(3));
+  return `Ratio of requests/s, ${name}: median ${middle} (least ${least}, most ${most}); wanted: at least 0.45`;
+}
+
+async function round(rig: Rig, { pipeline, seconds }: { pipeline: Pipeline; seconds: number }): Promise<Round> {
+  const isBare = pipeline === 'bare';
+  const processes: Record<string, RunningProcess> = rig.processes[isBare ? 'bare' : 'tokenhub'];
   const pids = {
-    api: options.processes.api?.pid ?? 0,
-    worker: options.processes.worker?.pid ?? 0,
+    api: processes.api?.pid ?? 0,
+    worker: processes.worker?.pid ?? 0,
     redis: rig.redis.pid,
     upstream: rig.processes.upstream.pid,
     load: process.pid,
   };
   const before = Object.entries(pids).map(([name, pid]) => [name, processorTimeUs(pid)] as const);
-  const result = await load({ url: options.url, body: CHAT, connections: CONNECTIONS, seconds: options.seconds });
+  const result = await load({
+    url: isBare ? rig.bareUrl : `${rig.tokenhubUrl}/v1/chat/completions`,
+    body: pipeline === 'tokenhub, with limits' ? LIMITED_CHAT : CHAT,
+    connections: CONNECTIONS,
+    seconds,
+  });
   const cpuUs = Object.fromEntries(
     before.map(([name, used]) => [name, (processorTimeUs(pids[name as keyof typeof pids]) - used) / result.requests]),
   );
