@@ -40,6 +40,7 @@ export function privateRedisSpec(redis: PrivateRedis, program: RedisProgram): Ch
     save: '',
     appendonly: 'yes',
     appendfsync: 'always',
+    'stream-node-max-bytes': '512',
     'maxmemory-policy': 'noeviction',
     daemonize: 'no',
   };

@@ -3,6 +3,7 @@ import { TERMINAL_STATES, type TerminalState } from '#contracts/job-state.js';
 import { NO_USAGE } from '#contracts/usage.js';
 import { answerCallId, type NewJob } from '#jobs/job-record.js';
 import { JobStore } from '#jobs/job-store.js';
+import { JobLists } from '#jobs/job-lists.js';
 import { keys } from '#platform/keys.js';
 import { delta, hop, newJob, outcomeOf, runOf, unkept, type NewJobOptions } from './support/new-job.js';
 import { RedisFixture } from './support/redis-fixture.js';
@@ -304,6 +305,20 @@ describe('the list', () => {
     expect(await ids(null, 2)).toEqual({ ids: [made[6], made[4]], hasMore: true });
     expect(await ids(null, 9)).toEqual({ ids: [made[6], made[4], made[3], made[1], made[0]], hasMore: false });
     expect(await fixture.redis.zcard(keys.projectJobs('default'))).toBe(5);
+  });
+});
+
+describe('the list of a project', () => {
+  it('is swept of jobs whose records have expired, and of no others', async () => {
+    const lists = new JobLists(fixture.redis);
+    const kept = newJob();
+    const expired = Array.from({ length: 30 }, () => newJob());
+    for (const job of [kept, ...expired]) await fixture.store.create(job);
+    for (const job of expired) await fixture.redis.del(keys.job(job.id));
+    expect(await lists.sweep('default')).toBe(30);
+    expect(await lists.sweep('default')).toBe(0);
+    expect(await fixture.redis.zrange(keys.projectJobs('default'), 0, '-1')).toEqual([kept.id]);
+    expect(await lists.sweep('unknown')).toBe(0);
   });
 });
 

@@ -24,6 +24,7 @@ import { type ProviderDirectory } from './pools/provider-directory.js';
 import { RunAttempt } from './pools/run-attempt.js';
 import { type RunningAttempts } from './pools/running-attempts.js';
 import { WorkerLifecycle, type WorkerParts } from './worker-lifecycle.js';
+import type { Places } from './reconciler/reconciler.processor.js';
 
 /** How old what a worker knows of the moment may be; what it does itself it knows at once. */
 const VIEWS_EVERY_MS = 500;
@@ -69,6 +70,18 @@ export function buildAdmission(
   ...[views, health, tickets, leases, directory]: [LiveViewsSource, HealthStore, Tickets, Leases, ProviderDirectory]
 ): Admission {
   return new Admission({ views, health, tickets, leases, directory });
+}
+
+/** The project `default` is there without being declared. */
+export function buildPlaces(
+  ...[views, registry, directory, config]: [LiveViewsSource, LiveRegistry, ProviderDirectory, TokenhubConfig]
+): Places {
+  return {
+    views,
+    pools: () => registry.current.pools().map(({ id }) => id),
+    projects: [...new Set(['default', ...config.projects.map(({ id }) => id)])],
+    contextTokensOf: (model) => directory.contextTokensOf(model, views.views),
+  };
 }
 
 export function buildCallProvider(

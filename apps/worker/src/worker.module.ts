@@ -5,6 +5,7 @@ import { LiveViewsSource } from '#health/live-views-source.js';
 import { OutcomeReporter } from '#health/outcome-reporter.js';
 import { HttpClient } from '#http/http-client.js';
 import { AttemptStore } from '#jobs/attempt-store.js';
+import { JobLists } from '#jobs/job-lists.js';
 import { UnfinishedJobs } from '#jobs/unfinished-jobs.js';
 import { Leases } from '#limits/leases.js';
 import { PoolLoads } from '#limits/pool-loads.js';
@@ -32,13 +33,14 @@ import { RunAttempt } from './pools/run-attempt.js';
 import { RunningAttempts } from './pools/running-attempts.js';
 import { WebhooksModule } from './webhooks/webhooks.module.js';
 import { WorkerLifecycle } from './worker-lifecycle.js';
-import { PLACES, ReconcilerProcessor, type Places } from './reconciler/reconciler.processor.js';
+import { PLACES, ReconcilerProcessor } from './reconciler/reconciler.processor.js';
 import {
   buildAdmission,
   buildCallProvider,
   buildEndAttempt,
   buildLifecycle,
   buildOutcomes,
+  buildPlaces,
   buildPoolSupervisor,
   buildPresence,
   buildRunAttempt,
@@ -63,6 +65,7 @@ import {
     TokenCounter,
     { provide: HttpClient, useFactory: () => new HttpClient() },
     { provide: AttemptStore, inject: [REDIS], useFactory: (redis: RedisClient) => new AttemptStore(redis) },
+    { provide: JobLists, inject: [REDIS], useFactory: (redis: RedisClient) => new JobLists(redis) },
     { provide: UnfinishedJobs, inject: [REDIS], useFactory: (redis: RedisClient) => new UnfinishedJobs(redis) },
     {
       provide: AttemptQueues,
@@ -110,12 +113,8 @@ import {
     },
     {
       provide: PLACES,
-      inject: [LiveViewsSource, LiveRegistry, ProviderDirectory],
-      useFactory: (views: LiveViewsSource, registry: LiveRegistry, directory: ProviderDirectory): Places => ({
-        views,
-        pools: () => registry.current.pools().map(({ id }) => id),
-        contextTokensOf: (model) => directory.contextTokensOf(model, views.views),
-      }),
+      inject: [LiveViewsSource, LiveRegistry, ProviderDirectory, CONFIG],
+      useFactory: buildPlaces,
     },
     {
       provide: OutcomeReporter,

@@ -95,6 +95,7 @@ async function launch(at: { port: number; dir: string; appendfsync: AppendFsync 
     appendonly: 'yes',
     appendfsync: at.appendfsync,
     'maxmemory-policy': 'noeviction',
+    'stream-node-max-bytes': '512',
     daemonize: 'no',
   };
   const instance = startProcess({

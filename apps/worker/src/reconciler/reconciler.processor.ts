@@ -1,5 +1,6 @@
 import { InjectQueue, Processor, WorkerHost } from '@nestjs/bullmq';
 import { Inject, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { JobLists } from '#jobs/job-lists.js';
 import { UnfinishedJobs } from '#jobs/unfinished-jobs.js';
 import type { Logger } from '#platform/logging.js';
 import { LOGGER } from '#platform/platform.module.js';
@@ -10,9 +11,11 @@ import { reconcile, type PassReport } from './reconcile.js';
 
 const EVERY_MS = 2_000;
 
-/** `@Inject(PLACES)`: what a pass must know to move attempts between pools. */
+/** `@Inject(PLACES)`: what a pass must know of pools and projects. */
 export const PLACES = Symbol('places');
-export type Places = Omit<MoveWaitingDeps, 'unfinished' | 'queues'>;
+export interface Places extends Omit<MoveWaitingDeps, 'unfinished' | 'queues'> {
+  projects: readonly string[];
+}
 
 /** Runs a reconciler pass every two seconds, on one worker at a time. */
 @Processor(RECONCILER, { concurrency: 1, lockDuration: 30_000, stalledInterval: 5_000, maxStalledCount: 1_000_000 })
@@ -21,6 +24,7 @@ export class ReconcilerProcessor extends WorkerHost implements OnApplicationBoot
     @InjectQueue(RECONCILER) private readonly queue: PeriodicQueue,
     private readonly unfinished: UnfinishedJobs,
     private readonly queues: AttemptQueues,
+    private readonly lists: JobLists,
     @Inject(PLACES) private readonly places: Places,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {
@@ -45,6 +49,7 @@ export class ReconcilerProcessor extends WorkerHost implements OnApplicationBoot
     const moved = await moveWaiting({ unfinished, queues, ...this.places });
     if (moved > 0) logger.info({ moved }, 'moved waiting attempts off paused pools');
     for (const pool of this.places.pools()) await unfinished.rebaseTurns(pool);
+    for (const project of this.places.projects) await this.lists.sweep(project);
     return reconcile({ unfinished, queues, logger });
   }
 }
