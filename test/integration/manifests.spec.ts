@@ -31,6 +31,7 @@ describe('redis.conf', () => {
       appendfsync: 'always',
       'no-appendfsync-on-rewrite': 'no',
       save: '""',
+      'stream-node-max-bytes': '512',
       'maxmemory-policy': 'noeviction',
     });
   });

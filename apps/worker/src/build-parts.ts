@@ -24,6 +24,7 @@ import { type ProviderDirectory } from './pools/provider-directory.js';
 import { RunAttempt } from './pools/run-attempt.js';
 import { type RunningAttempts } from './pools/running-attempts.js';
 import { WorkerLifecycle, type WorkerParts } from './worker-lifecycle.js';
+import type { JobLists } from '#jobs/job-lists.js';
 import type { Places } from './reconciler/reconciler.processor.js';
 
 /** How old what a worker knows of the moment may be; what it does itself it knows at once. */
@@ -74,10 +75,17 @@ export function buildAdmission(
 
 /** The project `default` is there without being declared. */
 export function buildPlaces(
-  ...[views, registry, directory, config]: [LiveViewsSource, LiveRegistry, ProviderDirectory, TokenhubConfig]
+  ...[views, registry, directory, lists, config]: [
+    LiveViewsSource,
+    LiveRegistry,
+    ProviderDirectory,
+    JobLists,
+    TokenhubConfig,
+  ]
 ): Places {
   return {
     views,
+    lists,
     pools: () => registry.current.pools().map(({ id }) => id),
     projects: [...new Set(['default', ...config.projects.map(({ id }) => id)])],
     contextTokensOf: (model) => directory.contextTokensOf(model, views.views),

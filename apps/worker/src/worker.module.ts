@@ -113,7 +113,7 @@ import {
     },
     {
       provide: PLACES,
-      inject: [LiveViewsSource, LiveRegistry, ProviderDirectory, CONFIG],
+      inject: [LiveViewsSource, LiveRegistry, ProviderDirectory, JobLists, CONFIG],
       useFactory: buildPlaces,
     },
     {

@@ -10,6 +10,12 @@ import type { RedisClient } from '#platform/redis.js';
 const LOCK_MS = 8_000;
 const STALLED_CHECK_MS = 3_000;
 
+/**
+ * BullMQ's main loop takes (and locks) one attempt after the other, up to the worker's concurrency, and only then starts the
+ * first. So a worker is allowed few at once, and more with each that runs: what it holds without running it stays little.
+ */
+const RAMP = 8;
+
 /** BullMQ would otherwise fail an attempt that stalled twice; our own crash counter ends it instead. */
 const NEVER = 1_000_000;
 
@@ -54,6 +60,7 @@ export class LockLostError extends Error {
 /** Starts taking attempts from a pool. A payload that is not an attempt's fails inside BullMQ, unrun and unretried. */
 export function startPoolWorker(options: PoolWorkerOptions): PoolWorker {
   let running = 0;
+  const ramp = (): number => Math.min(options.concurrency, 2 * running + RAMP);
   const worker = new Worker<AttemptPayload, AttemptResult>(
     poolQueueName(options.pool),
     // BullMQ hands over a signal only to a processor with three parameters.
@@ -61,6 +68,7 @@ export function startPoolWorker(options: PoolWorkerOptions): PoolWorker {
       assertAttemptPayload(job.data);
       if (token === undefined || signal === undefined) throw new TypeError('BullMQ gave no lock token');
       running += 1;
+      worker.concurrency = ramp();
       try {
         return await options.process(job.data, {
           pool: options.pool,
@@ -70,12 +78,13 @@ export function startPoolWorker(options: PoolWorkerOptions): PoolWorker {
         });
       } finally {
         running -= 1;
+        worker.concurrency = ramp();
       }
     },
     {
       connection: options.redis,
       prefix: KEY_PREFIX,
-      concurrency: options.concurrency,
+      concurrency: ramp(),
       lockDuration: LOCK_MS,
       stalledInterval: STALLED_CHECK_MS,
       maxStalledCount: NEVER,

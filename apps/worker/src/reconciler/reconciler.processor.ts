@@ -1,6 +1,6 @@
 import { InjectQueue, Processor, WorkerHost } from '@nestjs/bullmq';
 import { Inject, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
-import { JobLists } from '#jobs/job-lists.js';
+import type { JobLists } from '#jobs/job-lists.js';
 import { UnfinishedJobs } from '#jobs/unfinished-jobs.js';
 import type { Logger } from '#platform/logging.js';
 import { LOGGER } from '#platform/platform.module.js';
@@ -15,6 +15,7 @@ const EVERY_MS = 2_000;
 export const PLACES = Symbol('places');
 export interface Places extends Omit<MoveWaitingDeps, 'unfinished' | 'queues'> {
   projects: readonly string[];
+  lists: JobLists;
 }
 
 /** Runs a reconciler pass every two seconds, on one worker at a time. */
@@ -24,7 +25,6 @@ export class ReconcilerProcessor extends WorkerHost implements OnApplicationBoot
     @InjectQueue(RECONCILER) private readonly queue: PeriodicQueue,
     private readonly unfinished: UnfinishedJobs,
     private readonly queues: AttemptQueues,
-    private readonly lists: JobLists,
     @Inject(PLACES) private readonly places: Places,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {
@@ -49,7 +49,7 @@ export class ReconcilerProcessor extends WorkerHost implements OnApplicationBoot
     const moved = await moveWaiting({ unfinished, queues, ...this.places });
     if (moved > 0) logger.info({ moved }, 'moved waiting attempts off paused pools');
     for (const pool of this.places.pools()) await unfinished.rebaseTurns(pool);
-    for (const project of this.places.projects) await this.lists.sweep(project);
+    for (const project of this.places.projects) await this.places.lists.sweep(project);
     return reconcile({ unfinished, queues, logger });
   }
 }
