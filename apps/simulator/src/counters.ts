@@ -21,6 +21,10 @@ export interface SeenRequest {
   /** Null until the status line has left. */
   status: number | null;
   outcome: Outcome;
+  /** Unix milliseconds; null while it is open. */
+  ended_at: number | null;
+  /** The tokens that it reported; null unless a complete answer was sent in full. */
+  served: ServedTokens | null;
 }
 
 /** Sums over all requests since the start or the last reset. */
@@ -53,6 +57,11 @@ export interface Seen {
 /** A request that is being answered; bodies stay text until somebody reads the log, which keeps logging cheap. */
 export type OpenRequest = Omit<SeenRequest, 'body' | 'n'> & { n: number; text: string };
 
+/** What is known of a request when it arrives. */
+export type Arrival = Omit<OpenRequest, 'n' | keyof typeof NOT_ENDED>;
+
+const NOT_ENDED = { status: null, outcome: 'open', ended_at: null, served: null } as const;
+
 const LOG_CHARACTERS = 64 * 1024 * 1024;
 
 /** Counts what the simulator saw, and keeps the last requests. */
@@ -67,8 +76,8 @@ export class Counters {
   constructor(private readonly logLimit: number) {}
 
   /** Counts an arrival. `route` is the path that it is counted under. */
-  open(request: Omit<OpenRequest, 'n' | 'status' | 'outcome'>, route: string): OpenRequest {
-    const opened: OpenRequest = { ...request, n: ++this.lastN, status: null, outcome: 'open' };
+  open(request: Arrival, route: string): OpenRequest {
+    const opened: OpenRequest = { ...request, ...NOT_ENDED, n: ++this.lastN };
     const { tally } = this;
     tally.requests++;
     tally.streams += request.stream ? 1 : 0;
@@ -96,11 +105,13 @@ export class Counters {
   /** Counts an end; the tokens count only when all was sent. */
   close(request: OpenRequest, outcome: Exclude<Outcome, 'open'>, served: ServedTokens | null): void {
     request.outcome = outcome;
+    request.ended_at = Date.now();
+    request.served = outcome === 'sent' ? served : null;
     this.inFlight--;
     this.tally[outcome]++;
-    if (outcome === 'sent' && served !== null) {
-      this.tally.input_tokens += served.input;
-      this.tally.output_tokens += served.output;
+    if (request.served !== null) {
+      this.tally.input_tokens += request.served.input;
+      this.tally.output_tokens += request.served.output;
     }
     this.changed();
   }
