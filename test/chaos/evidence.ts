@@ -53,7 +53,7 @@ export async function readAll(
     if (answer.status !== 200) return;
     lastRead.set(id, answer.body);
     // The stream of a job that has not ended has no end.
-    if (answer.body.finished_at !== null) events.set(id, await allEvents(`${api()}/v1/jobs/${id}/events`));
+    if (answer.body.finished_at !== null) events.set(id, await wholeStream(`${api()}/v1/jobs/${id}/events`));
   });
   return { lastRead, events, listed: await listAll(api) };
 }
@@ -65,6 +65,13 @@ export async function upstreamOf(simulatorUrl: string, giveUpAt: number): Promis
     if (seen.counters.in_flight === 0 || Date.now() >= giveUpAt) return seen.requests;
     await sleep(PAUSE_MS);
   }
+}
+
+/** Also what comes after the end: a reader stops at the first terminal event, and would never see a second. */
+async function wholeStream(url: string): Promise<ServerEvent[]> {
+  const events = await allEvents(url);
+  const beyond = await allEvents(url, { 'last-event-id': String(events.at(-1)?.id ?? 0) });
+  return [...events, ...beyond];
 }
 
 async function listAll(api: () => string): Promise<Job[]> {

@@ -2,11 +2,12 @@
 import { cpus } from 'node:os';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
+import { ExpectedError } from '../../scripts/lib/steps.ts';
 import { describeReport } from './report.ts';
 import { runScenario } from './run-scenario.ts';
 import { SCENARIOS, SHORT, type Scenario } from './scenarios.ts';
 
-/** Resolves with the exit code: 0 when every guarantee held in every scenario. Throws a RangeError for arguments that make no sense. */
+/** Resolves with the exit code: 0 when every guarantee held in every scenario. Throws an ExpectedError for arguments that make no sense. */
 export async function main(args: string[]): Promise<number> {
   const { values } = parseArgs({
     args,
@@ -33,7 +34,8 @@ export async function main(args: string[]): Promise<number> {
 function scenarioOf(name: string, values: { jobs?: string; seconds?: string }): Scenario {
   const known: Record<string, Scenario> = { short: SHORT, ...SCENARIOS };
   const scenario = Object.hasOwn(known, name) ? known[name] : undefined;
-  if (scenario === undefined) throw new RangeError(`no scenario ${name}; there are ${Object.keys(known).join(', ')}`);
+  if (scenario === undefined)
+    throw new ExpectedError(`no scenario ${name}; there are ${Object.keys(known).join(', ')}`);
   return {
     ...scenario,
     jobs: amount('jobs', values.jobs) ?? scenario.jobs,
@@ -43,6 +45,6 @@ function scenarioOf(name: string, values: { jobs?: string; seconds?: string }): 
 
 function amount(name: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
-  if (!/^\d+$/.test(text)) throw new RangeError(`--${name} is not a whole number: ${text}`);
+  if (!/^\d+$/.test(text)) throw new ExpectedError(`--${name} is not a whole number: ${text}`);
   return Number(text);
 }
