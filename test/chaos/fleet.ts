@@ -4,6 +4,8 @@ import { SimulatorControl } from '../e2e/doors.ts';
 import type { Dice } from './dice.ts';
 import { emptyTimeline, type Timeline } from './timeline.ts';
 
+const FEWEST_READY = 2;
+
 /** The processes under test, what can be done to them, and a balancer over the API processes in service. */
 export class Fleet {
   readonly timeline: Timeline = emptyTimeline();
@@ -33,13 +35,13 @@ export class Fleet {
   }
 
   /**
-   * `kill -9` of the worker that has served longest, but the last; another is started in its place. On a machine too slow to start
-   * workers as fast as they are killed, jobs would wait for a worker, and not for their recovery, which is what is timed.
+   * `kill -9` of the worker that has served longest, unless too few would be left; another is started in its place. On a machine too
+   * slow to start workers as fast as they are killed, none would live for as long as a job takes: five deaths, and the job is given up.
    */
   killWorker(): void {
     const [worker] = this.readyWorkers;
-    if (worker === undefined || this.readyWorkers.size < 2) {
-      this.note('not killed: the only worker that is ready');
+    if (worker === undefined || this.readyWorkers.size <= FEWEST_READY) {
+      this.note(`no worker killed: ${this.readyWorkers.size} are ready`);
       return;
     }
     this.readyWorkers.delete(worker);

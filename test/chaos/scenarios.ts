@@ -40,7 +40,7 @@ export const SHORT: Scenario = {
   jobs: 200,
   seconds: 12,
   apis: 1,
-  workers: 3,
+  workers: 4,
   gapMs: ANY_GAP_MS,
   disturbances: [WORKER_DIES, { everyMs: 6_500, times: 1, act: killRedis }],
 };
@@ -52,7 +52,7 @@ export const SCENARIOS: Record<string, Scenario> = {
     what: 'a worker killed -9 every 15 s, so that what its jobs wait for is their recovery alone',
     jobs: 600,
     seconds: 62,
-    workers: 2,
+    workers: 3,
     gapMs: 15_000,
     disturbances: [{ everyMs: 15_000, act: killWorker }],
   },
