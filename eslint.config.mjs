@@ -53,8 +53,8 @@ export default tseslint.config(
     },
   },
   {
-    // Scripts and benches talk to a person at a terminal.
-    files: ['scripts/**', 'test/bench/**'],
+    // Scripts, benches and the chaos suite talk to a person at a terminal.
+    files: ['scripts/**', 'test/bench/**', 'test/chaos/**'],
     rules: { 'no-console': 'off', 'no-restricted-globals': 'off' },
   },
 );

@@ -1,4 +1,4 @@
-/** Three projects: pure specs beside their source, integration against real Redis, end-to-end against real processes. */
+/** Pure specs beside their source, integration against real Redis, end-to-end against real processes, and processes that are killed. */
 const libs = [
   'contracts',
   'platform',
@@ -33,5 +33,6 @@ export default {
     { ...shared, displayName: 'unit', testMatch: ['<rootDir>/{apps,libs,scripts}/**/*.spec.ts'] },
     { ...shared, displayName: 'integration', testMatch: ['<rootDir>/test/integration/**/*.spec.ts'] },
     { ...shared, displayName: 'e2e', testMatch: ['<rootDir>/test/e2e/**/*.spec.ts'] },
+    { ...shared, displayName: 'chaos', testMatch: ['<rootDir>/test/chaos/**/*.spec.ts'] },
   ],
 };

@@ -51,4 +51,10 @@ export const CHECKS: Check[] = [
     args: [JEST, '--selectProjects', 'e2e', '--runInBand'],
     jestProject: 'e2e',
   },
+  {
+    name: 'chaos',
+    what: 'processes killed while jobs run',
+    args: [JEST, '--selectProjects', 'chaos', '--runInBand'],
+    jestProject: 'chaos',
+  },
 ];

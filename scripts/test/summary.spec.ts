@@ -42,5 +42,6 @@ describe('CHECKS', () => {
     const names = CHECKS.map(({ name }) => name);
     expect(names.indexOf('build')).toBeLessThan(names.indexOf('e2e'));
     expect(names.indexOf('build')).toBeLessThan(names.indexOf('integration'));
+    expect(names.indexOf('build')).toBeLessThan(names.indexOf('chaos'));
   });
 });

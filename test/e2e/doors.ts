@@ -120,8 +120,12 @@ export interface ServerEvent {
 }
 
 /** Server-sent events as they arrive; ends with the stream, and closes the connection when it is left early. */
-export async function* eventsOf(url: string, headers: Record<string, string> = {}): AsyncGenerator<ServerEvent, void> {
-  const response = await fetch(url, { headers });
+export async function* eventsOf(
+  url: string,
+  headers: Record<string, string> = {},
+  signal?: AbortSignal,
+): AsyncGenerator<ServerEvent, void> {
+  const response = await fetch(url, { headers, signal });
   if (response.status === 204) return;
   if (response.status !== 200 || response.body === null)
     throw new Error(`${response.status}: ${await response.text()}`);
@@ -171,7 +175,11 @@ export interface Counters {
 
 /** The simulator's controls. */
 export class SimulatorControl {
-  constructor(private readonly url: string) {}
+  private readonly url: string;
+
+  constructor(url: string) {
+    this.url = url;
+  }
 
   async reset(): Promise<void> {
     await this.call('POST', 'reset');
@@ -179,6 +187,10 @@ export class SimulatorControl {
 
   async arm(fault: Json): Promise<void> {
     await this.call('POST', 'faults', fault);
+  }
+
+  async clearFaults(): Promise<void> {
+    await this.call('DELETE', 'faults');
   }
 
   async counters(): Promise<Counters> {

@@ -150,8 +150,10 @@ describe('what was seen', () => {
       stream: false,
       status: 200,
       outcome: 'sent',
+      served: { input: 2, output: 16 },
       body,
     });
+    expect(requests[2]?.ended_at).toBeGreaterThanOrEqual(requests[2]?.at ?? Infinity);
     expect(requests[2]?.headers['x-request-id']).toBe('mine');
     expect(JSON.stringify(requests)).not.toContain('canary');
     expect(requests[0]?.authorization).toBe(false);

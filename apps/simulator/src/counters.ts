@@ -23,6 +23,10 @@ export interface SeenRequest {
   /** Null until the status line has left. */
   status: number | null;
   outcome: Outcome;
+  /** Unix milliseconds; null while it is open. */
+  ended_at: number | null;
+  /** The tokens that it reported; null unless a complete answer was sent in full. */
+  served: ServedTokens | null;
 }
 
 /** What limits let in, in the units that the vendor counts, and how many requests they refused. */
@@ -62,6 +66,11 @@ export interface Seen {
 /** A request that is being answered; bodies stay text until somebody reads the log, which keeps logging cheap. */
 export type OpenRequest = Omit<SeenRequest, 'body' | 'n'> & { n: number; text: string; probe: boolean };
 
+/** What is known of a request when it arrives. */
+export type Arrival = Omit<OpenRequest, 'n' | keyof typeof NOT_ENDED>;
+
+const NOT_ENDED = { status: null, outcome: 'open', ended_at: null, served: null } as const;
+
 const LOG_CHARACTERS = 64 * 1024 * 1024;
 
 /** Counts what the simulator saw, and keeps the last requests. */
@@ -76,8 +85,8 @@ export class Counters {
   constructor(private readonly logLimit: number) {}
 
   /** Counts an arrival. `route` is the path that it is counted under. */
-  open(request: Omit<OpenRequest, 'n' | 'status' | 'outcome'>, route: string): OpenRequest {
-    const opened: OpenRequest = { ...request, n: ++this.lastN, status: null, outcome: 'open' };
+  open(request: Arrival, route: string): OpenRequest {
+    const opened: OpenRequest = { ...request, ...NOT_ENDED, n: ++this.lastN };
     const { tally } = this;
     increment(tally.by_path, route);
     if (!request.probe) {
@@ -130,13 +139,15 @@ export class Counters {
   /** Counts an end; the tokens count only when all was sent. */
   close(request: OpenRequest, outcome: Exclude<Outcome, 'open'>, served: ServedTokens | null): void {
     request.outcome = outcome;
+    request.ended_at = Date.now();
+    request.served = outcome === 'sent' ? served : null;
     if (!request.probe) {
       this.inFlight--;
       this.tally[outcome]++;
     }
-    if (outcome === 'sent' && served !== null) {
-      this.tally.input_tokens += served.input;
-      this.tally.output_tokens += served.output;
+    if (request.served !== null) {
+      this.tally.input_tokens += request.served.input;
+      this.tally.output_tokens += request.served.output;
     }
     this.changed();
   }

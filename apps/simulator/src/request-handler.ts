@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { JsonObject } from '#contracts/json.js';
 import { answerControl, CONTROL_PREFIX } from './control.js';
 import type { Controls } from './controls.js';
-import type { OpenRequest } from './counters.js';
+import type { Arrival, OpenRequest } from './counters.js';
 import { Exchange } from './exchange.js';
 import { planUnderFault, problemPlan } from './faults.js';
 import { InstructionError, readInstructions, type Instructions } from './instructions.js';
@@ -186,7 +186,7 @@ export class RequestHandler {
   }
 }
 
-function arrival({ request, path, text, body, route }: Received): Omit<OpenRequest, 'n' | 'status' | 'outcome'> {
+function arrival({ request, path, text, body, route }: Received): Arrival {
   const headers: Record<string, string> = {};
   for (const name of HEADERS_OF_INTEREST) {
     const value = request.headers[name];

@@ -15,6 +15,8 @@ export interface StackOptions {
   appendfsync?: AppendFsync;
   /** For every API and worker process; wins over what the stack sets. */
   env?: Record<string, string>;
+  /** How many requests the simulator's log keeps; default 1,000. */
+  simulatorLogLimit?: number;
 }
 
 export interface StackProcess extends RunningProcess {
@@ -51,7 +53,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     rmSync(folder, { recursive: true, force: true });
   };
   try {
-    const simulator = await startSimulator();
+    const simulator = await startSimulator(options.simulatorLogLimit);
     simulators.push(simulator);
     await simulator.waitUntilReady();
     const env = environment({ options, folder, redisUrl: redis.url, simulatorUrl: simulator.url });
@@ -79,13 +81,13 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   }
 }
 
-async function startSimulator(): Promise<StackProcess> {
+async function startSimulator(logLimit = 1_000): Promise<StackProcess> {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const running = startProcess({
     name: 'simulator',
     entry: 'dist/apps/simulator/src/main.js',
-    args: ['--host', '127.0.0.1', '--port', String(port)],
+    args: ['--host', '127.0.0.1', '--port', String(port), '--log-limit', String(logLimit)],
     env: { NODE_ENV: 'production' },
     readyUrl: `${url}/v1/models`,
   });
