@@ -35,7 +35,7 @@ const keysOfJobs = async (): Promise<string[]> =>
 describe('creating', () => {
   it('writes record, call, event, index and reconciler entry together', async () => {
     const job = newJob({ metadata: { run: 'eval-7' }, priority: 'low', idempotency: idempotency('k', 'f') });
-    expect(await fixture.store.create(job)).toEqual({ kind: 'created', turn: 16 });
+    expect(await fixture.store.create(job)).toEqual({ kind: 'created', turn: 16, levels: [] });
     expect((await fixture.redis.keys('*')).toSorted()).toEqual(
       [
         keys.poolOrder('acme'),
@@ -73,7 +73,7 @@ describe('creating', () => {
       await fixture.redis.config('SET', 'maxmemory', '0');
     }
     expect(await fixture.redis.keys('*')).toEqual([]);
-    expect(await fixture.store.create(job)).toEqual({ kind: 'created', turn: 4 });
+    expect(await fixture.store.create(job)).toEqual({ kind: 'created', turn: 4, levels: [] });
   });
 
   it('under a used idempotency key answers with the job of then and writes nothing', async () => {
@@ -82,6 +82,7 @@ describe('creating', () => {
     expect(await fixture.store.create(newJob({ idempotency: idempotency('k', 'same') }))).toEqual({
       kind: 'replayed',
       jobId: job.id,
+      levels: [],
     });
     expect(await fixture.store.create(newJob({ idempotency: idempotency('k', 'other') }))).toEqual({
       kind: 'conflict',
@@ -97,7 +98,7 @@ describe('creating', () => {
     const job = await create({ idempotency: idempotency('k', 'same') });
     await finish(job, 'failed');
     const again = await fixture.store.create(newJob({ idempotency: idempotency('k', 'same') }));
-    expect(again).toEqual({ kind: 'replayed', jobId: job.id });
+    expect(again).toEqual({ kind: 'replayed', jobId: job.id, levels: [] });
   });
 
   it('fifty times at once under one idempotency key makes one job', async () => {

@@ -85,7 +85,7 @@ describe('the order within a pool', () => {
 
   it('begins anew when nobody waits', async () => {
     await fixture.redis.hset(keys.poolOrder('acme'), { virtual_time: 900_000, 'key:default/ci/normal': '900000' });
-    expect(await fixture.store.create(newJob())).toEqual({ kind: 'created', turn: 4 });
+    expect(await fixture.store.create(newJob())).toEqual({ kind: 'created', turn: 4, levels: [] });
   });
 
   it('is arrival beyond what BullMQ can count, and never an error', async () => {

@@ -15,6 +15,7 @@ export const ERROR_CATALOGUE = {
   deadline_in_past: { status: 400, title: 'The deadline has already passed' },
   webhook_secret_missing: { status: 400, title: 'The project has no secret to sign webhooks with' },
   content_filtered: { status: 400, title: 'The provider refused the content' },
+  key_limit_exceeded: { status: 400, title: 'The request alone is beyond a limit of its API key' },
   unsupported_media_type: { status: 415, title: 'The body must be application/json' },
   missing_api_key: { status: 401, title: 'No API key was given' },
   invalid_api_key: { status: 401, title: 'The API key is not known' },
@@ -52,6 +53,8 @@ export interface TokenhubErrorOptions {
   errors?: { detail: string; pointer: string }[] | undefined;
   /** Seconds after which trying again makes sense. */
   retryAfterS?: number | undefined;
+  /** The limit of the client's own that refused the request; named in both dialects. */
+  limit?: { rule: string; limit: number; retryAfterMs: number } | undefined;
   /** False tells clients that trying again is useless whatever the status says. */
   shouldRetry?: boolean | undefined;
   /** Further members of a problem document, such as the exclusions of a routing decision. */

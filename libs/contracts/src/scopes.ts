@@ -1,3 +1,5 @@
+import type { Limits } from './registry-snapshot.js';
+
 /** What a key may do: jobs (jobs, webhooks, explain), chat, embeddings, batches (batches, files), models. */
 export const SCOPES = ['jobs', 'chat', 'embeddings', 'batches', 'models'] as const;
 export type Scope = (typeof SCOPES)[number];
@@ -9,4 +11,6 @@ export interface Principal {
   scopes: readonly Scope[];
   /** The key's share of a pool in which several keys wait. */
   share: number;
+  /** The key's own limits; an absent one is no limit. */
+  limits: Limits;
 }

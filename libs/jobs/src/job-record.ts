@@ -1,6 +1,7 @@
 import type { AttemptRecord, PublicError } from '#contracts/attempt.js';
 import type { Decision } from '#contracts/decision.js';
 import type { CallKind, JobState, JobType, Priority } from '#contracts/job-state.js';
+import type { KeyCharge } from '#contracts/key-limits.js';
 import type { JsonObject } from '#contracts/json.js';
 import type { Policy } from '#contracts/policy.js';
 import type { HookTarget } from '#contracts/webhook.js';
@@ -66,6 +67,8 @@ export interface NewJob {
   priority: Priority;
   /** The key's share of a pool in which several keys wait. */
   share: number;
+  /** What it counts against the limits of its key. */
+  charges: readonly KeyCharge[];
   createdAt: number;
   deadline: number;
   notBefore: number | null;
@@ -114,6 +117,8 @@ export function newJobFields(job: NewJob, list: string): { job: (string | number
   if (job.syncStream) fields.push('sync_stream', '1');
   if (job.idempotency !== null) fields.push('idempotency', job.idempotency.key);
   if (job.hooks.length > 0) fields.push('hooks', JSON.stringify({ outbox: keys.webhookOutbox(), targets: job.hooks }));
+  if (job.charges.some(({ rule }) => rule === 'concurrency'))
+    fields.push('key_jobs', keys.keyJobs(job.project, job.key));
 
   const startable = Math.max(job.createdAt, job.notBefore ?? 0);
   const call = [

@@ -16,6 +16,7 @@ const VERBS = [
   'requeue',
   'move',
   'rebase',
+  'key-levels',
 ] as const;
 type Verb = (typeof VERBS)[number];
 

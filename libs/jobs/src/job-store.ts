@@ -1,16 +1,21 @@
 import type { JobState } from '#contracts/job-state.js';
+import type { KeyCharge, KeyLevel, KeyRefusal } from '#contracts/key-limits.js';
 import { channels, keys, prefixes } from '#platform/keys.js';
 import type { RedisClient } from '#platform/redis.js';
 import { answerCallId, newJobFields, parseJobRecord, type JobRecord, type NewJob } from './job-record.js';
-import { turnStep } from './turn.js';
 import { loadJobScripts, type JobScripts } from './job-scripts.js';
+import { chargeArgs, parseLevels } from './key-levels.js';
+import { turnStep } from './turn.js';
 
 /** How long after creation the reconciler first looks whether the job is really in its queue. */
 export const FIRST_LOOK_MS = 15_000;
 
-/** `turn`: the place of its first attempt in the order of its pool. */
+/** `turn`: the place of its first attempt in the order of its pool; `levels`: how the limits of its key stand after it. */
 export type CreateOutcome =
-  { kind: 'created'; turn: number } | { kind: 'replayed'; jobId: string } | { kind: 'conflict' };
+  | { kind: 'created'; turn: number; levels: KeyLevel[] }
+  | { kind: 'replayed'; jobId: string; levels: KeyLevel[] }
+  | { kind: 'limited'; refusal: KeyRefusal; levels: KeyLevel[] }
+  | { kind: 'conflict' };
 export type CancelOutcome = 'missing' | 'finished' | 'cancelled' | 'requested';
 export type DeleteOutcome = 'missing' | 'unfinished' | 'deleted';
 
@@ -34,13 +39,14 @@ export class JobStore {
   }
 
   /**
-   * Writes the job and its call, unless its idempotency key was used: then nothing is written. Resolves only once Redis
-   * has it; rejects when Redis is away.
+   * Writes the job and its call and charges its key, unless its idempotency key was used or a limit of its key has no room:
+   * then nothing is written. Resolves only once Redis has it; rejects when Redis is away.
    */
   async create(job: NewJob): Promise<CreateOutcome> {
     const list = keys.projectJobs(job.project);
     const pool = job.plan.candidates[0]?.pool ?? '';
     const fields = newJobFields(job, list);
+    const rules = chargeArgs(job.charges);
     const lookAt = Math.min(job.deadline, Math.max(job.createdAt, job.notBefore ?? 0) + FIRST_LOOK_MS);
     const reply = (await this.scripts.create(
       [
@@ -53,6 +59,7 @@ export class JobStore {
         keys.poolOrder(pool),
         keys.poolWaiting(pool),
         keys.poolDelayed(pool),
+        ...(rules.length === 0 ? [] : limitKeys(job)),
       ],
       [
         job.id,
@@ -64,19 +71,20 @@ export class JobStore {
         job.deadline - job.createdAt + job.retainMs,
         `${job.project}/${job.key}/${job.priority}`,
         turnStep(job.priority, job.share),
+        rules.length,
+        ...rules,
         fields.job.length,
         ...fields.job,
         ...fields.call,
       ],
-    )) as [CreateOutcome['kind'], string | number];
-    switch (reply[0]) {
-      case 'created':
-        return { kind: 'created', turn: Number(reply[1]) };
-      case 'replayed':
-        return { kind: 'replayed', jobId: String(reply[1]) };
-      case 'conflict':
-        return { kind: 'conflict' };
-    }
+    )) as [CreateOutcome['kind'], ...unknown[]];
+    return parseCreateReply(reply, job.charges);
+  }
+
+  /** How the limits of a key stand; charges nothing. */
+  async keyLevels(owner: { project: string; key: string }, charges: readonly KeyCharge[]): Promise<KeyLevel[]> {
+    if (charges.length === 0) return [];
+    return parseLevels(charges, (await this.scripts['key-levels'](limitKeys(owner), chargeArgs(charges))) as unknown[]);
   }
 
   /** The job that an idempotency key stands for, and the fingerprint of the body that it was created with. */
@@ -160,5 +168,29 @@ export class JobStore {
       this.redis.zrangebyscore(index, after.createdAt, after.createdAt),
     ]);
     return newer + sameTime.filter((id) => id > after.id).length;
+  }
+}
+
+function limitKeys({ project, key }: { project: string; key: string }): string[] {
+  return [keys.keyLevels(project, key), keys.keyJobs(project, key)];
+}
+
+function parseCreateReply(
+  [kind, detail, ...figures]: [CreateOutcome['kind'], ...unknown[]],
+  charges: readonly KeyCharge[],
+): CreateOutcome {
+  switch (kind) {
+    case 'created':
+      return { kind, turn: Number(detail), levels: parseLevels(charges, figures) };
+    case 'replayed':
+      return { kind, jobId: String(detail), levels: parseLevels(charges, figures) };
+    case 'limited': {
+      const [place, waitMs] = detail as [number, number];
+      const charge = charges[place - 1];
+      if (!charge) throw new RangeError(`rule ${place} of ${charges.length}`);
+      return { kind, refusal: { charge, waitMs }, levels: parseLevels(charges, figures) };
+    }
+    case 'conflict':
+      return { kind };
   }
 }

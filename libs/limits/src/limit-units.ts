@@ -57,6 +57,11 @@ export function costIn(unit: LimitUnit, { tokens, inputTokens, outputTokens }: C
   }
 }
 
+/** Over how long a limit counts, in milliseconds. */
+export function windowOf(unit: LimitUnit): number {
+  return unit === 'rpd' || unit === 'tpd' ? DAY_MS : MINUTE_MS;
+}
+
 function paceOf(unit: LimitUnit, limit: number): Pace {
   // A day's limit may be used at once: nobody would want a call every nine seconds because there may be ten thousand a day.
   if (unit === 'rpd' || unit === 'tpd')

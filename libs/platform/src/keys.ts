@@ -18,6 +18,10 @@ export const keys = {
   /** String: job id and body fingerprint of an idempotency key; `scope` is the route. */
   idempotency: (project: string, scope: string, keyHash: string) =>
     `${KEY_PREFIX}:idempotency:${project}:${scope}:${keyHash}`,
+  /** Hash: how much of each of its limits a key has used, and when that was. */
+  keyLevels: (project: string, key: string) => `${KEY_PREFIX}:key-levels:${project}/${key}`,
+  /** Set: the unfinished jobs of a key that may have only so many. */
+  keyJobs: (project: string, key: string) => `${KEY_PREFIX}:key-jobs:${project}/${key}`,
   /** String with a time to live: the process is alive; its value is what it reports of itself. */
   presence: (processId: string) => `${KEY_PREFIX}:presence:${processId}`,
   /** Sorted set: process ids by the time (ms) of their last sign of life. */

@@ -11,7 +11,7 @@ const key = (id: string, text: string, change: Partial<KeyConfig> = {}): KeyConf
   sha256: sha256(text),
   scopes: ['jobs'],
   share: 2,
-  limits: {},
+  limits: { rpm: 600 },
   expiresAtMs: null,
   ...change,
 });
@@ -25,15 +25,22 @@ describe('KeyRing', () => {
   };
 
   it('knows whose a declared key is', () => {
-    expect(new KeyRing(declared).find('th_one')).toEqual({ project: 'p', key: 'ci', scopes: ['jobs'], share: 2 });
+    expect(new KeyRing(declared).find('th_one')).toEqual({
+      project: 'p',
+      key: 'ci',
+      scopes: ['jobs'],
+      share: 2,
+      limits: { rpm: 600 },
+    });
   });
 
-  it('gives the key of the environment to project default, with all scopes', () => {
+  it('gives the key of the environment to project default, with all scopes and no limits', () => {
     expect(new KeyRing(declared).find('th_environment')).toEqual({
       project: 'default',
       key: 'env',
       scopes: SCOPES,
       share: 1,
+      limits: {},
     });
   });
 

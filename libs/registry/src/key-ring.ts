@@ -27,7 +27,7 @@ export class KeyRing {
       for (const key of project.keys) this.byHash.set(key.sha256, toEntry(project.id, key));
     }
     if (declared.apiKey !== null) {
-      const principal: Principal = { project: 'default', key: 'env', scopes: SCOPES, share: 1 };
+      const principal: Principal = { project: 'default', key: 'env', scopes: SCOPES, share: 1, limits: {} };
       this.byHash.set(hash('sha256', declared.apiKey), { principal, expiresAtMs: Infinity });
     }
   }
@@ -41,6 +41,6 @@ export class KeyRing {
 }
 
 function toEntry(project: string, key: KeyConfig): { principal: Principal; expiresAtMs: number } {
-  const principal: Principal = { project, key: key.id, scopes: key.scopes, share: key.share };
+  const principal: Principal = { project, key: key.id, scopes: key.scopes, share: key.share, limits: key.limits };
   return { principal, expiresAtMs: key.expiresAtMs ?? Infinity };
 }

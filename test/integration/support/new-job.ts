@@ -21,6 +21,7 @@ export function newJob(options: NewJobOptions = {}): NewJob {
     notBefore: null,
     metadata: {},
     share: 1,
+    charges: [],
     decision: { mode: 'normal', reason: 'test', inputTokens: 7, outputTokens: 100, candidates: [], excluded: [] },
     estimatedCostNano: 1_000,
     request: { model: 'auto', messages: [{ role: 'user', content: 'Say it.' }] },

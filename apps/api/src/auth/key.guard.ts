@@ -14,7 +14,7 @@ const SCOPE = 'tokenhub:scope';
 export const RequireScope = (scope: Scope): MethodDecorator & ClassDecorator => SetMetadata(SCOPE, scope);
 
 /** Everybody, when authentication is off. */
-const ANYONE: Principal = { project: 'default', key: 'anonymous', scopes: SCOPES, share: 1 };
+const ANYONE: Principal = { project: 'default', key: 'anonymous', scopes: SCOPES, share: 1, limits: {} };
 
 export interface AuthenticatedRequest extends Request {
   principal: Principal;

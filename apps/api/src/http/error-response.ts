@@ -42,6 +42,7 @@ function problem(error: TokenhubError, requestId: string): object {
     request_id: requestId,
     ...(param !== undefined && { param }),
     ...(errors !== undefined && { errors }),
+    ...limitMembers(error),
     ...extensions,
   };
 }
@@ -53,7 +54,19 @@ export function openAiError(error: TokenhubError): {
   param: string | null;
   code: string;
 } {
-  return { message: error.message, type: openAiType(error), param: error.options.param ?? null, code: codeOf(error) };
+  return {
+    message: error.message,
+    type: openAiType(error),
+    param: error.options.param ?? null,
+    code: codeOf(error),
+    ...limitMembers(error),
+  };
+}
+
+function limitMembers({ options }: TokenhubError): object {
+  if (!options.limit) return {};
+  const { rule, limit, retryAfterMs } = options.limit;
+  return { rule, limit, retry_after_ms: retryAfterMs };
 }
 
 /** The vendor's own code where the fault is the client's to mend; that a provider is broken has a code of ours. */

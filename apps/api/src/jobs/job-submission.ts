@@ -1,15 +1,18 @@
 import { TokenhubError } from '#contracts/error-catalogue.js';
 import type { CallKind } from '#contracts/job-state.js';
+import type { KeyLevel } from '#contracts/key-limits.js';
 import type { JsonObject } from '#contracts/json.js';
 import type { Policy } from '#contracts/policy.js';
 import type { Principal } from '#contracts/scopes.js';
 import { answerCallId, type NewJob } from '#jobs/job-record.js';
 import type { JobStore } from '#jobs/job-store.js';
+import { beyondKeyLimit, keyCharges } from '#limits/key-limits.js';
 import type { AttemptQueues } from '#queues/attempt-queues.js';
 import { noEligibleModel } from '#routing/no-eligible-model.js';
 import type { RoutePlanner } from '../routing/route-planner.js';
 import type { HookTargets, OwnWebhook } from './hook-targets.js';
 import { newJobId } from './job-id.js';
+import { beyondLimit, limitExceeded } from './key-limit-error.js';
 
 /** How the client gets the outcome: it comes back for it, waits for the answer, or reads the answer as a stream. */
 export type Delivery = 'later' | 'answer' | 'stream';
@@ -37,6 +40,15 @@ export interface SubmitRequest {
 const KEPT_MS = 24 * 3_600_000;
 const UNKEPT_MS = 60_000;
 
+const NO_TOKENS = { inputTokens: 0, outputTokens: 0 };
+
+/** The job that a request stands for, and how the limits of its key stand. */
+export interface Created {
+  jobId: string;
+  replayed: boolean;
+  levels: readonly KeyLevel[];
+}
+
 export interface JobSubmissionDeps {
   store: JobStore;
   queues: AttemptQueues;
@@ -50,7 +62,7 @@ export interface JobSubmissionDeps {
 export class JobSubmission {
   constructor(private readonly deps: JobSubmissionDeps) {}
 
-  /** Routes the request and makes the record, writing nothing. Throws when no model can take it. */
+  /** Routes the request and makes the record, writing nothing. Throws when no model can take it, or its key never may. */
   async plan(request: SubmitRequest): Promise<NewJob> {
     const { kind, body, policy, principal, delivery } = request;
     const hooks = this.deps.hooks.of(principal.project, request.webhook ?? null);
@@ -58,6 +70,9 @@ export class JobSubmission {
     const id = newJobId(createdAt);
     const decision = await this.deps.planner.plan({ kind, body, policy, principal, jobId: id });
     if (decision.candidates.length === 0) throw noEligibleModel(decision);
+    const charges = keyCharges(principal.limits, decision);
+    const beyond = beyondKeyLimit(charges);
+    if (beyond) throw beyondLimit(principal.key, beyond);
     const keep = delivery === 'later' || request.idempotency !== null;
     return {
       id,
@@ -66,6 +81,7 @@ export class JobSubmission {
       key: principal.key,
       priority: policy.priority,
       share: principal.share,
+      charges,
       createdAt,
       deadline: request.deadline,
       notBefore: request.notBefore,
@@ -98,9 +114,10 @@ export class JobSubmission {
 
   /**
    * Makes a planned job durable and enqueues it; resolves once Redis has both. With an idempotency key that was used
-   * before, resolves with the job of then and writes nothing; throws `idempotency_conflict` when the body was another.
+   * before, resolves with the job of then and writes nothing; throws `idempotency_conflict` when the body was another, and
+   * `rate_limit_exceeded` when a limit of the key has no room.
    */
-  async create(job: NewJob): Promise<{ jobId: string; replayed: boolean }> {
+  async create(job: NewJob): Promise<Created> {
     const payload = { jobId: job.id, callId: answerCallId(job.id), attempt: 1 };
     const pool = job.plan.candidates[0]?.pool;
     if (pool === undefined) throw new RangeError('a job without candidates cannot be created');
@@ -109,21 +126,24 @@ export class JobSubmission {
     switch (outcome.kind) {
       case 'created':
         await this.deps.queues.enqueue(payload, { pool, turn: outcome.turn, delayMs });
-        return { jobId: job.id, replayed: false };
+        return { jobId: job.id, replayed: false, levels: outcome.levels };
       case 'replayed':
-        return { jobId: outcome.jobId, replayed: true };
+        return { jobId: outcome.jobId, replayed: true, levels: outcome.levels };
+      case 'limited':
+        throw limitExceeded(job.key, outcome.refusal, outcome.levels);
       case 'conflict':
         throw conflict();
     }
   }
 
-  /** The job that an idempotency key already stands for, without planning anything; null for a new one. */
-  async findReplay(idempotency: NewJob['idempotency']): Promise<string | null> {
+  /** The job that an idempotency key already stands for, without planning or charging anything; null for a new one. */
+  async findReplay(idempotency: NewJob['idempotency'], principal: Principal): Promise<Created | null> {
     if (idempotency === null) return null;
     const found = await this.deps.store.findByIdempotencyKey(idempotency.key);
     if (found === null) return null;
     if (found.fingerprint !== idempotency.fingerprint) throw conflict();
-    return found.jobId;
+    const levels = await this.deps.store.keyLevels(principal, keyCharges(principal.limits, NO_TOKENS));
+    return { jobId: found.jobId, replayed: true, levels };
   }
 }
 

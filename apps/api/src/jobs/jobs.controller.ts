@@ -22,6 +22,7 @@ import { EndWaiter } from '#jobs/wait-for-end.js';
 import { KeyGuard, RequireScope, type AuthenticatedRequest } from '../auth/key.guard.js';
 import { ClientGone, clientGone } from '../http/client-gone.js';
 import { parsePrefer, parseWait } from '../http/prefer.js';
+import { showLimits } from '../http/rate-limit-headers.js';
 import { eventMessage, EventStream } from './event-stream.js';
 import { idempotencyOf, parseIdempotencyKey } from './idempotency.js';
 import { JobAccess, jobNotFound } from './job-access.js';
@@ -59,13 +60,12 @@ export class JobsController {
     const { principal } = request;
     const parsed = parseJobRequest(body, Date.now());
     const idempotency = idempotencyOf(key, { project: principal.project, route: 'jobs', body });
-    const replay = await this.submission.findReplay(idempotency);
     const created =
-      replay === null
-        ? await this.submission.create(
-            await this.submission.plan({ ...parsed, principal, delivery: 'later', idempotency }),
-          )
-        : { jobId: replay, replayed: true };
+      (await this.submission.findReplay(idempotency, principal)) ??
+      (await this.submission.create(
+        await this.submission.plan({ ...parsed, principal, delivery: 'later', idempotency }),
+      ));
+    showLimits(response, created.levels);
     if (created.replayed) response.setHeader('idempotent-replayed', 'true');
     response.setHeader('vary', 'Prefer');
     if (waitS !== null) {

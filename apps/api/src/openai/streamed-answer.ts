@@ -8,8 +8,9 @@ import type { EventReader } from '#jobs/event-reader.js';
 import type { NewJob } from '#jobs/job-record.js';
 import type { JobStore } from '#jobs/job-store.js';
 import { ClientGone, clientGone } from '../http/client-gone.js';
+import { showLimits } from '../http/rate-limit-headers.js';
 import { errorOfJob } from '../jobs/job-error.js';
-import type { JobSubmission } from '../jobs/job-submission.js';
+import type { Created, JobSubmission } from '../jobs/job-submission.js';
 import { ChunkStream } from './chunk-stream.js';
 import type { OpenAiRequest } from './parse-openai-request.js';
 
@@ -29,7 +30,7 @@ export class StreamedAnswer {
    */
   async answer(
     request: OpenAiRequest,
-    source: { job: NewJob | null; replay: string | null },
+    source: { job: NewJob | null; replay: Created | null },
     response: Response,
   ): Promise<void> {
     const gone = clientGone(response);
@@ -43,12 +44,13 @@ export class StreamedAnswer {
     let events = expected;
     let first = expected?.next();
     first?.catch(() => undefined);
-    let jobId = source.replay ?? job?.id ?? '';
+    let jobId = source.replay?.jobId ?? job?.id ?? '';
     let chunks: ChunkStream | null = null;
     try {
-      const created = job ? await this.deps.submission.create(job) : { jobId, replayed: true };
+      const created = job ? await this.deps.submission.create(job) : source.replay;
+      showLimits(response, created?.levels ?? []);
       exists.resolve(undefined);
-      if (created.replayed) {
+      if (created?.replayed) {
         jobId = created.jobId;
         response.setHeader('idempotent-replayed', 'true');
         events = this.deps.events.read(jobId, { after: 0, signal: gone });

@@ -9,9 +9,10 @@ import type { EndWaiter } from '#jobs/wait-for-end.js';
 import type { AuthenticatedRequest } from '../auth/key.guard.js';
 import { ClientGone, clientGone } from '../http/client-gone.js';
 import { parsePrefer } from '../http/prefer.js';
+import { showLimits } from '../http/rate-limit-headers.js';
 import { idempotencyOf, parseIdempotencyKey } from '../jobs/idempotency.js';
 import { errorOfJob } from '../jobs/job-error.js';
-import type { Delivery, JobSubmission } from '../jobs/job-submission.js';
+import type { Created, Delivery, JobSubmission } from '../jobs/job-submission.js';
 import { jobView, urlsOf } from '#jobs/job-view.js';
 import { answerHeaders } from './answer-headers.js';
 import { parseOpenAiRequest, type OpenAiRequest } from './parse-openai-request.js';
@@ -39,7 +40,7 @@ export class SynchronousAnswer {
     const { principal } = request;
     const idempotency = idempotencyOf(key, { project: principal.project, route: kind, body: request.body as unknown });
     const delivery = deliveryOf(request, parsed);
-    const replay = await this.deps.submission.findReplay(idempotency);
+    const replay = await this.deps.submission.findReplay(idempotency, principal);
     const job =
       replay === null
         ? await this.deps.submission.plan({
@@ -56,24 +57,27 @@ export class SynchronousAnswer {
     else await this.wait(job, replay, response);
   }
 
-  private async accept(job: NewJob | null, replay: string | null, response: Response): Promise<void> {
-    const jobId = job ? (await this.deps.submission.create(job)).jobId : (replay ?? '');
-    const record = await this.deps.store.read(jobId);
-    if (record === null) throw new TokenhubError('job_not_found');
-    if (job === null) response.setHeader('idempotent-replayed', 'true');
+  private async accept(job: NewJob | null, replay: Created | null, response: Response): Promise<void> {
+    const created = job ? await this.deps.submission.create(job) : replay;
+    const record = created && (await this.deps.store.read(created.jobId));
+    if (!created || !record) throw new TokenhubError('job_not_found');
+    showLimits(response, created.levels);
+    if (created.replayed) response.setHeader('idempotent-replayed', 'true');
     response.setHeader('preference-applied', 'respond-async');
-    response.setHeader('location', urlsOf(jobId).self);
+    response.setHeader('location', urlsOf(record.id).self);
     response.setHeader('retry-after', '1');
     response.status(202).json(jobView(record));
   }
 
-  private async wait(job: NewJob | null, replay: string | null, response: Response): Promise<void> {
-    const gone = clientGone(response);
-    const wait = { timeoutMs: this.deps.syncTimeoutMs, signal: gone };
-    let jobId = replay ?? job?.id ?? '';
+  private async wait(job: NewJob | null, replay: Created | null, response: Response): Promise<void> {
+    const waiting = new AbortController();
+    follow(clientGone(response), waiting);
+    const wait = { timeoutMs: this.deps.syncTimeoutMs, signal: waiting.signal };
+    let jobId = replay?.jobId ?? job?.id ?? '';
     try {
       let ended: Promise<EndNotice | null>;
       if (job === null) {
+        showLimits(response, replay?.levels ?? []);
         response.setHeader('idempotent-replayed', 'true');
         ended = this.deps.waiter.waitForEnd(jobId, wait);
       } else {
@@ -81,6 +85,7 @@ export class SynchronousAnswer {
         ended = this.deps.waiter.expectEnd(jobId, wait);
         ended.catch(() => undefined);
         const created = await this.deps.submission.create(job);
+        showLimits(response, created.levels);
         if (created.replayed) {
           jobId = created.jobId;
           response.setHeader('idempotent-replayed', 'true');
@@ -89,6 +94,8 @@ export class SynchronousAnswer {
       }
       await this.deliver(jobId, await ended, response);
     } catch (error) {
+      // Nobody would ever tell of the end of a job that was refused.
+      waiting.abort(error);
       if (!(error instanceof ClientGone)) throw error;
       // With an idempotency key the job goes on, and the retry joins it.
       if (job !== null && job.idempotency === null) await this.deps.store.cancel(jobId);
@@ -125,6 +132,13 @@ export class SynchronousAnswer {
     const record = await this.deps.store.read(jobId);
     return record?.result ?? JSON.stringify(record?.error ?? null);
   }
+}
+
+/** Aborts the one with the other, at a twentieth of what `AbortSignal.any` costs. */
+function follow(signal: AbortSignal, controller: AbortController): void {
+  const abort = (): void => controller.abort(signal.reason);
+  if (signal.aborted) abort();
+  else signal.addEventListener('abort', abort, { once: true });
 }
 
 function deliveryOf(request: Request, parsed: OpenAiRequest): Delivery {

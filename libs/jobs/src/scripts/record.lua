@@ -1,6 +1,6 @@
 -- What the verbs share: the clock, the event log, notices to API processes, and the one way to end a job.
 -- Fields of a job:  state, project, priority, info, keep, list, retain_ms, deadline, waiters, readers, idempotency,
---                   totals, hooks, …
+--                   totals, hooks, key_jobs, …
 -- Fields of a call: plan, request, attempt, index, used, tries, failures, run, ticket, crashes, streamed, enqueued_at,
 --                   attempt:<n>
 
@@ -39,13 +39,13 @@ end
 -- Reads what the verbs need of a job, all at once; nil when there is no such job.
 local function open_job(job_key, events_key, job_id, channel_prefix)
   local f = redis.call('HMGET', job_key, 'state', 'keep', 'readers', 'deadline', 'cancel_requested_at', 'retain_ms',
-    'sync_stream', 'waiters', 'idempotency', 'totals', 'model', 'provider', 'list', 'hooks')
+    'sync_stream', 'waiters', 'idempotency', 'totals', 'model', 'provider', 'list', 'hooks', 'key_jobs')
   if not f[1] then return nil end
   return {
     job_key = job_key, events_key = events_key, job_id = job_id, channel_prefix = channel_prefix,
     state = f[1], keep = f[2], readers = f[3] or '', deadline = tonumber(f[4]), cancel_requested_at = f[5],
     retain_ms = tonumber(f[6]), sync_stream = f[7] == '1', waiters = f[8], idempotency = f[9], totals = f[10],
-    model = f[11], provider = f[12], list = f[13], hooks = f[14],
+    model = f[11], provider = f[12], list = f[13], hooks = f[14], key_jobs = f[15],
   }
 end
 
@@ -103,6 +103,7 @@ local function end_job(ctx, call_key, unfinished_key, state, fields, body)
   end
 
   redis.call('ZREM', unfinished_key, ctx.job_id)
+  if ctx.key_jobs then redis.call('SREM', ctx.key_jobs, ctx.job_id) end
   if ctx.keep ~= '1' then redis.call('ZREM', ctx.list, ctx.job_id) end
   redis.call('PEXPIRE', ctx.job_key, ctx.retain_ms)
   redis.call('PEXPIRE', call_key, ctx.retain_ms)

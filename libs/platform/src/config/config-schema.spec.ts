@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
@@ -6,6 +6,23 @@ import { CONFIG_SCHEMA } from './config-schema.js';
 import { loadConfig } from './load-config.js';
 
 const root = join(import.meta.dirname, '../../../..');
+
+it.each<[string, object, string]>([
+  ['zero', { rpm: 0 }, 'rpm: must be >= 1'],
+  ['negative', { concurrency: -1 }, 'concurrency: must be >= 1'],
+  ['half a token', { tpd: 0.5 }, 'tpd: must be integer'],
+  ['a text', { tpm: '600' }, 'tpm: must be integer'],
+  ['of an unknown name', { rph: 1 }, 'rph: is not a known field'],
+])('a limit of a key that is %s is refused by its name', (_case, limits, message) => {
+  const cwd = mkdtempSync(join(tmpdir(), 'tokenhub-config-'));
+  try {
+    const keys = [{ id: 'ci', sha256: 'a'.repeat(64), scopes: ['jobs'], limits }];
+    writeFileSync(join(cwd, 'tokenhub.json'), JSON.stringify({ projects: [{ id: 'default', keys }] }));
+    expect(() => loadConfig({ env: {}, cwd })).toThrow(`tokenhub.json: projects[0].keys[0].limits.${message}`);
+  } finally {
+    rmSync(cwd, { recursive: true });
+  }
+});
 
 describe('the published configuration schema', () => {
   it('is the one that the source checks with', () => {
