@@ -47,8 +47,8 @@ export const CHECKS: Check[] = [
   {
     name: 'e2e',
     what: 'real processes, from dist/',
-    // One at a time: each suite starts whole stacks, and the quick start wants the default ports.
-    args: [JEST, '--selectProjects', 'e2e', '--runInBand'],
+    // Suites have stacks and ports of their own, and mostly wait; the quick start alone takes the default ports.
+    args: [JEST, '--selectProjects', 'e2e', '--maxWorkers', '2'],
     jestProject: 'e2e',
   },
   {
