@@ -1,31 +1,32 @@
-import { type HealthStore } from '#health/health-store.js';
+/** How the parts of a worker are put together; `worker.module.ts` says which there are. */
+import type { HealthStore } from '#health/health-store.js';
 import { LiveViewsSource } from '#health/live-views-source.js';
 import { OutcomeReporter } from '#health/outcome-reporter.js';
-import { type HttpClient } from '#http/http-client.js';
-import { type AttemptStore } from '#jobs/attempt-store.js';
-import { type PoolLoads } from '#limits/pool-loads.js';
-import { type PoolPauses } from '#limits/pool-pauses.js';
+import type { HttpClient } from '#http/http-client.js';
+import type { AttemptStore } from '#jobs/attempt-store.js';
+import type { JobLists } from '#jobs/job-lists.js';
+import type { Leases } from '#limits/leases.js';
+import type { PoolLoads } from '#limits/pool-loads.js';
+import type { PoolPauses } from '#limits/pool-pauses.js';
+import type { Tickets } from '#limits/tickets.js';
 import type { TokenhubConfig } from '#platform/config/config.js';
 import type { Logger } from '#platform/logging.js';
 import { Presence } from '#platform/process-identity.js';
 import type { RedisClient } from '#platform/redis.js';
 import { adapterFor } from '#providers/adapters.js';
-import { type VllmEndpoints } from '#providers/vllm/vllm-endpoints.js';
-import { type AttemptQueues } from '#queues/attempt-queues.js';
-import { type LiveRegistry } from '#registry/live-registry.js';
-import { type TokenCounter } from '#tokens/count-tokens.js';
-import type { Leases } from '#limits/leases.js';
-import type { Tickets } from '#limits/tickets.js';
+import type { VllmEndpoints } from '#providers/vllm/vllm-endpoints.js';
+import type { AttemptQueues } from '#queues/attempt-queues.js';
+import type { LiveRegistry } from '#registry/live-registry.js';
+import type { TokenCounter } from '#tokens/count-tokens.js';
 import { Admission } from './pools/admission.js';
 import { CallProvider } from './pools/call-provider.js';
 import { EndAttempt } from './pools/end-attempt.js';
 import { PoolSupervisor } from './pools/pool-supervisor.js';
-import { type ProviderDirectory } from './pools/provider-directory.js';
+import type { ProviderDirectory } from './pools/provider-directory.js';
 import { RunAttempt } from './pools/run-attempt.js';
-import { type RunningAttempts } from './pools/running-attempts.js';
-import { WorkerLifecycle, type WorkerParts } from './worker-lifecycle.js';
-import type { JobLists } from '#jobs/job-lists.js';
+import type { RunningAttempts } from './pools/running-attempts.js';
 import type { Places } from './reconciler/reconciler.processor.js';
+import { WorkerLifecycle, type WorkerParts } from './worker-lifecycle.js';
 
 /** How old what a worker knows of the moment may be; what it does itself it knows at once. */
 const VIEWS_EVERY_MS = 500;
