@@ -38,7 +38,6 @@ describe('creating', () => {
     expect(await fixture.store.create(job)).toEqual({ kind: 'created', turn: 16, levels: [] });
     expect((await fixture.redis.keys('*')).toSorted()).toEqual(
       [
-        keys.poolOrder('acme'),
         keys.job(job.id),
         keys.call(answerCallId(job.id)),
         keys.events(job.id),

@@ -1,10 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Priority } from '#contracts/job-state.js';
 import { keys } from '#platform/keys.js';
+import { waitFor } from '#testing/wait-for.js';
 import { newJob } from './support/new-job.js';
 import { RedisFixture } from './support/redis-fixture.js';
 import { answers } from './support/turns.js';
-import { ended, ScriptedAdapter, startWorkerRig, submit } from './support/worker-rig.js';
+import { ScriptedAdapter, startWorkerRig, submit } from './support/worker-rig.js';
 
 const fixture = new RedisFixture();
 
@@ -34,7 +35,7 @@ describe('the order within a pool', () => {
   it('lets a key with one job wait for its share, not for all jobs of another', async () => {
     await line({ key: 'bulk' }, 1_000);
     await line({ key: 'single' }, 1);
-    expect((await waiting()).indexOf('single')).toBeLessThanOrEqual(1);
+    expect((await waiting()).indexOf('single')).toBeLessThanOrEqual(2);
   });
 
   it('serves keys by their shares', async () => {
@@ -74,10 +75,11 @@ describe('the order within a pool', () => {
     const adapter = new ScriptedAdapter([answers('x')]);
     await line({ key: 'first' }, 50);
     const { supervisor } = await startWorkerRig(fixture, { adapter, concurrency: 1 });
-    await ended(fixture, await submit(fixture, newJob({ key: 'last' })));
+    const now = () => fixture.redis.hget(keys.poolOrder('acme'), 'virtual_time');
+    await waitFor(async () => Number(await now()) > 16, { describe: 'time to move on' });
     await supervisor.close();
-    const served = Number(await fixture.redis.hget(keys.poolOrder('acme'), 'virtual_time'));
-    expect(served).toBeGreaterThan(1);
+    await line({ key: 'other' }, 1);
+    const served = Number(await now());
     const { turn } = (await fixture.store.create(newJob({ key: 'late' }))) as { turn: number };
     expect(turn).toBeGreaterThan(served);
     expect(turn).toBeLessThanOrEqual(served + 4);

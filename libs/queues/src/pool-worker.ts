@@ -60,7 +60,9 @@ export class LockLostError extends Error {
 /** Starts taking attempts from a pool. A payload that is not an attempt's fails inside BullMQ, unrun and unretried. */
 export function startPoolWorker(options: PoolWorkerOptions): PoolWorker {
   let running = 0;
-  const ramp = (): number => Math.min(options.concurrency, 2 * running + RAMP);
+  // Also those that have run and are being taken off the queue: BullMQ brings the next one along with that.
+  let held = 0;
+  const ramp = (): number => Math.min(options.concurrency, 2 * held + RAMP);
   const worker = new Worker<AttemptPayload, AttemptResult>(
     poolQueueName(options.pool),
     // BullMQ hands over a signal only to a processor with three parameters.
@@ -68,6 +70,7 @@ export function startPoolWorker(options: PoolWorkerOptions): PoolWorker {
       assertAttemptPayload(job.data);
       if (token === undefined || signal === undefined) throw new TypeError('BullMQ gave no lock token');
       running += 1;
+      held += 1;
       worker.concurrency = ramp();
       try {
         return await options.process(job.data, {
@@ -78,7 +81,6 @@ export function startPoolWorker(options: PoolWorkerOptions): PoolWorker {
         });
       } finally {
         running -= 1;
-        worker.concurrency = ramp();
       }
     },
     {
@@ -95,6 +97,12 @@ export function startPoolWorker(options: PoolWorkerOptions): PoolWorker {
     },
   );
   worker.on('error', options.onError);
+  const letGo = (): void => {
+    held = Math.max(held - 1, running);
+    worker.concurrency = ramp();
+  };
+  worker.on('completed', letGo);
+  worker.on('failed', letGo);
   worker.on('lockRenewalFailed', (ids: string[]) => {
     for (const id of ids) worker.cancelJob(id, LOCK_LOST as unknown as string);
   });

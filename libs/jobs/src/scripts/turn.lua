@@ -7,18 +7,21 @@ local LAST_TURN = 2097151
 
 -- The next turn of a key and class: behind its own last one, and not before those that are served now.
 local function take_turn(order_key, waiting_key, delayed_key, key, step)
-  -- Nobody waits: time may begin anew, which keeps the numbers small.
-  if redis.call('ZCARD', waiting_key) == 0 and redis.call('ZCARD', delayed_key) == 0 then
-    redis.call('DEL', order_key)
-  end
   local f = redis.call('HMGET', order_key, 'virtual_time', 'key:' .. key)
+  if redis.call('ZCARD', waiting_key) == 0 and redis.call('ZCARD', delayed_key) == 0 then
+    -- Nobody waits: time begins anew, which keeps the numbers small, and nothing need be written for whoever comes first.
+    if f[1] or f[2] then redis.call('DEL', order_key) end
+    return math.max(math.ceil(step), 1)
+  end
   local tag = math.max(tonumber(f[1] or '0'), tonumber(f[2] or '0')) + step
   redis.call('HSET', order_key, 'key:' .. key, string.format('%.4f', tag))
   return math.min(math.max(math.ceil(tag), 1), LAST_TURN)
 end
 
--- An attempt of this turn was taken: those that come now line up behind it.
+-- An attempt of this turn was taken: those that come now line up behind it. The first turns of a pool are not worth a write.
+local FIRST_TURNS = 16
 local function advance_time(order_key, turn)
+  if turn <= FIRST_TURNS then return end
   local now = tonumber(redis.call('HGET', order_key, 'virtual_time') or '0')
   if turn > now then redis.call('HSET', order_key, 'virtual_time', turn) end
 end
