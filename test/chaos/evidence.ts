@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Seen, SeenRequest } from '../../apps/simulator/src/counters.ts';
 import { allEvents, ask, type Job, type ServerEvent } from '../e2e/doors.ts';
 import type { Receipt } from './careful-client.ts';
+import type { Delivery } from './judge-webhooks.ts';
 import type { Read } from './read-poller.ts';
 import type { Timeline } from './timeline.ts';
 
@@ -18,6 +19,8 @@ export interface Evidence {
   /** All jobs that Tokenhub lists. */
   listed: Job[];
   upstream: SeenRequest[];
+  /** What the project's webhook endpoint received. */
+  deliveries: Delivery[];
   reads: Read[];
   timeline: Timeline;
 }

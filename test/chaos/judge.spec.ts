@@ -30,6 +30,7 @@ function sound(door: Door = 'streamed job'): MutableEvidence {
     followed: new Map([[JOB_ID, structuredClone(events)]]),
     listed: [job],
     upstream: [request()],
+    deliveries: [{ jobId: JOB_ID, type: 'job.completed', webhookId: 'evt_1', signed: true }],
     reads: [{ from: 1_000, to: 1_010, status: 200, retryAfter: null }],
     timeline: emptyTimeline(),
   };
@@ -162,7 +163,8 @@ describe('ends', () => {
     const ended = [...soundEvents().slice(0, 2), { id: 3, type: 'job.failed', data: {} }];
     evidence.events.set(JOB_ID, ended);
     evidence.followed.set(JOB_ID, ended);
-    const verdict = judge(evidence);
+    const deliveries = [{ jobId: JOB_ID, type: 'job.failed', webhookId: 'evt_1', signed: true }];
+    const verdict = judge({ ...evidence, deliveries });
     expect(verdict).toMatchObject({ interrupted, otherwise });
     expect(verdict.broken).toHaveLength(otherwise);
   });
@@ -237,5 +239,22 @@ describe('times', () => {
     const verdict = judge({ ...sound(), reads, timeline: { ...emptyTimeline(), ...timeline } });
     expect(verdict).toMatchObject({ reads: 1, readsRefused: 1 });
     expect(verdict.broken).toHaveLength(allowed ? 0 : 1);
+  });
+});
+
+describe('webhooks', () => {
+  const heard = { jobId: JOB_ID, type: 'job.completed', webhookId: 'evt_1', signed: true };
+
+  it('may arrive twice, as long as it is the same one', () => {
+    expect(judge({ ...sound(), deliveries: [heard, heard] })).toMatchObject({ told: 1, toldAgain: 1, broken: [] });
+  });
+
+  it.each([
+    ['none', [], 'said nothing'],
+    ['two events for one end', [heard, { ...heard, webhookId: 'evt_2' }], 'evt_1 job.completed and evt_2'],
+    ['another end than the record has', [{ ...heard, type: 'job.failed' }], 'ended completed'],
+    ['one that is not signed', [{ ...heard, signed: false }], 'signature does not hold'],
+  ])('%s is told', (_, deliveries, words) => {
+    expect(judge({ ...sound(), deliveries }).broken).toEqual([expect.stringContaining(words)]);
   });
 });

@@ -1,9 +1,10 @@
 import { judgeEnds, type EndsVerdict } from './judge-ends.ts';
 import { judgeSpend, type SpendVerdict } from './judge-spend.ts';
 import { judgeTimes, type TimesVerdict } from './judge-times.ts';
+import { judgeWebhooks, type WebhooksVerdict } from './judge-webhooks.ts';
 import type { Evidence } from './evidence.ts';
 
-export interface Verdict extends EndsVerdict, SpendVerdict, TimesVerdict {
+export interface Verdict extends EndsVerdict, SpendVerdict, TimesVerdict, WebhooksVerdict {
   /** Each way in which a guarantee was broken, in a sentence; empty when all hold. */
   broken: string[];
 }
@@ -14,5 +15,7 @@ export interface Verdict extends EndsVerdict, SpendVerdict, TimesVerdict {
  */
 export function judge(evidence: Evidence, limits: { gapMs: number }): Verdict {
   const [ends, spend, times] = [judgeEnds(evidence), judgeSpend(evidence), judgeTimes(evidence, limits)];
-  return { ...ends, ...spend, ...times, broken: [...ends.broken, ...spend.broken, ...times.broken] };
+  const webhooks = judgeWebhooks(evidence);
+  const broken = [ends, spend, times, webhooks].flatMap((part) => part.broken);
+  return { ...ends, ...spend, ...times, ...webhooks, broken };
 }

@@ -11,6 +11,7 @@ export function describeReport(name: string, what: string, { verdict: v, seed, m
     ['finished twice', String(v.twice)],
     ['wrong spend', `${v.wrongSpend}; recorded ${usd(v.recordedNano)}, served for it ${usd(v.answeredNano)}`],
     ['upstream', `${v.upstream} requests, ${v.repeated} runs repeated; ${usd(v.servedNano)} served in all`],
+    ['webhooks', `one signed event each for ${v.told} jobs; ${v.toldAgain} arrived again`],
     ['faults', faultsSaid(v.faults)],
     [
       'longest gap',

@@ -1,5 +1,8 @@
+import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Webhook } from 'standardwebhooks';
 import { startStack } from '#testing/stack.js';
+import { type Received, WebhookReceiver } from '#testing/webhook-receiver.js';
 import type { ServerEvent } from '../e2e/doors.ts';
 import { CarefulClient, type Receipt } from './careful-client.ts';
 import { Dice } from './dice.ts';
@@ -7,6 +10,7 @@ import { disturb } from './disturbances.ts';
 import { readAll, untilEnded, upstreamOf, type Evidence } from './evidence.ts';
 import { Fleet } from './fleet.ts';
 import { judge, type Verdict } from './judge.ts';
+import type { Delivery } from './judge-webhooks.ts';
 import { planLoad, type Submission } from './load.ts';
 import { ReadPoller } from './read-poller.ts';
 import { chaosConfig, type Scenario } from './scenarios.ts';
@@ -26,23 +30,53 @@ export interface Report {
 export async function runScenario(scenario: Scenario, seed: number): Promise<Report> {
   const startedAt = Date.now();
   const { apis, workers, jobs } = scenario;
+  const hooks = await WebhookReceiver.start();
+  const secret = `whsec_${randomBytes(32).toString('base64')}`;
   const stack = await startStack({
     appendfsync: 'always',
     apis,
     workers,
-    config: (simulatorUrl) => chaosConfig(simulatorUrl, scenario),
-    env: { TOKENHUB_LOG_LEVEL: 'warn' },
+    config: (simulatorUrl) => chaosConfig(simulatorUrl, { ...scenario, webhookUrl: hooks.url('/judge') }),
+    env: { TOKENHUB_LOG_LEVEL: 'warn', TOKENHUB_WEBHOOK_ALLOW: '127.0.0.1', HOOK_SECRET: secret },
     simulatorLogLimit: jobs * 20,
   });
   try {
     const dice = new Dice(seed);
     const load = planLoad({ ...scenario, dice: dice.fork() });
     const fleet = new Fleet(stack, dice.fork());
-    const evidence = await happen(scenario, { fleet, load, dice, simulatorUrl: stack.simulatorUrl });
+    const happened = await happen(scenario, { fleet, load, dice, simulatorUrl: stack.simulatorUrl });
+    const deliveries = await untilDelivered(hooks, { secret, jobs: happened.lastRead.size });
+    const evidence: Evidence = { ...happened, deliveries };
     const verdict = judge(evidence, scenario);
     return { verdict, seed, ms: Date.now() - startedAt, story: storyOf(verdict, fleet) };
   } finally {
     await stack.stop();
+    await hooks.stop();
+  }
+}
+
+/** What arrived once every job has been told of, or when the time is over; what is missing then is the judge's. */
+async function untilDelivered(
+  hooks: WebhookReceiver,
+  { secret, jobs }: { secret: string; jobs: number },
+): Promise<Delivery[]> {
+  const giveUpAt = Date.now() + PATIENCE_MS;
+  for (;;) {
+    const deliveries = hooks.received.map((received) => deliveryOf(received, new Webhook(secret)));
+    if (new Set(deliveries.map(({ jobId }) => jobId)).size >= jobs || Date.now() >= giveUpAt) return deliveries;
+    await sleep(500);
+  }
+}
+
+function deliveryOf({ headers, body }: Received, webhook: Webhook): Delivery {
+  const { type, data } = JSON.parse(body) as { type: string; data: { id: string } };
+  const found = { jobId: data.id, type, webhookId: String(headers['webhook-id']) };
+  try {
+    webhook.verify(body, headers as Record<string, string>);
+    return { ...found, signed: true };
+  } catch {
+    // The library's only way to say so; the judge counts it.
+    return { ...found, signed: false };
   }
 }
 
@@ -53,7 +87,10 @@ interface Scene {
   simulatorUrl: string;
 }
 
-async function happen(scenario: Scenario, { fleet, load, dice, simulatorUrl }: Scene): Promise<Evidence> {
+async function happen(
+  scenario: Scenario,
+  { fleet, load, dice, simulatorUrl }: Scene,
+): Promise<Omit<Evidence, 'deliveries'>> {
   const api = (): string => fleet.api();
   const accepted: string[] = [];
   const giveUpAt = Date.now() + scenario.seconds * 1_000 + PATIENCE_MS;

@@ -123,7 +123,10 @@ export const SCENARIOS: Record<string, Scenario> = {
  * Two providers with a model each, `main` before `spare`. Their timeouts are the usual ones, but where they break: what hangs is then
  * given up within a wave. Elsewhere a worker that wakes up would find its timeouts over, and never try to write what it must not.
  */
-export function chaosConfig(simulatorUrl: string, { hasty = false }: { hasty?: boolean }): StackConfig {
+export function chaosConfig(
+  simulatorUrl: string,
+  { hasty = false, webhookUrl }: { hasty?: boolean; webhookUrl: string },
+): StackConfig {
   const timeouts = hasty && { first_token_ms: 1_200, idle_ms: 1_200, answer_ms: 4_000, cool_down_ms: 1_000 };
   const provider = {
     type: 'openai',
@@ -131,7 +134,9 @@ export function chaosConfig(simulatorUrl: string, { hasty = false }: { hasty?: b
     credential: { source: 'none' },
     ...(timeouts && { timeouts }),
   };
+  const secret = { source: 'env', name: 'HOOK_SECRET' };
   return {
+    projects: [{ id: 'default', webhook_endpoints: [{ id: 'judge', url: webhookUrl, secret }] }],
     providers: [
       { ...provider, id: 'first' },
       { ...provider, id: 'second' },
