@@ -2,9 +2,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Seen, SeenRequest } from '../../apps/simulator/src/counters.ts';
 import { allEvents, ask, type Job, type ServerEvent } from '../e2e/doors.ts';
 import type { Receipt } from './careful-client.ts';
-import type { Delivery } from './judge-webhooks.ts';
 import type { Read } from './read-poller.ts';
 import type { Timeline } from './timeline.ts';
+
+/** A webhook as it arrived. */
+export interface Delivery {
+  jobId: string;
+  type: string;
+  webhookId: string;
+  /** Its signature holds. */
+  signed: boolean;
+}
 
 /** Everything that the judge looks at. */
 export interface Evidence {

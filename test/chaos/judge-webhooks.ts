@@ -1,14 +1,5 @@
 import type { Evidence } from './evidence.ts';
 
-/** A webhook as it arrived. */
-export interface Delivery {
-  jobId: string;
-  type: string;
-  webhookId: string;
-  /** Its signature holds. */
-  signed: boolean;
-}
-
 export interface WebhooksVerdict {
   /** Ended jobs that were told of by exactly one event. */
   told: number;
