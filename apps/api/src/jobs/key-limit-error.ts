@@ -17,7 +17,7 @@ const WORDS: Record<KeyRule, { may: string; counted: string | null }> = {
   concurrency: { may: 'have # unfinished jobs at once', counted: null },
 };
 
-/** The error of a request that a limit of its key refuses for now: which rule, and when to come back. */
+/** The error of a request that a limit of its key refuses at this moment: which rule, and when to come back. */
 export function limitExceeded(key: string, refusal: KeyRefusal, levels: readonly KeyLevel[]): TokenhubError {
   const { charge, waitMs } = refusal;
   const retryAfterS = secondsOf(waitMs);

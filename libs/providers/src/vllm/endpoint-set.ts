@@ -48,7 +48,7 @@ interface Endpoint {
   modelsAt: number;
 }
 
-/** The endpoints of one provider: which one the next call goes to, and which ones are left alone for now. */
+/** The endpoints of one provider: which one the next call goes to, and which ones are left alone at this moment. */
 export class EndpointSet {
   readonly #now: () => number;
   readonly #probe: EndpointSetOptions['probe'];
