@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { Controls } from './controls.js';
-import { InstructionError, readArming, readSettings } from './instructions.js';
+import { InstructionError, readArming, readScript, readSettings } from './instructions.js';
 
 export const CONTROL_PREFIX = '/_control/';
 
@@ -29,6 +29,9 @@ const VERBS: Record<string, Verb> = {
   },
   'GET faults': (controls) => ok({ faults: controls.armed() }),
   'DELETE faults': (controls) => ok({ cleared: controls.disarm() }),
+  'POST scripts': (controls, { text }) => ({ status: 201, body: { id: controls.script(readScript(parsed(text))) } }),
+  'GET scripts': (controls) => ok({ scripts: controls.scripts.list() }),
+  'DELETE scripts': (controls) => ok({ cleared: controls.scripts.clear() }),
   'GET settings': (controls) => ok(controls.settings),
   'PUT settings': (controls, { text }) => ok(controls.configure(readSettings(parsed(text)))),
   'GET seen': (controls, { url }) => ok(controls.seen(limitOf(url))),
@@ -63,9 +66,10 @@ async function settledAnswer(controls: Controls, request: ControlRequest): Promi
 
 function controlAnswer(controls: Controls, request: ControlRequest): ControlAnswer {
   const name = request.url.pathname.slice(CONTROL_PREFIX.length);
-  const [, id] = /^faults\/(.+)$/.exec(name) ?? [];
+  const [, kind, id] = /^(faults|scripts)\/(.+)$/.exec(name) ?? [];
   if (id !== undefined && request.method === 'DELETE') {
-    return controls.disarm(id) > 0 ? ok({ cleared: 1 }) : refused(404, `No fault ${id} is armed.`);
+    const cleared = kind === 'faults' ? controls.disarm(id) : controls.scripts.clear(id);
+    return cleared > 0 ? ok({ cleared }) : refused(404, `There is no ${id}.`);
   }
   const verb = VERBS[`${request.method} ${name}`];
   if (verb === undefined) {

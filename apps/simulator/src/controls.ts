@@ -2,8 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Counters, type Seen, type Tally } from './counters.js';
 import type { Door } from './door.js';
 import { FaultBook, type ArmedFault, type Arming } from './fault-book.js';
-import { readArming, readSettings } from './instructions.js';
+import { readArming, readScript, readSettings } from './instructions.js';
 import { RateLimiter } from './rate-limiter.js';
+import { ScriptBook, type Script } from './script-book.js';
 import { DEFAULT_SETTINGS, type Settings } from './settings.js';
 
 interface ControlsOptions {
@@ -16,6 +17,7 @@ interface ControlsOptions {
 /** What tests steer and read: the same in-process and over `/_control`. */
 export class Controls {
   readonly faults = new FaultBook();
+  readonly scripts = new ScriptBook();
   readonly counters: Counters;
   /** Set by the simulator, which owns the port. */
   door: Door | null = null;
@@ -67,6 +69,11 @@ export class Controls {
     return cleared;
   }
 
+  /** Has answers say what a script wants and returns its id. Throws InstructionError. */
+  script(script: Script): string {
+    return this.scripts.add(readScript(script));
+  }
+
   /** Shuts the port, or opens it again at the same number; resolves once connections are refused, or accepted. */
   async refuseConnections(refuse: boolean): Promise<void> {
     if (refuse) {
@@ -116,11 +123,12 @@ export class Controls {
     }
   }
 
-  /** Back to the settings of the start, with no fault armed and nothing seen. */
+  /** Back to the settings of the start, with no fault armed, no script and nothing seen. */
   reset(): void {
     this.current = this.initial;
     this.currentLimiter = this.newLimiter();
     this.faults.clear();
+    this.scripts.clear();
     this.moveDoor();
     this.counters.reset();
   }

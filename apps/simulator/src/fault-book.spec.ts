@@ -1,10 +1,16 @@
 import { describe, expect, it } from '@jest/globals';
-import { FaultBook, type FaultMatch } from './fault-book.js';
+import { FaultBook } from './fault-book.js';
+import type { RequestMatch, RequestTraits } from './request-match.js';
 
-const CHAT: Required<FaultMatch> = { model: 'a', path: '/v1/chat/completions', endpoint: 'chat' };
+const CHAT: RequestTraits = {
+  model: 'a',
+  path: '/v1/chat/completions',
+  endpoint: 'chat',
+  body: { messages: [{ role: 'user', content: 'hello there' }] },
+};
 
 describe('FaultBook', () => {
-  it.each<[string, FaultMatch | undefined, boolean]>([
+  it.each<[string, RequestMatch | undefined, boolean]>([
     ['no match', undefined, true],
     ['its model', { model: 'a' }, true],
     ['another model', { model: 'b' }, false],
@@ -12,6 +18,8 @@ describe('FaultBook', () => {
     ['another endpoint', { endpoint: 'embedding' }, false],
     ['its path', { path: '/v1/chat/completions' }, true],
     ['model and another path', { model: 'a', path: '/v1/completions' }, false],
+    ['a piece of what was said', { last_user: 'lo th' }, true],
+    ['words that were not said', { last_user: 'goodbye' }, false],
   ])('a fault with %s strikes: %#', (_, match, strikes) => {
     const book = new FaultBook();
     book.arm({ fault: { kind: 'reset' }, match });

@@ -1,17 +1,10 @@
 import type { AnswerFault, Fault } from './fault-shapes.js';
-import type { EndpointName } from './protocol.js';
-
-/** Which requests a fault strikes; a field left out matches all. */
-export interface FaultMatch {
-  model?: string;
-  path?: string;
-  endpoint?: EndpointName;
-}
+import { matchesRequest, type RequestMatch, type RequestTraits } from './request-match.js';
 
 /** A fault for a while: for so many requests, for so long, or, with neither, until it is cleared. */
 export interface Arming {
   fault: Fault;
-  match?: FaultMatch;
+  match?: RequestMatch;
   times?: number;
   for_ms?: number;
 }
@@ -35,14 +28,14 @@ export class FaultBook {
   }
 
   /** The fault that strikes this request, if any; takes one off its times. */
-  take(request: Required<FaultMatch>): AnswerFault | null {
+  take(request: RequestTraits): AnswerFault | null {
     if (this.armed.length === 0) {
       return null;
     }
     this.dropSpent();
     for (const armed of this.armed) {
       const { fault } = armed;
-      if (fault.kind !== 'refused' && matches(armed.match ?? {}, request)) {
+      if (fault.kind !== 'refused' && matchesRequest(armed.match ?? {}, request)) {
         if (armed.times !== undefined) {
           armed.times -= 1;
         }
@@ -77,12 +70,4 @@ export class FaultBook {
     const now = this.now();
     this.armed = this.armed.filter((armed) => armed.times !== 0 && armed.expiresAt > now);
   }
-}
-
-function matches(match: FaultMatch, request: Required<FaultMatch>): boolean {
-  return (
-    (match.model ?? request.model) === request.model &&
-    (match.path ?? request.path) === request.path &&
-    (match.endpoint ?? request.endpoint) === request.endpoint
-  );
 }

@@ -2,7 +2,8 @@ import { Ajv, type ValidateFunction } from 'ajv';
 import type { Arming } from './fault-book.js';
 import type { AnswerFault } from './fault-shapes.js';
 import { ANSWER_FAULT_SCHEMA, FAULT_SCHEMA } from './faults.js';
-import { ENDPOINT_NAMES } from './protocol.js';
+import { MATCH_SCHEMA } from './request-match.js';
+import type { Script } from './script-book.js';
 import { COUNT_SCHEMA, DELAY_SCHEMA, SETTINGS_PROPERTIES, type Settings } from './settings.js';
 
 /** The `simulator` field of a request: settings, an answer and a fault for it alone. */
@@ -31,15 +32,22 @@ const armingCheck = ajv.compile<Arming>({
   type: 'object',
   properties: {
     fault: FAULT_SCHEMA,
-    match: {
-      type: 'object',
-      properties: { model: { type: 'string' }, path: { type: 'string' }, endpoint: { enum: ENDPOINT_NAMES } },
-      additionalProperties: false,
-    },
+    match: MATCH_SCHEMA,
     times: { ...COUNT_SCHEMA, minimum: 1 },
     for_ms: DELAY_SCHEMA,
   },
   required: ['fault'],
+  additionalProperties: false,
+});
+const scriptCheck = ajv.compile<Script>({
+  type: 'object',
+  properties: {
+    match: MATCH_SCHEMA,
+    text: { type: 'string' },
+    settings: { type: 'object', properties: REQUEST_SETTINGS, minProperties: 1, additionalProperties: false },
+    times: { ...COUNT_SCHEMA, minimum: 1 },
+  },
+  anyOf: [{ required: ['text'] }, { required: ['settings'] }],
   additionalProperties: false,
 });
 
@@ -60,6 +68,11 @@ export function readArming(value: unknown): Arming {
     throw new InstructionError('refused shuts the port for everybody: it takes no match and no times.');
   }
   return arming;
+}
+
+/** Reads a script to be played; throws InstructionError. */
+export function readScript(value: unknown): Script {
+  return checked(scriptCheck, value, 'body');
 }
 
 function checked<T>(check: ValidateFunction<T>, value: unknown, name: string): T {

@@ -153,14 +153,19 @@ export class RequestHandler {
       reshape: (draft) => draft,
     };
     gate?.enter(route, asked);
-    const fault = ownFault ?? this.controls.faults.take({ model, path, endpoint: route.endpoint });
+    const traits = { model, path, endpoint: route.endpoint, body: body ?? {} };
+    const fault = ownFault ?? this.controls.faults.take(traits);
     if (fault !== null) {
       this.controls.counters.struck(opened, fault.kind);
     }
-    const plan =
-      fault === null
-        ? route.answer(asked)
-        : planUnderFault(fault, protocol, (reshape) => route.answer({ ...asked, reshape }));
+    // A fault that takes the answer's place leaves the script for the next try.
+    const answer = (reshape: ModelRequest['reshape']): Plan => {
+      const script = text === null ? this.controls.scripts.take(traits) : null;
+      // What the request itself asks for goes before the script.
+      received.settings = { ...received.settings, ...script?.settings, ...settings };
+      return route.answer({ ...asked, text: script?.text ?? text, reshape, settings: received.settings });
+    };
+    const plan = fault === null ? answer((draft) => draft) : planUnderFault(fault, protocol, answer);
     gate?.produced(plan, model);
     return plan;
   }
