@@ -1,6 +1,7 @@
 /**
  * The import arrows of Tokenhub (docs/architecture.md): contracts ← platform ← {http, queues, limits, jobs} ←
- * {providers, registry, health} ← apps, and contracts ← {routing, tokens} ← apps. No cycles. One library per fenced package.
+ * {providers, registry, health} ← planner ← apps, and contracts ← {routing, tokens, directives, structured-output,
+ * orchestration} ← apps. No cycles. One library per fenced package.
  */
 const lib = (...names) => `^libs/(${names.join('|')})/src`;
 const anyLibExcept = (...names) => `^libs/(?!(${names.join('|')})/)[^/]+/src`;
@@ -42,6 +43,14 @@ module.exports = {
     mayImport('registry', 'contracts', 'platform'),
     mayImport('routing', 'contracts'),
     mayImport('tokens', 'contracts'),
+    mayImport(
+      'planner',
+      ...['contracts', 'platform', 'http', 'jobs', 'health', 'providers', 'registry', 'routing', 'tokens'],
+      ...['orchestration', 'structured-output'],
+    ),
+    mayImport('directives', 'contracts'),
+    mayImport('structured-output', 'contracts'),
+    mayImport('orchestration', 'contracts', 'directives'),
     {
       name: 'apps-do-not-import-each-other',
       severity: 'error',

@@ -11,6 +11,10 @@ const libs = [
   'tokens',
   'providers',
   'registry',
+  'planner',
+  'directives',
+  'structured-output',
+  'orchestration',
   'testing',
 ];
 

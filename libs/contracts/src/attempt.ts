@@ -1,3 +1,4 @@
+import type { JsonObject } from './json.js';
 import type { Usage } from './usage.js';
 
 /** What went wrong at a provider, set once where the error is made; it decides what happens next. */
@@ -19,11 +20,15 @@ export interface PublicError {
   providerStatus: number | null;
   /** The field that the provider complained about, where it named one. */
   param?: string | null;
+  /** What else there is to know, such as the last text of an answer that did not fit its schema. */
+  details?: JsonObject;
 }
 
 /** One finished attempt, as it is kept on the record. Times in milliseconds. */
 export interface AttemptRecord {
   n: number;
+  /** The step whose call it was, in a job that is a graph. */
+  step?: string;
   model: string;
   provider: string;
   state: 'completed' | 'failed' | 'cancelled' | 'expired';

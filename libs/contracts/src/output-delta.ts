@@ -7,6 +7,8 @@ import type { JsonObject } from './json.js';
 export interface OutputDelta {
   /** The attempt that speaks. */
   attempt: number;
+  /** The step that it speaks for, in an orchestration: each step counts its attempts from 1. */
+  step?: string;
   choices: ChoiceDelta[];
   /** The envelope's own fields (id, created, model, system_fingerprint, service_tier), only in the first delta of an attempt. */
   envelope?: JsonObject;

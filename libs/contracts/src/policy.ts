@@ -33,3 +33,9 @@ export const DEFAULT_POLICY: Policy = {
   strict: false,
   onContentFilter: 'fail',
 };
+
+/** What a policy says beyond the defaults: all that has to be kept of it. */
+export function changesOf(policy: Policy): Partial<Policy> {
+  const changed = (Object.keys(policy) as (keyof Policy)[]).filter((field) => policy[field] !== DEFAULT_POLICY[field]);
+  return Object.fromEntries(changed.map((field) => [field, policy[field]]));
+}
