@@ -5,11 +5,11 @@ import type { AttemptPayload } from '#contracts/queue-payloads.js';
 import { NO_USAGE, type Usage } from '#contracts/usage.js';
 import { keys, prefixes } from '#platform/keys.js';
 import type { RedisClient } from '#platform/redis.js';
-import type { CallPlan } from './job-record.js';
+import type { CallPlan } from './call-plan.js';
 import { loadJobScripts, type JobScripts } from './job-scripts.js';
 
 /** How long after an attempt may start the reconciler looks whether its queue has it. */
-const LOOK_AFTER_MS = 30_000;
+export const LOOK_AFTER_MS = 30_000;
 
 /** A call whose runs crash this often is given up as `worker_crash`. */
 export const MAX_CRASHES = 5;
@@ -37,6 +37,10 @@ export interface BegunRun {
   syncStream: boolean;
   /** The pool of which a ticket was taken before this attempt was told to come back; null when there is none. */
   ticket: string | null;
+  /** The one with which this attempt was enqueued in its pool. */
+  turn: number;
+  /** The step whose call this is; null in a job of one call. */
+  step: string | null;
 }
 
 export type BeginReply =
@@ -88,7 +92,7 @@ export class AttemptStore {
     const reply = (await this.scripts.begin([...this.keysOf(run), keys.poolOrder(pool)], args)) as (string | number)[];
     switch (reply[0]) {
       case 'run':
-        return parseRun(reply);
+        return { ...parseRun(reply), turn };
       case 'superseded':
         return {
           kind: 'superseded',
@@ -104,8 +108,8 @@ export class AttemptStore {
   }
 
   /** The attempt is about to be sent; `stop` means that cancellation was asked for, and that nothing has started. */
-  async start(run: Run, pool: string): Promise<'ok' | 'refused' | 'stop'> {
-    return (await this.scripts.start([...this.keysOf(run), keys.poolOrder(pool)], fence(run))) as
+  async start(run: Run, { pool, turn }: { pool: string; turn: number }): Promise<'ok' | 'refused' | 'stop'> {
+    return (await this.scripts.start([...this.keysOf(run), keys.poolOrder(pool)], [...fence(run), turn])) as
       'ok' | 'refused' | 'stop';
   }
 
@@ -139,9 +143,13 @@ export class AttemptStore {
     }
   }
 
-  /** Commits the job's outcome; `refused` means that another run or a cancellation was first. */
-  async finish(run: Run, outcome: Outcome): Promise<'committed' | 'refused'> {
-    return (await this.scripts['finish-job'](this.keysOf(run), [
+  /**
+   * Commits the outcome of the job, or of the call where it is a step's; `refused` means that another run or a cancellation
+   * was first.
+   */
+  async finish(run: Run, outcome: Outcome, step: string | null = null): Promise<'committed' | 'refused'> {
+    const finish = this.scripts[step === null ? 'finish-job' : 'finish-call'];
+    return (await finish(this.keysOf(run), [
       ...fence(run),
       outcome.state,
       outcome.result ?? '',
@@ -176,7 +184,7 @@ function usageArgs(record: AttemptRecord | null): number[] {
   ];
 }
 
-function parseRun(reply: (string | number)[]): BegunRun {
+function parseRun(reply: (string | number)[]): Omit<BegunRun, 'turn'> {
   return {
     kind: 'run',
     request: JSON.parse(String(reply[1])) as JsonObject,
@@ -189,6 +197,11 @@ function parseRun(reply: (string | number)[]): BegunRun {
     read: reply[8] === 1,
     syncStream: reply[9] === 1,
     failures: JSON.parse(String(reply[10])) as (ErrorClass | null)[],
-    ticket: reply[11] === '' || reply[11] === undefined ? null : String(reply[11]),
+    ticket: textOrNull(reply[11]),
+    step: textOrNull(reply[12]),
   };
+}
+
+function textOrNull(value: string | number | undefined): string | null {
+  return value === '' || value === undefined ? null : String(value);
 }

@@ -1,33 +1,15 @@
 import type { AttemptRecord, PublicError } from '#contracts/attempt.js';
 import type { Decision } from '#contracts/decision.js';
-import type { CallKind, JobState, JobType, Priority } from '#contracts/job-state.js';
+import type { JobState, JobType, Priority } from '#contracts/job-state.js';
 import type { KeyCharge } from '#contracts/key-limits.js';
 import type { JsonObject } from '#contracts/json.js';
-import type { Policy } from '#contracts/policy.js';
+import { changesOf, DEFAULT_POLICY, type Policy } from '#contracts/policy.js';
+import type { AttemptPayload } from '#contracts/queue-payloads.js';
 import type { HookTarget } from '#contracts/webhook.js';
 import { NO_USAGE, type Usage } from '#contracts/usage.js';
 import { keys } from '#platform/keys.js';
-
-/** Where a call may go, in order, and how often it may try: fixed when the job is created. */
-export interface CallPlan {
-  kind: CallKind;
-  candidates: { model: string; provider: string; pool: string }[];
-  /** The client wants the output piece by piece, whether or not anybody reads the events yet. */
-  stream: boolean;
-  maxAttempts: number;
-  /** The client would rather have an error than an answer for which fields were dropped. */
-  strict: boolean;
-  onContentFilter: Policy['onContentFilter'];
-  /**
-   * Somebody waits for the answer at this moment: where every provider is down they are asked all the same, because an error
-   * now is worth more than an answer in an hour.
-   */
-  attended: boolean;
-  /** Counted at creation; billed when a broken stream leaves no usage. */
-  inputTokens: number;
-  /** Expected of the first candidate. */
-  outputTokens: number;
-}
+import type { CallPlan } from './call-plan.js';
+import { newGraphFields, type GraphStep, type NewGraph } from './graph-record.js';
 
 /** A job as the stores keep it. Times are Unix milliseconds, money integer nano-dollars. */
 export interface JobRecord {
@@ -44,6 +26,8 @@ export interface JobRecord {
   notBefore: number | null;
   cancelRequestedAt: number | null;
   metadata: Record<string, string>;
+  /** As it was asked for when the job was made; for those who try it again. */
+  policy: Policy;
   decision: Decision;
   estimatedCostNano: number;
   model: string | null;
@@ -54,8 +38,18 @@ export interface JobRecord {
   usage: Usage;
   costNano: number;
   attempts: AttemptRecord[];
+  /** Of a job that is a graph; else empty. */
+  steps: StepRecord[];
+  /** The job that this one tries again. */
+  retryOf: string | null;
   /** While queued: the attempt that waits. */
-  waiting: { attempt: number; pool: string } | null;
+  waiting: (AttemptPayload & { pool: string }) | null;
+}
+
+/** A step with what its calls have cost. */
+export interface StepRecord extends GraphStep {
+  usage: Usage;
+  costNano: number;
 }
 
 /** Everything that creation fixes. */
@@ -73,9 +67,14 @@ export interface NewJob {
   deadline: number;
   notBefore: number | null;
   metadata: Record<string, string>;
+  policy: Policy;
   decision: Decision;
   estimatedCostNano: number;
+  /** Of its first call. */
   plan: CallPlan;
+  /** Of a job that is a graph of steps: its record has those instead of a call. */
+  graph: NewGraph | null;
+  retryOf: string | null;
   /** The OpenAI-shaped body. */
   request: JsonObject;
   /** How long the record is kept once finished. */
@@ -100,12 +99,27 @@ export function answerCallId(jobId: string): string {
 }
 
 /** What never changes and no script reads, in one field: each field of a hash costs on every write. */
-type JobInfo = Pick<JobRecord, 'type' | 'key' | 'notBefore' | 'metadata' | 'decision' | 'estimatedCostNano'>;
+type JobInfo = Pick<JobRecord, 'type' | 'key' | 'notBefore' | 'metadata' | 'decision' | 'estimatedCostNano'> & {
+  policy?: Partial<Policy>;
+  retryOf?: string;
+};
 
-/** The record as `HSET` pairs for the job and for its call; what is absent is zero or null. */
-export function newJobFields(job: NewJob, list: string): { job: (string | number)[]; call: (string | number)[] } {
-  const { type, key, notBefore, metadata, decision, estimatedCostNano } = job;
-  const info: JobInfo = { type, key, notBefore, metadata, decision, estimatedCostNano };
+/** A record as `HSET` pairs. */
+export interface NewFields {
+  job: (string | number)[];
+  /** Of its call; of a graph, its steps. */
+  work: (string | number)[];
+  /** Of a graph, the first step's call; empty where there is none. */
+  firstCall: (string | number)[];
+}
+
+/** The record as `HSET` pairs; what is absent is zero or null. */
+export function newJobFields(job: NewJob, list: string): NewFields {
+  const { type, key, notBefore, metadata, decision, estimatedCostNano, retryOf } = job;
+  const info: JobInfo = {
+    ...{ type, key, notBefore, metadata, decision, estimatedCostNano, policy: changesOf(job.policy) },
+    ...(retryOf !== null && { retryOf }),
+  };
   const fields: (string | number)[] = [
     ...['state', 'queued', 'project', job.project, 'priority', job.priority, 'info', JSON.stringify(info)],
     ...['created_at', job.createdAt, 'deadline', job.deadline, 'retain_ms', job.retainMs, 'keep', job.keep ? '1' : '0'],
@@ -119,8 +133,12 @@ export function newJobFields(job: NewJob, list: string): { job: (string | number
   if (job.hooks.length > 0) fields.push('hooks', JSON.stringify({ outbox: keys.webhookOutbox(), targets: job.hooks }));
   if (job.charges.some(({ rule }) => rule === 'concurrency'))
     fields.push('key_jobs', keys.keyJobs(job.project, job.key));
-
   const startable = Math.max(job.createdAt, job.notBefore ?? 0);
+  if (job.graph !== null) {
+    fields.push('steps', keys.steps(job.id));
+    const { steps, call } = newGraphFields(job.id, job.graph, { request: job.request, startable });
+    return { job: fields, work: steps, firstCall: call };
+  }
   const call = [
     'plan',
     JSON.stringify(job.plan),
@@ -131,21 +149,28 @@ export function newJobFields(job: NewJob, list: string): { job: (string | number
     'enqueued_at',
     startable,
   ];
-  return { job: fields, call };
+  return { job: fields, work: call, firstCall: [] };
 }
 
-/** Reads a record from the hashes of the job and its call; null when there is no such job. */
+/** A call's hash, and the id under which it lies. */
+export interface CallFields {
+  id: string;
+  fields: Record<string, string>;
+}
+
+/** Reads a record from the hashes of the job, of its calls and, where it is a graph, of its steps; null when there is no such job. */
 export function parseJobRecord(
   id: string,
-  { job, call }: { job: Record<string, string>; call: Record<string, string> },
+  { job, calls, steps }: { job: Record<string, string>; calls: CallFields[]; steps: GraphStep[] },
 ): JobRecord | null {
   if (job.state === undefined || job.info === undefined) return null;
-  const plan = call.plan === undefined ? null : (JSON.parse(call.plan) as CallPlan);
-  const candidate = plan?.candidates[Number(call.index ?? 0)];
-  const queued = job.state === 'queued' && candidate !== undefined;
+  const info = JSON.parse(job.info) as JobInfo;
+  const attempts = calls.flatMap(({ fields }) => parseAttempts(fields));
   return {
     id,
-    ...(JSON.parse(job.info) as JobInfo),
+    retryOf: null,
+    ...info,
+    policy: { ...DEFAULT_POLICY, ...info.policy },
     state: job.state as JobState,
     project: job.project ?? '',
     priority: job.priority as Priority,
@@ -159,8 +184,37 @@ export function parseJobRecord(
     result: job.result ?? null,
     error: job.error === undefined ? null : (JSON.parse(job.error) as PublicError),
     ...parseTotals(job.totals),
-    attempts: parseAttempts(call),
-    waiting: queued ? { attempt: Number(call.attempt), pool: candidate.pool } : null,
+    attempts,
+    steps: steps.map((step) => withTotals(step, attempts)),
+    waiting: job.state === 'queued' ? waitingAttempt(id, calls) : null,
+  };
+}
+
+/** A graph may have several that wait: the first of them stands for the job. */
+function waitingAttempt(jobId: string, calls: CallFields[]): JobRecord['waiting'] {
+  for (const { id, fields } of calls) {
+    const plan = fields.plan === undefined ? null : (JSON.parse(fields.plan) as CallPlan);
+    const pool = plan?.candidates[Number(fields.index ?? 0)]?.pool;
+    if (pool !== undefined && fields.outcome === undefined)
+      return { jobId, callId: id, attempt: Number(fields.attempt), pool };
+  }
+  return null;
+}
+
+function withTotals(step: GraphStep, attempts: AttemptRecord[]): StepRecord {
+  const own = attempts.filter((attempt) => attempt.step === step.id);
+  const sum = (of: (usage: Usage) => number): number =>
+    own.reduce((total, { usage }) => total + (usage ? of(usage) : 0), 0);
+  return {
+    ...step,
+    usage: {
+      inputTokens: sum((usage) => usage.inputTokens),
+      outputTokens: sum((usage) => usage.outputTokens),
+      cachedInputTokens: sum((usage) => usage.cachedInputTokens),
+      cacheWriteInputTokens: sum((usage) => usage.cacheWriteInputTokens),
+      reasoningTokens: sum((usage) => usage.reasoningTokens),
+    },
+    costNano: own.reduce((total, { costNano }) => total + costNano, 0),
   };
 }
 
@@ -182,7 +236,11 @@ function parseAttempts(call: Record<string, string>): AttemptRecord[] {
   return Object.entries(call)
     .filter(([field]) => field.startsWith('attempt:'))
     .map(([, json]) => JSON.parse(json) as AttemptRecord)
-    .map((attempt) => ({ ...attempt, usage: attempt.usage && { ...NO_USAGE, ...attempt.usage } }))
+    .map((attempt) => ({
+      ...attempt,
+      ...(call.step !== undefined && { step: call.step }),
+      usage: attempt.usage && { ...NO_USAGE, ...attempt.usage },
+    }))
     .sort((a, b) => a.n - b.n);
 }
 

@@ -1,7 +1,10 @@
 import type { JobState } from '#contracts/job-state.js';
+import type { JsonObject } from '#contracts/json.js';
+import type { HookTarget } from '#contracts/webhook.js';
 import type { KeyCharge, KeyLevel, KeyRefusal } from '#contracts/key-limits.js';
 import { channels, keys, prefixes } from '#platform/keys.js';
 import type { RedisClient } from '#platform/redis.js';
+import { parseGraphFields, stepCallId, stepEvent, type GraphPlan } from './graph-record.js';
 import { answerCallId, newJobFields, parseJobRecord, type JobRecord, type NewJob } from './job-record.js';
 import { loadJobScripts, type JobScripts } from './job-scripts.js';
 import { chargeArgs, parseLevels } from './key-levels.js';
@@ -18,6 +21,14 @@ export type CreateOutcome =
   | { kind: 'conflict' };
 export type CancelOutcome = 'missing' | 'finished' | 'cancelled' | 'requested';
 export type DeleteOutcome = 'missing' | 'unfinished' | 'deleted';
+
+export interface JobWork {
+  /** OpenAI-shaped. */
+  request: JsonObject;
+  /** Null for a job of one call. */
+  graph: GraphPlan | null;
+  hooks: HookTarget[];
+}
 
 export interface JobPage {
   records: JobRecord[];
@@ -45,13 +56,15 @@ export class JobStore {
   async create(job: NewJob): Promise<CreateOutcome> {
     const list = keys.projectJobs(job.project);
     const pool = job.plan.candidates[0]?.pool ?? '';
+    const { graph } = job;
     const fields = newJobFields(job, list);
     const rules = chargeArgs(job.charges);
     const lookAt = Math.min(job.deadline, Math.max(job.createdAt, job.notBefore ?? 0) + FIRST_LOOK_MS);
+    const first = graph?.first?.step;
     const reply = (await this.scripts.create(
       [
         keys.job(job.id),
-        keys.call(answerCallId(job.id)),
+        graph === null ? keys.call(answerCallId(job.id)) : keys.steps(job.id),
         keys.events(job.id),
         keys.unfinished(),
         list,
@@ -59,6 +72,7 @@ export class JobStore {
         keys.poolOrder(pool),
         keys.poolWaiting(pool),
         keys.poolDelayed(pool),
+        keys.call(stepCallId(job.id, first?.id ?? '', 1)),
         ...(rules.length === 0 ? [] : limitKeys(job)),
       ],
       [
@@ -70,12 +84,15 @@ export class JobStore {
         // The key outlives the job by its retention: finishing sets its time to live anew.
         job.deadline - job.createdAt + job.retainMs,
         `${job.project}/${job.key}/${job.priority}`,
-        turnStep(job.priority, job.share),
+        turnsOf(job),
+        first ? stepEvent(first) : '',
         rules.length,
         ...rules,
         fields.job.length,
         ...fields.job,
-        ...fields.call,
+        fields.work.length,
+        ...fields.work,
+        ...fields.firstCall,
       ],
     )) as [CreateOutcome['kind'], ...unknown[]];
     return parseCreateReply(reply, job.charges);
@@ -101,7 +118,31 @@ export class JobStore {
       this.redis.hgetall(keys.job(jobId)),
       this.redis.hgetall(keys.call(answerCallId(jobId))),
     ]);
-    return parseJobRecord(jobId, { job, call });
+    if (job.steps !== undefined) return this.readGraph(jobId, job);
+    return parseJobRecord(jobId, { job, calls: [{ id: answerCallId(jobId), fields: call }], steps: [] });
+  }
+
+  private async readGraph(jobId: string, job: Record<string, string>): Promise<JobRecord | null> {
+    const fields = await this.redis.hgetall(keys.steps(jobId));
+    const { steps } = parseGraphFields(fields);
+    const ids = steps.flatMap(({ id, calls }) => Array.from({ length: calls }, (_, i) => stepCallId(jobId, id, i + 1)));
+    const calls = await Promise.all(ids.map(async (id) => ({ id, fields: await this.redis.hgetall(keys.call(id)) })));
+    return parseJobRecord(jobId, { job, calls, steps });
+  }
+
+  /** What a job was asked to do, for one that tries it again: its record must exist. */
+  async readWork(jobId: string): Promise<JobWork> {
+    const [request, plan, single, hooks] = await Promise.all([
+      this.redis.hget(keys.steps(jobId), 'request'),
+      this.redis.hget(keys.steps(jobId), 'plan'),
+      this.redis.hget(keys.call(answerCallId(jobId)), 'request'),
+      this.redis.hget(keys.job(jobId), 'hooks'),
+    ]);
+    return {
+      request: JSON.parse(request ?? single ?? '{}') as JsonObject,
+      graph: plan === null ? null : (JSON.parse(plan) as GraphPlan),
+      hooks: hooks === null ? [] : (JSON.parse(hooks) as { targets: HookTarget[] }).targets,
+    };
   }
 
   /** The project that a job belongs to and its state: what a door needs to know before it lets anybody at it. */
@@ -169,6 +210,12 @@ export class JobStore {
     ]);
     return newer + sameTime.filter((id) => id > after.id).length;
   }
+}
+
+/** How far a job takes its key's line forward; nothing where its steps each see to that when they begin. */
+function turnsOf({ graph, priority, share }: NewJob): number | '' {
+  if (graph !== null && graph.first === null) return '';
+  return turnStep(priority, share) * (graph?.plan.paidCalls ?? 1);
 }
 
 function limitKeys({ project, key }: { project: string; key: string }): string[] {

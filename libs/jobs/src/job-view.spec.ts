@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { AttemptRecord } from '#contracts/attempt.js';
+import { DEFAULT_POLICY } from '#contracts/policy.js';
 import type { JobRecord } from './job-record.js';
 import { attemptView, decisionView, jobView, urlsOf } from './job-view.js';
 
@@ -59,6 +60,9 @@ const job: JobRecord = {
   costNano: 1_500_000,
   attempts: [attempt],
   waiting: null,
+  steps: [],
+  retryOf: null,
+  policy: DEFAULT_POLICY,
 };
 const wireUsage = {
   input_tokens: 5,
@@ -99,6 +103,7 @@ it('a finished job has every field of the contract, and none of the record’s o
       result: '/v1/jobs/job_1/result',
     },
     metadata: { a: 'b' },
+    retry_of: null,
   });
   expect(JSON.stringify(jobView(job))).not.toContain('secret');
 });

@@ -3,7 +3,7 @@ import type { Candidate, Decision } from '#contracts/decision.js';
 import type { Usage } from '#contracts/usage.js';
 import type { QueuePlace } from '#contracts/live-views.js';
 import { nanoToUsd } from '#contracts/money.js';
-import type { JobRecord } from './job-record.js';
+import type { JobRecord, StepRecord } from './job-record.js';
 
 /** A job as API.md shows it; `place` is where it stands while it is queued. */
 export function jobView(job: JobRecord, place: QueuePlace | null = null): Record<string, unknown> {
@@ -30,7 +30,8 @@ export function jobView(job: JobRecord, place: QueuePlace | null = null): Record
     estimated_cost_usd: nanoToUsd(job.estimatedCostNano),
     decision: decisionView(job.decision),
     attempts: job.attempts.map(attemptView),
-    steps: [],
+    steps: job.steps.map(stepView),
+    retry_of: job.retryOf,
     urls: urlsOf(job.id),
     metadata: job.metadata,
   };
@@ -70,6 +71,7 @@ function candidateView(candidate: Candidate): Record<string, unknown> {
 export function attemptView(attempt: AttemptRecord): Record<string, unknown> {
   return {
     n: attempt.n,
+    ...(attempt.step !== undefined && { step: attempt.step }),
     model: attempt.model,
     provider: attempt.provider,
     state: attempt.state,
@@ -84,8 +86,29 @@ export function attemptView(attempt: AttemptRecord): Record<string, unknown> {
   };
 }
 
+function stepView(step: StepRecord): Record<string, unknown> {
+  const { output } = step;
+  return {
+    ...{ id: step.id, name: step.name, round: step.round, state: step.state },
+    started_at: iso(step.startedAt),
+    finished_at: iso(step.finishedAt),
+    model: output?.model ?? null,
+    provider: output?.provider ?? null,
+    usage: usageView(step.usage),
+    cost_usd: nanoToUsd(step.costNano),
+    output: output?.text ?? null,
+    ...(output?.approved !== undefined && { approved: output.approved }),
+    ...(output?.verdict && { verdict: output.verdict }),
+    ...(step.taken && { taken_over: true }),
+    error: step.error === null ? null : errorView(step.error),
+  };
+}
+
 function errorView(error: NonNullable<JobRecord['error']>): Record<string, unknown> {
-  return { code: error.code, message: error.message, class: error.class, provider_status: error.providerStatus };
+  return {
+    ...{ code: error.code, message: error.message, class: error.class, provider_status: error.providerStatus },
+    ...(error.details && { details: error.details }),
+  };
 }
 
 function usageView(usage: Usage): Record<string, number> {

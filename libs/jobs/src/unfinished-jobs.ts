@@ -1,9 +1,11 @@
 import type { ErrorClass } from '#contracts/attempt.js';
 import type { JobState } from '#contracts/job-state.js';
+import type { AttemptPayload } from '#contracts/queue-payloads.js';
 import { channels, keys, prefixes } from '#platform/keys.js';
 import type { RedisClient } from '#platform/redis.js';
 import { MAX_CRASHES } from './attempt-store.js';
-import { answerCallId, type CallPlan } from './job-record.js';
+import type { CallPlan } from './call-plan.js';
+import { answerCallId } from './job-record.js';
 import { FIRST_LOOK_MS } from './job-store.js';
 import { loadJobScripts, type JobScripts } from './job-scripts.js';
 
@@ -18,7 +20,10 @@ const REBASE_FROM = 2 ** 20;
 const MOST_REBASED = 100_000;
 
 export type LookReply =
-  { kind: 'gone' } | { kind: 'ended'; state: JobState } | { kind: 'waiting'; attempt: number; pool: string };
+  | { kind: 'gone' }
+  | { kind: 'ended'; state: JobState }
+  | { kind: 'waiting'; attempt: number; pool: string }
+  | { kind: 'graph' };
 
 /** A call that waits for its turn at a candidate. */
 export interface WaitingCall extends Pick<CallPlan, 'candidates'> {
@@ -59,7 +64,8 @@ export class UnfinishedJobs {
       case 'ended':
         return { kind: 'ended', state: reply[1] as JobState };
       case 'gone':
-        return { kind: 'gone' };
+      case 'graph':
+        return { kind: reply[0] };
     }
   }
 
@@ -67,10 +73,10 @@ export class UnfinishedJobs {
    * Opens a new attempt in place of one that the queue has lost, or keeps as failed; null when the job moved on meanwhile
    * or has crashed too often.
    */
-  async requeue(jobId: string, lostAttempt: number, how: 'lost' | 'failed'): Promise<number | null> {
+  async requeue({ jobId, callId, attempt }: AttemptPayload, how: 'lost' | 'failed'): Promise<number | null> {
     const reply = await this.scripts.requeue(
-      [keys.job(jobId), keys.call(answerCallId(jobId)), keys.events(jobId), keys.unfinished()],
-      [jobId, lostAttempt, prefixes.toProcess, MAX_CRASHES, how],
+      [keys.job(jobId), keys.call(callId), keys.events(jobId), keys.unfinished()],
+      [jobId, attempt, prefixes.toProcess, MAX_CRASHES, how],
     );
     return reply as number | null;
   }
@@ -87,10 +93,10 @@ export class UnfinishedJobs {
    * Opens a new attempt at another candidate in place of one that waits in a queue; null when that one has begun meanwhile.
    * The caller enqueues the new one and then removes the old.
    */
-  async move(jobId: string, waitingAttempt: number, index: number): Promise<number | null> {
+  async move({ jobId, callId, attempt }: AttemptPayload, index: number): Promise<number | null> {
     const reply = await this.scripts.move(
-      [keys.job(jobId), keys.call(answerCallId(jobId)), keys.events(jobId)],
-      [jobId, waitingAttempt, prefixes.toProcess, index],
+      [keys.job(jobId), keys.call(callId), keys.events(jobId)],
+      [jobId, attempt, prefixes.toProcess, index],
     );
     return reply as number | null;
   }

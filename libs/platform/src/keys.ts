@@ -9,6 +9,8 @@ export const keys = {
   job: (jobId: string) => `${KEY_PREFIX}:job:${jobId}`,
   /** Hash: one language-model request with its candidates, attempt number and current run. */
   call: (callId: string) => `${KEY_PREFIX}:call:${callId}`,
+  /** Hash: the graph of a job that has one, and how each of its steps stands. */
+  steps: (jobId: string) => `${KEY_PREFIX}:steps:${jobId}`,
   /** Stream: the job's events, ids `0-<sequence number>`. */
   events: (jobId: string) => `${KEY_PREFIX}:events:${jobId}`,
   /** Sorted set: unfinished jobs by the time (ms) at which the reconciler must next look at them. */
@@ -74,12 +76,16 @@ export const channels = {
 export const prefixes = {
   toProcess: `${KEY_PREFIX}:to:`,
   presence: `${KEY_PREFIX}:presence:`,
+  call: `${KEY_PREFIX}:call:`,
 } as const;
 
 /** BullMQ refuses `:` in queue names, and model names such as `llama3:8b` have it: everything unusual is percent-encoded. */
 export function poolQueueName(poolId: string): string {
   return `pool.${encodeURIComponent(poolId)}`;
 }
+
+/** The queue of the steps of graphs. */
+export const STEP_QUEUE = 'orchestration';
 
 /** The queue of webhook deliveries. */
 export const WEBHOOK_QUEUE = 'webhooks';

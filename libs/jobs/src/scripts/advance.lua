@@ -28,8 +28,5 @@ redis.call('HSET', KEYS[2], 'attempt', next_attempt, 'index', ARGV[5], 'used', A
 redis.call('ZADD', KEYS[4], int(math.min(ctx.deadline, tonumber(ARGV[9]))), job_id)
 
 -- Asked for while this attempt ran: no need to queue another.
-if ctx.cancel_requested_at then
-  end_cancelled(ctx, KEYS[2], KEYS[4])
-  return { 'finished', 'cancelled' }
-end
+if ctx.cancel_requested_at and (end_if_due(ctx, KEYS[2], KEYS[4]) or ctx.steps_key) then return { 'finished', ctx.state } end
 return { 'advanced', next_attempt }

@@ -5,7 +5,7 @@
 local ctx = open_job(KEYS[1], KEYS[3], ARGV[1], ARGV[2])
 if not ctx then return 'missing' end
 if TERMINAL[ctx.state] then return 'finished' end
-if not redis.call('HGET', KEYS[2], 'run') then
+if not is_running(ctx, KEYS[2]) then
   end_cancelled(ctx, KEYS[2], KEYS[4])
   return 'cancelled'
 end

@@ -3,6 +3,7 @@
 -- KEYS: job, call, events, unfinished
 -- ARGV: job id, channel prefix, presence prefix, stops channel, shortest interval ms, longest interval ms, grace ms
 -- Returns {'gone'} | {'ended', state} | {'waiting', attempt, pool}: the caller checks that the queue has that attempt
+--       | {'graph'}: the caller checks that the queues have its steps and their attempts
 local job_id = ARGV[1]
 local ctx = open_job(KEYS[1], KEYS[3], job_id, ARGV[2])
 if not ctx or TERMINAL[ctx.state] then
@@ -11,8 +12,7 @@ if not ctx or TERMINAL[ctx.state] then
 end
 
 local now = now_ms()
-local f = redis.call('HMGET', KEYS[2], 'run', 'attempt')
-local running = f[1]
+local running = is_running(ctx, KEYS[2])
 
 if ctx.deadline <= now then
   -- The worker that runs it watches the deadline itself; past the grace period it is taken for lost.
@@ -43,4 +43,5 @@ local interval = math.min(math.max((now - tonumber(job[2])) / 10, tonumber(ARGV[
 local look_at = now + interval
 if ctx.deadline > now then look_at = math.min(look_at, ctx.deadline) end
 redis.call('ZADD', KEYS[4], int(look_at), job_id)
-return { 'waiting', tonumber(f[2]), current_pool(KEYS[2]) }
+if ctx.steps_key then return { 'graph' } end
+return { 'waiting', tonumber(redis.call('HGET', KEYS[2], 'attempt')), current_pool(KEYS[2]) }

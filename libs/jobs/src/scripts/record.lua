@@ -1,8 +1,9 @@
 -- What the verbs share: the clock, the event log, notices to API processes, and the one way to end a job.
 -- Fields of a job:  state, project, priority, info, keep, list, retain_ms, deadline, waiters, readers, idempotency,
---                   totals, hooks, key_jobs, …
+--                   totals, hooks, key_jobs, …; of a job that is a graph of steps: steps (the key of their hash)
 -- Fields of a call: plan, request, attempt, index, used, tries, failures, run, ticket, crashes, streamed, enqueued_at,
---                   attempt:<n>
+--                   attempt:<n>; of a step's call: step, paid (its turn was, with the graph's first), and once it has
+--                   ended outcome and result or error
 
 local TERMINAL = { completed = true, failed = true, cancelled = true, expired = true }
 
@@ -39,14 +40,31 @@ end
 -- Reads what the verbs need of a job, all at once; nil when there is no such job.
 local function open_job(job_key, events_key, job_id, channel_prefix)
   local f = redis.call('HMGET', job_key, 'state', 'keep', 'readers', 'deadline', 'cancel_requested_at', 'retain_ms',
-    'sync_stream', 'waiters', 'idempotency', 'totals', 'model', 'provider', 'list', 'hooks', 'key_jobs')
+    'sync_stream', 'waiters', 'idempotency', 'totals', 'model', 'provider', 'list', 'hooks', 'key_jobs',
+    'steps')
   if not f[1] then return nil end
   return {
     job_key = job_key, events_key = events_key, job_id = job_id, channel_prefix = channel_prefix,
     state = f[1], keep = f[2], readers = f[3] or '', deadline = tonumber(f[4]), cancel_requested_at = f[5],
     retain_ms = tonumber(f[6]), sync_stream = f[7] == '1', waiters = f[8], idempotency = f[9], totals = f[10],
-    model = f[11], provider = f[12], list = f[13], hooks = f[14], key_jobs = f[15],
+    model = f[11], provider = f[12], list = f[13], hooks = f[14], key_jobs = f[15], steps_key = f[16],
   }
+end
+
+-- The keys of a job's calls: its only one, or all that its steps have opened so far.
+local function call_keys(ctx, call_key)
+  if not ctx.steps_key then return { call_key } end
+  local keys = {}
+  for key in string.gmatch(redis.call('HGET', ctx.steps_key, 'calls') or '', '%S+') do keys[#keys + 1] = key end
+  return keys
+end
+
+-- True while a worker runs one of the job's calls.
+local function is_running(ctx, call_key)
+  for _, key in ipairs(call_keys(ctx, call_key)) do
+    if redis.call('HEXISTS', key, 'run') == 1 then return true end
+  end
+  return false
 end
 
 -- A job's totals over its attempts, in one field: attempts, input, output, cached and reasoning tokens, nano-dollars, tokens
@@ -106,7 +124,8 @@ local function end_job(ctx, call_key, unfinished_key, state, fields, body)
   if ctx.key_jobs then redis.call('SREM', ctx.key_jobs, ctx.job_id) end
   if ctx.keep ~= '1' then redis.call('ZREM', ctx.list, ctx.job_id) end
   redis.call('PEXPIRE', ctx.job_key, ctx.retain_ms)
-  redis.call('PEXPIRE', call_key, ctx.retain_ms)
+  for _, key in ipairs(call_keys(ctx, call_key)) do redis.call('PEXPIRE', key, ctx.retain_ms) end
+  if ctx.steps_key then redis.call('PEXPIRE', ctx.steps_key, ctx.retain_ms) end
   if ctx.keep == '1' or ctx.readers ~= '' then redis.call('PEXPIRE', ctx.events_key, ctx.retain_ms) end
   if ctx.idempotency then redis.call('PEXPIRE', ctx.idempotency, ctx.retain_ms) end
   return true
@@ -131,6 +150,28 @@ local function end_failed(ctx, call_key, unfinished_key, code, message)
   return end_job(ctx, call_key, unfinished_key, 'failed', { 'error', body }, body)
 end
 
+-- Ends a job that was asked to end, or is past its deadline, unless one of its calls still runs: the last of them ends it.
+-- True when the job is over.
+local function end_if_due(ctx, call_key, unfinished_key)
+  local cancelled, expired = ctx.cancel_requested_at, ctx.deadline <= now_ms()
+  if not (cancelled or expired) or is_running(ctx, call_key) then return TERMINAL[ctx.state] or false end
+  if cancelled then return end_cancelled(ctx, call_key, unfinished_key) end
+  return end_expired(ctx, call_key, unfinished_key)
+end
+
+-- Ends a step's call; its step reads the outcome, and nobody needs what was asked any more.
+local function end_call(call_key, outcome, field, value)
+  redis.call('HDEL', call_key, 'run', 'ticket', 'request')
+  redis.call('HSET', call_key, 'outcome', outcome, field, value)
+end
+
+-- A call that cannot go on: the end of a job of one call, and else for its step to judge.
+local function give_up(ctx, call_key, unfinished_key, code, message)
+  if not ctx.steps_key then return end_failed(ctx, call_key, unfinished_key, code, message) end
+  end_call(call_key, 'failed', 'error', error_json(code, message))
+  return true
+end
+
 -- True when this run of this attempt is the newest one: only it may write.
 local function is_current(call_key, attempt, run)
   local f = redis.call('HMGET', call_key, 'attempt', 'run')
@@ -144,7 +185,7 @@ local function current_pool(call_key)
 end
 
 -- The attempt is about to be sent: its job is in progress from now on.
-local function start_attempt(ctx, attempt, plan, index, now)
+local function start_attempt(ctx, attempt, plan, index, now, step)
   if ctx.state == 'queued' then
     redis.call('HSET', ctx.job_key, 'state', 'in_progress', 'started_at', int(now))
     ctx.state = 'in_progress'
@@ -152,7 +193,7 @@ local function start_attempt(ctx, attempt, plan, index, now)
   end
   if ctx.keep == '1' or ctx.readers ~= '' then
     local candidate = cjson.decode(plan).candidates[tonumber(index or '0') + 1]
-    log_event(ctx, 'attempt.started', cjson.encode({ n = tonumber(attempt), model = candidate.model, provider = candidate.provider }))
+    log_event(ctx, 'attempt.started', cjson.encode({ n = tonumber(attempt), model = candidate.model, provider = candidate.provider, step = step or nil }))
   end
 end
 
@@ -166,10 +207,10 @@ end
 local function ended_by_crash(ctx, call_key, unfinished_key, attempt, streamed, most_crashes)
   local crashes = redis.call('HINCRBY', call_key, 'crashes', 1)
   if has_streamed(streamed) and ctx.sync_stream then
-    return end_failed(ctx, call_key, unfinished_key, 'stream_interrupted', 'The worker that was streaming the answer was lost.')
+    return give_up(ctx, call_key, unfinished_key, 'stream_interrupted', 'The worker that was streaming the answer was lost.')
   end
   if crashes >= tonumber(most_crashes) then
-    return end_failed(ctx, call_key, unfinished_key, 'worker_crash', 'The job was abandoned after ' .. crashes .. ' crashed runs.')
+    return give_up(ctx, call_key, unfinished_key, 'worker_crash', 'The job was abandoned after ' .. crashes .. ' crashed runs.')
   end
   if has_streamed(streamed) then
     redis.call('HSET', call_key, 'streamed', '0')

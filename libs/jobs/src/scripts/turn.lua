@@ -18,10 +18,18 @@ local function take_turn(order_key, waiting_key, delayed_key, key, step)
   return math.min(math.max(math.ceil(tag), 1), LAST_TURN)
 end
 
--- An attempt of this turn was taken: those that come now line up behind it. The first turns of a pool are not worth a write.
+-- The turn that somebody who has had none yet would get; nobody's next one comes later for it.
+local function newcomers_turn(order_key, step)
+  local tag = tonumber(redis.call('HGET', order_key, 'virtual_time') or '0') + step
+  return math.min(math.max(math.ceil(tag), 1), LAST_TURN)
+end
+
+-- An attempt of this turn is served: those that come now line up behind it. Not one that was only taken: many are, and given back,
+-- wherever a limit is reached. For a paid call time has passed already, when its graph's first one was served; and the first turns of a
+-- pool are not worth a write.
 local FIRST_TURNS = 16
-local function advance_time(order_key, turn)
-  if turn <= FIRST_TURNS then return end
+local function serve_turn(order_key, turn, paid)
+  if paid or turn <= FIRST_TURNS then return end
   local now = tonumber(redis.call('HGET', order_key, 'virtual_time') or '0')
   if turn > now then redis.call('HSET', order_key, 'virtual_time', turn) end
 end

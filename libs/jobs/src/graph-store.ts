@@ -1,0 +1,172 @@
+import type { PublicError } from '#contracts/attempt.js';
+import type { JobState, Priority } from '#contracts/job-state.js';
+import type { StepOutput } from '#contracts/orchestration.js';
+import { channels, keys, prefixes } from '#platform/keys.js';
+import type { RedisClient } from '#platform/redis.js';
+import { LOOK_AFTER_MS } from './attempt-store.js';
+import {
+  CALL_FIELDS,
+  parseCall,
+  parseGraphFields,
+  stepCallId,
+  stepEvent,
+  type Graph,
+  type GraphPlan,
+  type GraphStep,
+  type Kept,
+  type NewCall,
+  type StepCall,
+} from './graph-record.js';
+import { loadJobScripts, type JobScripts } from './job-scripts.js';
+import { turnStep } from './turn.js';
+
+/** `opened`: enqueue its first attempt with this turn. `known`: somebody else opened it. */
+export type OpenReply =
+  | { kind: 'opened'; callId: string; turn: number }
+  | { kind: 'known' }
+  | { kind: 'finished'; state: JobState }
+  | { kind: 'gone' };
+
+export type StepEnd = { state: 'completed'; output: StepOutput } | { state: 'failed'; error: PublicError };
+
+export interface GraphEnd {
+  state: 'completed' | 'failed';
+  /** JSON text of the result or of the error. */
+  body: string;
+  model: string;
+  provider: string;
+  /** The final text as one piece (JSON text of an OutputDelta) for those who read a stream of which nothing was sent; null to send none. */
+  delta: string | null;
+  skipped: readonly string[];
+}
+
+/** What of a graph its end depends on. */
+export interface Ending {
+  jobId: string;
+  plan: Pick<GraphPlan, 'stream'>;
+}
+
+/**
+ * The workers' side of a job that is a graph of steps. Every write names the step and which of its calls it is about, so that
+ * two workers that drive the same graph at once commit each thing once.
+ */
+export class GraphStore {
+  private readonly scripts: JobScripts;
+
+  constructor(private readonly redis: RedisClient) {
+    this.scripts = loadJobScripts(redis);
+  }
+
+  /** The graph as it stands, or null when the job is gone or has none. */
+  async read(jobId: string): Promise<Graph | null> {
+    const reply = (await this.scripts['read-graph']([keys.job(jobId), keys.steps(jobId)], [prefixes.call])) as [
+      (string | null)[],
+      string[],
+      (string | (string | null)[])[],
+    ];
+    const [[state, project, info, priority, deadline, totals], steps, calls] = reply;
+    const fields = pairsOf(steps);
+    if (state == null || info == null || fields.plan === undefined) return null;
+    return {
+      jobId,
+      state: state as JobState,
+      project: project ?? '',
+      key: (JSON.parse(info) as { key: string }).key,
+      priority: priority as Priority,
+      deadline: Number(deadline),
+      costNano: Number((totals ?? '').split(' ')[5] ?? 0),
+      ...parseGraphFields(fields, pairsOf(calls)),
+    };
+  }
+
+  /** What a step's newest call has come to by now; null when it has none. */
+  async call({ callId }: GraphStep): Promise<StepCall | null> {
+    return callId === null ? null : parseCall(await this.redis.hmget(keys.call(callId), ...CALL_FIELDS));
+  }
+
+  /** Opens a step's next call; the caller then enqueues its first attempt. */
+  async openCall(graph: Graph, step: GraphStep, call: NewCall): Promise<OpenReply> {
+    const { jobId, plan } = graph;
+    const number = step.calls + 1;
+    const callId = stepCallId(jobId, step.id, number);
+    const pool = call.plan.candidates[0]?.pool ?? '';
+    const { ask, estimatedCostNano } = call;
+    const kept: Kept = { ask, estimatedCostNano };
+    const reply = (await this.scripts['open-call'](
+      [
+        ...[keys.job(jobId), keys.steps(jobId), keys.call(callId), keys.events(jobId), keys.unfinished()],
+        ...[keys.poolOrder(pool), keys.poolWaiting(pool), keys.poolDelayed(pool)],
+      ],
+      [
+        ...[jobId, prefixes.toProcess, step.id, number, callId, Date.now() + LOOK_AFTER_MS],
+        `${graph.project}/${graph.key}/${graph.priority}`,
+        ...[turnStep(graph.priority, plan.share), plan.paidCalls, pool],
+        stepEvent(step),
+        JSON.stringify(kept),
+        ...['plan', JSON.stringify(call.plan), 'request', JSON.stringify(call.request), 'parent', call.parent],
+      ],
+    )) as [OpenReply['kind'], string | number];
+    switch (reply[0]) {
+      case 'opened':
+        return { kind: 'opened', callId, turn: Number(reply[1]) };
+      case 'finished':
+        return { kind: 'finished', state: reply[1] as JobState };
+      case 'known':
+      case 'gone':
+        return { kind: reply[0] };
+    }
+  }
+
+  /** Another step is to be woken when a call ends. */
+  async adopt(callId: string, parent: string): Promise<void> {
+    await this.scripts.adopt([keys.call(callId)], [parent]);
+  }
+
+  /** Commits a step's end; false when somebody else was first or the job has ended. */
+  async finishStep(jobId: string, step: GraphStep, end: StepEnd): Promise<boolean> {
+    const { id, name, round } = step;
+    const output = end.state === 'completed' ? end.output : null;
+    const error = end.state === 'failed' ? end.error : null;
+    const event = {
+      ...{ step: id, name, round, state: end.state },
+      ...(output && { model: output.model, provider: output.provider }),
+      ...(error && { error: { code: error.code, message: error.message } }),
+    };
+    const reply = await this.scripts['finish-step'](
+      [
+        ...[keys.job(jobId), keys.steps(jobId), keys.call(step.callId ?? stepCallId(jobId, id, 1))],
+        ...[keys.events(jobId), keys.unfinished()],
+      ],
+      [
+        ...[jobId, prefixes.toProcess, id, step.calls, end.state],
+        output === null ? '' : JSON.stringify(output),
+        error === null ? '' : JSON.stringify(error),
+        JSON.stringify(event),
+      ],
+    );
+    return reply === 'committed';
+  }
+
+  /** Ends the job, and stops what still runs of it; false when it had ended before. */
+  async finish({ jobId, plan }: Ending, end: GraphEnd): Promise<boolean> {
+    const reply = await this.scripts['finish-graph'](
+      [keys.job(jobId), keys.steps(jobId), keys.events(jobId), keys.unfinished()],
+      [
+        ...[jobId, prefixes.toProcess, end.state, end.body, end.model, end.provider, end.delta ?? ''],
+        plan.stream ? '1' : '0',
+        channels.stops(),
+        ...end.skipped,
+      ],
+    );
+    return reply === 'committed';
+  }
+
+  /** Counts one more enqueueing of the steps; answers how many there were, for ids that BullMQ has never seen. Null: the job is gone. */
+  async rebuild(jobId: string): Promise<number | null> {
+    return (await this.scripts.rebuild([keys.steps(jobId)], [])) as number | null;
+  }
+}
+
+function pairsOf<V>(list: readonly V[]): Record<string, V> {
+  return Object.fromEntries(list.flatMap((name, i) => (i % 2 === 0 ? [[name, list[i + 1]]] : [])) as [string, V][]);
+}
