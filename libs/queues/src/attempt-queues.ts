@@ -1,6 +1,6 @@
-import { Queue } from 'bullmq';
+import { ErrorCode, Queue, type JobsOptions } from 'bullmq';
 import { assertAttemptPayload, attemptId, type AttemptPayload } from '#contracts/queue-payloads.js';
-import { KEY_PREFIX, keys, poolQueueName } from '#platform/keys.js';
+import { KEY_PREFIX, keys, poolQueueName, STEP_QUEUE } from '#platform/keys.js';
 import type { RedisClient } from '#platform/redis.js';
 
 export interface EnqueueOptions {
@@ -17,8 +17,14 @@ export interface EnqueueOptions {
  */
 const RATE_LIMIT = { max: 1_000_000, durationMs: 1_000 };
 
+/** No attempt is served so far before its turn: half of what time is set back by (`rebase.lua`). */
+const SET_BACK = 2 ** 19;
+
 /** Events of a queue that BullMQ keeps for its own subscribers; nothing here reads them. */
 const EVENTS_KEPT = 100;
+
+/** The name of every attempt's BullMQ job. */
+export const ATTEMPT = 'attempt';
 
 /** The states in which BullMQ will still bring an attempt to a worker. */
 const LIVE_STATES = new Set(['prioritized', 'waiting', 'active', 'delayed', 'waiting-children']);
@@ -38,11 +44,15 @@ export class AttemptQueues {
    */
   async enqueue(payload: AttemptPayload, options: EnqueueOptions): Promise<void> {
     assertAttemptPayload(payload);
-    await this.queueOf(options.pool).add('attempt', payload, {
-      jobId: attemptId(payload.callId, payload.attempt),
-      priority: options.turn ?? (await this.front(options.pool)),
-      ...(options.delayMs !== undefined && options.delayMs > 0 && { delay: options.delayMs }),
-    });
+    const queue = this.queueOf(options.pool);
+    const jobOptions = attemptOptions(payload, { ...options, turn: options.turn ?? (await this.front(options.pool)) });
+    try {
+      await queue.add(ATTEMPT, payload, { ...jobOptions, ...childOf(payload.parent) });
+    } catch (error) {
+      if (!isParentGone(error)) throw error;
+      // Its step was lost: the call goes on, and the reconciler sees to it that somebody reads its outcome.
+      await queue.add(ATTEMPT, payload, jobOptions);
+    }
   }
 
   /** `live` while BullMQ will bring this attempt to a worker, `failed` when running it threw, else `lost`. */
@@ -61,6 +71,12 @@ export class AttemptQueues {
   /** The turn that is served now: who has it comes before all that line up from now on. */
   async front(pool: string): Promise<number> {
     return Math.max(Number(await this.redis.hget(keys.poolOrder(pool), 'virtual_time')), 1);
+  }
+
+  /** The turn of an attempt that had this one and was given back: its own again, unless the pool's time was set back meanwhile. */
+  async turnAgain(pool: string, turn: number): Promise<number> {
+    const front = await this.front(pool);
+    return turn > front + SET_BACK ? front : turn;
   }
 
   /** Drops an attempt that waits and that a newer one has replaced; one that has begun stays, and becomes a no-op. */
@@ -96,4 +112,23 @@ export class AttemptQueues {
   async close(): Promise<void> {
     await Promise.all([...this.queues.values()].map((queue) => queue.close()));
   }
+}
+
+/** What BullMQ is told of an attempt, whether it is added alone or with the flow that waits for it. */
+export function attemptOptions(
+  { callId, attempt }: AttemptPayload,
+  { turn, delayMs = 0 }: { turn: number; delayMs?: number },
+): JobsOptions {
+  return { jobId: attemptId(callId, attempt), priority: turn, ...(delayMs > 0 && { delay: delayMs }) };
+}
+
+/** Should BullMQ ever fail the attempt, its step looks for itself. */
+function childOf(id: string | undefined): Pick<JobsOptions, 'parent' | 'ignoreDependencyOnFailure'> {
+  return id === undefined
+    ? {}
+    : { parent: { id, queue: `${KEY_PREFIX}:${STEP_QUEUE}` }, ignoreDependencyOnFailure: true };
+}
+
+function isParentGone(error: unknown): boolean {
+  return error instanceof Error && (error as { code?: unknown }).code === ErrorCode.ParentJobNotExist;
 }

@@ -2,6 +2,7 @@ import { Worker, type Job } from 'bullmq';
 import { assertAttemptPayload, type AttemptPayload, type AttemptResult } from '#contracts/queue-payloads.js';
 import { KEY_PREFIX, poolQueueName } from '#platform/keys.js';
 import type { RedisClient } from '#platform/redis.js';
+import { Ramp } from './ramp.js';
 
 /**
  * A worker that dies is noticed by its locks: these two give recovery within 14 s (measured with bullmq 6.7; 10 s and
@@ -9,12 +10,6 @@ import type { RedisClient } from '#platform/redis.js';
  */
 const LOCK_MS = 8_000;
 const STALLED_CHECK_MS = 3_000;
-
-/**
- * BullMQ's main loop takes (and locks) one attempt after the other, up to the worker's concurrency, and only then starts the
- * first. So a worker is allowed few at once, and more with each that runs: what it holds without running it stays little.
- */
-const RAMP = 8;
 
 /** BullMQ would otherwise fail an attempt that stalled twice; our own crash counter ends it instead. */
 const NEVER = 1_000_000;
@@ -59,19 +54,15 @@ export class LockLostError extends Error {
 
 /** Starts taking attempts from a pool. A payload that is not an attempt's fails inside BullMQ, unrun and unretried. */
 export function startPoolWorker(options: PoolWorkerOptions): PoolWorker {
-  let running = 0;
-  // Also those that have run and are being taken off the queue: BullMQ brings the next one along with that.
-  let held = 0;
-  const ramp = (): number => Math.min(options.concurrency, 2 * held + RAMP);
+  const ramp = new Ramp(options.concurrency);
   const worker = new Worker<AttemptPayload, AttemptResult>(
     poolQueueName(options.pool),
     // BullMQ hands over a signal only to a processor with three parameters.
     async (job: Job<AttemptPayload, AttemptResult>, token?: string, signal?: AbortSignal) => {
       assertAttemptPayload(job.data);
       if (token === undefined || signal === undefined) throw new TypeError('BullMQ gave no lock token');
-      running += 1;
-      held += 1;
-      worker.concurrency = ramp();
+      ramp.begin();
+      worker.concurrency = ramp.allowed;
       try {
         return await options.process(job.data, {
           pool: options.pool,
@@ -80,13 +71,13 @@ export function startPoolWorker(options: PoolWorkerOptions): PoolWorker {
           lockLost: signal,
         });
       } finally {
-        running -= 1;
+        ramp.end();
       }
     },
     {
       connection: options.redis,
       prefix: KEY_PREFIX,
-      concurrency: ramp(),
+      concurrency: ramp.allowed,
       lockDuration: LOCK_MS,
       stalledInterval: STALLED_CHECK_MS,
       maxStalledCount: NEVER,
@@ -98,8 +89,8 @@ export function startPoolWorker(options: PoolWorkerOptions): PoolWorker {
   );
   worker.on('error', options.onError);
   const letGo = (): void => {
-    held = Math.max(held - 1, running);
-    worker.concurrency = ramp();
+    ramp.letGo();
+    worker.concurrency = ramp.allowed;
   };
   worker.on('completed', letGo);
   worker.on('failed', letGo);
@@ -108,7 +99,7 @@ export function startPoolWorker(options: PoolWorkerOptions): PoolWorker {
   });
   return {
     wake: () => {
-      if (running === 0 || running >= options.concurrency || worker.isPaused() || !worker.isRunning()) return;
+      if (ramp.running === 0 || ramp.running >= options.concurrency || worker.isPaused() || !worker.isRunning()) return;
       // Its main loop has no other public bell: resuming rings it, and pausing in this way waits for nothing.
       worker
         .pause(true)
