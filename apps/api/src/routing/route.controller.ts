@@ -1,12 +1,17 @@
 import { Body, Controller, HttpCode, Post, Req, UseGuards } from '@nestjs/common';
 import { ApiBearerAuth, ApiBody, ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { StepNode } from '#contracts/orchestration.js';
 import { KeyGuard, RequireScope, type AuthenticatedRequest } from '../auth/key.guard.js';
 import { newJobId } from '../jobs/job-id.js';
-import { RouteRequestDto } from '../jobs/job-request.dto.js';
+import { OPAQUE_ROUTE_FIELDS, RouteRequestDto } from '../jobs/job-request.dto.js';
 import { decisionView } from '#jobs/job-view.js';
 import { parseWork } from '../jobs/parse-job-request.js';
 import { validateDto } from '../jobs/validate-dto.js';
-import { RoutePlanner } from './route-planner.js';
+import { routeOf } from '#orchestration/route-of.js';
+import { CHAT_STEPS, stepsOf } from '#orchestration/steps-of.js';
+import { RoutePlanner } from '#planner/route-planner.js';
+
+const [ANSWER] = CHAT_STEPS as [StepNode];
 
 /** The decision that a job would get now; calls no provider and writes nothing. */
 @ApiTags('jobs')
@@ -19,10 +24,15 @@ export class RouteController {
 
   @Post('explain')
   @HttpCode(200)
-  @ApiOperation({ summary: 'Explain the routing decision that such a job would get now' })
+  @ApiOperation({
+    summary: 'Explain the routing decision that such a job would get now; of an orchestration, its first call',
+  })
   @ApiBody({ type: RouteRequestDto })
   async explain(@Req() { principal }: AuthenticatedRequest, @Body() body: unknown): Promise<object> {
-    const work = parseWork(validateDto(RouteRequestDto, body, { opaque: ['request'] }));
-    return decisionView(await this.planner.explain({ ...work, principal, jobId: newJobId() }));
+    const work = parseWork(validateDto(RouteRequestDto, body, { opaque: OPAQUE_ROUTE_FIELDS }));
+    const [first = ANSWER] = work.orchestration ? stepsOf(work.orchestration) : [];
+    const { model, policy } = routeOf(work, first, work.body);
+    const call = { kind: work.kind, body: { ...work.body, model }, policy };
+    return decisionView(await this.planner.explain({ ...call, principal, jobId: newJobId() }));
   }
 }

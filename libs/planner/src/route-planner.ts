@@ -19,7 +19,7 @@ export interface RouteRequest {
   /** OpenAI-shaped and validated. */
   body: JsonObject;
   policy: Policy;
-  principal: Principal;
+  principal: Pick<Principal, 'project' | 'key'>;
   /** Stays the same for the whole job: what an alias with `sticky_by: request` draws by. */
   jobId: string;
 }
