@@ -4,23 +4,30 @@ import { LiveViewsSource } from '#health/live-views-source.js';
 import { OutcomeReporter } from '#health/outcome-reporter.js';
 import type { HttpClient } from '#http/http-client.js';
 import type { AttemptStore } from '#jobs/attempt-store.js';
+import type { GraphStore } from '#jobs/graph-store.js';
 import type { JobLists } from '#jobs/job-lists.js';
+import type { UnfinishedJobs } from '#jobs/unfinished-jobs.js';
 import type { Leases } from '#limits/leases.js';
 import type { PoolLoads } from '#limits/pool-loads.js';
 import type { PoolPauses } from '#limits/pool-pauses.js';
 import type { Tickets } from '#limits/tickets.js';
+import { ExactCounts } from '#planner/exact-counts.js';
+import { RoutePlanner } from '#planner/route-planner.js';
 import type { TokenhubConfig } from '#platform/config/config.js';
+import { processEnvironment } from '#platform/config/environment.js';
 import type { Logger } from '#platform/logging.js';
 import { Presence } from '#platform/process-identity.js';
 import type { RedisClient } from '#platform/redis.js';
 import { adapterFor } from '#providers/adapters.js';
 import type { VllmEndpoints } from '#providers/vllm/vllm-endpoints.js';
 import type { AttemptQueues } from '#queues/attempt-queues.js';
+import type { StepQueue } from '#queues/step-queue.js';
 import type { LiveRegistry } from '#registry/live-registry.js';
 import type { TokenCounter } from '#tokens/count-tokens.js';
 import { Admission } from './pools/admission.js';
 import { CallProvider } from './pools/call-provider.js';
 import { EndAttempt } from './pools/end-attempt.js';
+import { StepRole } from './orchestrations/step-role.js';
 import { PoolSupervisor } from './pools/pool-supervisor.js';
 import type { ProviderDirectory } from './pools/provider-directory.js';
 import { RunAttempt } from './pools/run-attempt.js';
@@ -76,17 +83,18 @@ export function buildAdmission(
 
 /** The project `default` is there without being declared. */
 export function buildPlaces(
-  ...[views, registry, directory, lists, config]: [
+  ...[views, registry, directory, lists, graphs, steps, config]: [
     LiveViewsSource,
     LiveRegistry,
     ProviderDirectory,
     JobLists,
+    GraphStore,
+    StepQueue,
     TokenhubConfig,
   ]
 ): Places {
   return {
-    views,
-    lists,
+    ...{ views, lists, graphs, steps },
     pools: () => registry.current.pools().map(({ id }) => id),
     projects: [...new Set(['default', ...config.projects.map(({ id }) => id)])],
     contextTokensOf: (model) => directory.contextTokensOf(model, views.views),
@@ -181,10 +189,44 @@ export function buildPresence(
   );
 }
 
+export function buildPlanner(
+  ...[registry, tokens, source, http, config, logger]: [
+    LiveRegistry,
+    TokenCounter,
+    LiveViewsSource,
+    HttpClient,
+    TokenhubConfig,
+    Logger,
+  ]
+): RoutePlanner {
+  const exactCounts = new ExactCounts({
+    http,
+    stores: { env: processEnvironment(), configSecrets: config.secrets },
+    onError: (error) => logger.debug({ err: error }, 'exact counts'),
+  });
+  return new RoutePlanner({ registry, tokens, source, exactCounts });
+}
+
+export function buildStepRole(
+  ...[redis, graphs, unfinished, queues, planner, registry, logger]: [
+    RedisClient,
+    GraphStore,
+    UnfinishedJobs,
+    AttemptQueues,
+    RoutePlanner,
+    LiveRegistry,
+    Logger,
+  ]
+): StepRole {
+  return new StepRole({ redis, graphs, unfinished, queues, planner, registry, logger });
+}
+
 export function buildLifecycle(
-  ...[registry, pools, running, presence, queues, http, endpoints, views, outcomes, subscriber]: [
+  ...[registry, pools, steps, stepQueue, running, presence, queues, http, endpoints, views, outcomes, subscriber]: [
     LiveRegistry,
     PoolSupervisor,
+    StepRole,
+    StepQueue,
     RunningAttempts,
     Presence,
     AttemptQueues,
@@ -196,7 +238,7 @@ export function buildLifecycle(
   ]
 ): WorkerLifecycle {
   const parts: WorkerParts = {
-    ...{ registry, pools, running, presence, queues },
+    ...{ registry, pools, steps, stepQueue, running, presence, queues },
     ...{ http, endpoints, views, outcomes, subscriber },
   };
   return new WorkerLifecycle(parts);

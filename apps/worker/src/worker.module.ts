@@ -5,6 +5,7 @@ import { LiveViewsSource } from '#health/live-views-source.js';
 import { OutcomeReporter } from '#health/outcome-reporter.js';
 import { HttpClient } from '#http/http-client.js';
 import { AttemptStore } from '#jobs/attempt-store.js';
+import { GraphStore } from '#jobs/graph-store.js';
 import { JobLists } from '#jobs/job-lists.js';
 import { UnfinishedJobs } from '#jobs/unfinished-jobs.js';
 import { Leases } from '#limits/leases.js';
@@ -12,6 +13,7 @@ import { PoolLoads } from '#limits/pool-loads.js';
 import { PoolPauses } from '#limits/pool-pauses.js';
 import { Tickets } from '#limits/tickets.js';
 import type { TokenhubConfig } from '#platform/config/config.js';
+import { RoutePlanner } from '#planner/route-planner.js';
 import { processEnvironment } from '#platform/config/environment.js';
 import { KEY_PREFIX } from '#platform/keys.js';
 import type { Logger } from '#platform/logging.js';
@@ -20,11 +22,13 @@ import { Presence } from '#platform/process-identity.js';
 import type { RedisClient } from '#platform/redis.js';
 import { VllmEndpoints } from '#providers/vllm/vllm-endpoints.js';
 import { AttemptQueues } from '#queues/attempt-queues.js';
+import { StepQueue } from '#queues/step-queue.js';
 import { RECONCILER } from '#queues/periodic.js';
 import { LiveRegistry } from '#registry/live-registry.js';
 import { TokenCounter } from '#tokens/count-tokens.js';
 import { HealthController } from './health/health.controller.js';
 import { Admission } from './pools/admission.js';
+import { StepRole } from './orchestrations/step-role.js';
 import { CallProvider } from './pools/call-provider.js';
 import { EndAttempt } from './pools/end-attempt.js';
 import { PoolSupervisor } from './pools/pool-supervisor.js';
@@ -39,11 +43,13 @@ import {
   buildCallProvider,
   buildEndAttempt,
   buildLifecycle,
+  buildPlanner,
   buildOutcomes,
   buildPlaces,
   buildPoolSupervisor,
   buildPresence,
   buildRunAttempt,
+  buildStepRole,
   buildViews,
 } from './build-parts.js';
 
@@ -113,7 +119,7 @@ import {
     },
     {
       provide: PLACES,
-      inject: [LiveViewsSource, LiveRegistry, ProviderDirectory, JobLists, CONFIG],
+      inject: [LiveViewsSource, LiveRegistry, ProviderDirectory, JobLists, GraphStore, StepQueue, CONFIG],
       useFactory: buildPlaces,
     },
     {
@@ -155,6 +161,23 @@ import {
       inject: [REDIS, AttemptQueues, RunAttempt, RunningAttempts, CONFIG, LOGGER],
       useFactory: buildPoolSupervisor,
     },
+    { provide: GraphStore, inject: [REDIS], useFactory: (redis: RedisClient) => new GraphStore(redis) },
+    {
+      provide: StepQueue,
+      inject: [REDIS, LOGGER],
+      useFactory: (redis: RedisClient, logger: Logger) =>
+        new StepQueue(redis, (error) => logger.warn({ err: error }, 'step queue')),
+    },
+    {
+      provide: RoutePlanner,
+      inject: [LiveRegistry, TokenCounter, LiveViewsSource, HttpClient, CONFIG, LOGGER],
+      useFactory: buildPlanner,
+    },
+    {
+      provide: StepRole,
+      inject: [REDIS, GraphStore, UnfinishedJobs, AttemptQueues, RoutePlanner, LiveRegistry, LOGGER],
+      useFactory: buildStepRole,
+    },
     {
       provide: Presence,
       inject: [REDIS, PROCESS_ID, LiveRegistry, ProviderDirectory, VllmEndpoints, PoolSupervisor, LOGGER],
@@ -165,6 +188,8 @@ import {
       inject: [
         LiveRegistry,
         PoolSupervisor,
+        StepRole,
+        StepQueue,
         RunningAttempts,
         Presence,
         AttemptQueues,

@@ -1,5 +1,6 @@
 import type { RateLimitReading } from '#contracts/rate-limits.js';
 import type { Model, Price, Provider, ProviderType } from '#contracts/registry-snapshot.js';
+import type { JsonObject } from '#contracts/json.js';
 import { NO_USAGE, type Usage } from '#contracts/usage.js';
 import type { AttemptStore, BegunRun, Run } from '#jobs/attempt-store.js';
 import type { Logger } from '#platform/logging.js';
@@ -53,6 +54,7 @@ export class CallProvider {
     const writer = wantsOutput(begun)
       ? new OutputWriter({
           attempt: run.attempt,
+          step: begun.step,
           emit: (delta) => this.deps.attempts.emit(run, delta),
           onStop: (reason) => stop.abort(new AttemptStopped(reason)),
           onError: (error) => stop.abort(error),
@@ -94,7 +96,7 @@ export class CallProvider {
   ): Promise<ProviderAnswer> {
     const call: Omit<ProviderCall, 'endpoint'> = {
       kind: begun.plan.kind,
-      body: begun.request,
+      body: bodyFor(begun, model),
       upstreamModel: model.upstreamModel,
       credential: this.deps.directory.credentialOf(provider),
       timeouts: provider.timeouts,
@@ -138,5 +140,13 @@ export class CallProvider {
 }
 
 function wantsOutput(begun: BegunRun): boolean {
-  return begun.plan.kind !== 'embedding' && (begun.plan.stream || begun.read);
+  const { kind, silent, stream } = begun.plan;
+  return kind !== 'embedding' && !silent && (stream || begun.read);
+}
+
+/** A model that can hold to a schema by itself is given it, unless the client asked for a form of its own. */
+function bodyFor({ plan, request }: BegunRun, { capabilities }: Model): JsonObject {
+  const { responseFormat } = plan;
+  if (!responseFormat || request.response_format !== undefined || !capabilities.includes('json_schema')) return request;
+  return { ...request, response_format: responseFormat };
 }

@@ -1,7 +1,7 @@
 import type { AttemptRecord, PublicError } from '#contracts/attempt.js';
 import type { AttemptOutcome } from '#contracts/queue-payloads.js';
 import type { LiveViewsSource } from '#health/live-views-source.js';
-import type { AttemptStore, BegunRun, Outcome, Run } from '#jobs/attempt-store.js';
+import type { AttemptStore, BegunRun, NextAttempt, Outcome, Run } from '#jobs/attempt-store.js';
 import type { ProviderError } from '#providers/provider-error.js';
 import type { AttemptQueues } from '#queues/attempt-queues.js';
 import { costOf } from '#routing/cost.js';
@@ -30,7 +30,7 @@ export class EndAttempt {
     const { outcome } = report;
     switch (outcome.kind) {
       case 'answered':
-        return this.finish(run, {
+        return this.finish(run, begun, {
           state: 'completed',
           result: outcome.body,
           error: null,
@@ -57,6 +57,8 @@ export class EndAttempt {
       failures: begun.failures,
       record: null,
       ticket: to.ticket ?? null,
+      // Whoever is given back stands where it stood: at the front, thousands would come before those of a higher class.
+      ...(to.index === begun.index && { turn: begun.turn }),
     });
   }
 
@@ -70,7 +72,7 @@ export class EndAttempt {
     const step = this.nextStep(run, begun, { error, used, tries, committedToClient });
     if (step.kind === 'fail') {
       const failure = committedToClient ? interrupted(publicError) : publicError;
-      return this.finish(run, { state: 'failed', result: null, error: failure, record });
+      return this.finish(run, begun, { state: 'failed', result: null, error: failure, record });
     }
     const place = placeOf(step, begun);
     const failures = begun.plan.candidates.map((_, i) =>
@@ -120,7 +122,7 @@ export class EndAttempt {
         if (begun.syncStream && report.committed) {
           const error = interrupted(null);
           const record = this.record(run, begun, { report, state: 'failed', error });
-          return this.finish(run, { state: 'failed', result: null, error, record });
+          return this.finish(run, begun, { state: 'failed', result: null, error, record });
         }
         return this.giveBack(run, begun, { index: begun.index });
       case 'deadline':
@@ -137,22 +139,28 @@ export class EndAttempt {
     state: 'cancelled' | 'expired',
   ): Promise<Ended> {
     const error: PublicError = { ...STOPPED_ERRORS[state], class: null, providerStatus: null };
-    return this.finish(run, { state, result: null, error, record: this.record(run, begun, { report, state, error }) });
+    const record = this.record(run, begun, { report, state, error });
+    return this.finish(run, begun, { state, result: null, error, record });
   }
 
-  private async finish(run: Run, outcome: Outcome): Promise<Ended> {
-    const reply = await this.deps.attempts.finish(run, outcome);
+  private async finish(run: Run, begun: BegunRun, outcome: Outcome): Promise<Ended> {
+    const reply = await this.deps.attempts.finish(run, outcome, begun.step);
     return reply === 'committed' ? outcome.state : 'refused';
   }
 
-  private async advance(run: Run, begun: BegunRun, next: Parameters<AttemptStore['advance']>[1]): Promise<Ended> {
+  private async advance(run: Run, begun: BegunRun, next: NextAttempt & { turn?: number }): Promise<Ended> {
     const reply = await this.deps.attempts.advance(run, next);
     if (reply.kind !== 'advanced') return reply.kind;
     const pool = begun.plan.candidates[next.index]?.pool;
     if (pool === undefined) throw new RangeError(`candidate ${next.index} does not exist`);
-    await this.deps.queues.enqueue(
-      { jobId: run.jobId, callId: run.callId, attempt: reply.attempt },
-      { pool, delayMs: next.delayMs },
+    const { queues } = this.deps;
+    await queues.enqueue(
+      { jobId: run.jobId, callId: run.callId, attempt: reply.attempt, ...(run.parent && { parent: run.parent }) },
+      {
+        pool,
+        delayMs: next.delayMs,
+        ...(next.turn !== undefined && { turn: await queues.turnAgain(pool, next.turn) }),
+      },
     );
     return next.record === null ? 'released' : 'advanced';
   }

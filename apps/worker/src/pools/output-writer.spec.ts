@@ -26,6 +26,7 @@ function started(emit: (delta: string) => Promise<Reply> = () => Promise.resolve
   const onError = jest.fn<OutputWriterOptions['onError']>();
   const writer = new OutputWriter({
     attempt: 3,
+    step: null,
     emit: (json) => {
       emitted.push(JSON.parse(json) as OutputDelta);
       return emit(json);

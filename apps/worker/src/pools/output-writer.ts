@@ -9,6 +9,8 @@ const COALESCE_MS = 20;
 
 export interface OutputWriterOptions {
   attempt: number;
+  /** The step that speaks; null in a job of one call. */
+  step: string | null;
   /** Appends a delta's JSON text; anything but `ok` means that this run must stop. */
   emit: (delta: string) => Promise<'ok' | 'refused' | 'stop'>;
   /** Called once when the run must stop. */
@@ -64,7 +66,11 @@ export class OutputWriter {
     clearTimeout(this.timer);
     this.timer = undefined;
     if (this.stopped) return;
-    const delta: OutputDelta = { attempt: this.options.attempt, choices: mergePieces(this.pending) };
+    const delta: OutputDelta = {
+      attempt: this.options.attempt,
+      ...(this.options.step !== null && { step: this.options.step }),
+      choices: mergePieces(this.pending),
+    };
     if (this.envelope !== undefined && this.envelope !== SENT) delta.envelope = this.envelope;
     this.envelope = SENT;
     this.pending = [];

@@ -87,7 +87,7 @@ export class RunAttempt {
     begun.waitedMs += Math.round(performance.now() - askedAt);
     const { permit } = admitted;
     try {
-      const reply = await this.deps.attempts.start(run, pool);
+      const reply = await this.deps.attempts.start(run, { pool, turn: begun.turn });
       if (reply === 'refused') {
         await admission.giveBack(permit);
         return 'refused';

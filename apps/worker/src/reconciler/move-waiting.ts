@@ -56,7 +56,7 @@ async function moveOne(
   });
   const target = call.candidates[next.index]?.pool;
   if (next.kind === 'wait' || target === undefined) return false;
-  const attempt = await unfinished.move(payload.jobId, payload.attempt, next.index);
+  const attempt = await unfinished.move(payload, next.index);
   if (attempt === null) return false;
   // As far behind the front there as it was here.
   const [here, there] = await Promise.all([queues.front(pool), queues.front(target)]);

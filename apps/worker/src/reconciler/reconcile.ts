@@ -1,18 +1,12 @@
 import { attemptId } from '#contracts/queue-payloads.js';
 import { answerCallId } from '#jobs/job-record.js';
-import type { UnfinishedJobs } from '#jobs/unfinished-jobs.js';
-import type { Logger } from '#platform/logging.js';
-import type { AttemptQueues } from '#queues/attempt-queues.js';
+import { reconcileGraph, type ReconcileGraphDeps } from './reconcile-graph.js';
 
 /** Jobs looked at in one pass, and how many of them at the same time. */
 const PASS_SIZE = 500;
 const AT_ONCE = 25;
 
-export interface ReconcileDeps {
-  unfinished: UnfinishedJobs;
-  queues: AttemptQueues;
-  logger: Logger;
-}
+export type ReconcileDeps = ReconcileGraphDeps;
 
 /** What a pass did; for the log and for tests. */
 export interface PassReport {
@@ -46,13 +40,14 @@ async function lookAt(jobId: string, { deps, report }: { deps: ReconcileDeps; re
   const seen = await deps.unfinished.look(jobId);
   report.looked += 1;
   if (seen.kind === 'ended') report.ended += 1;
+  if (seen.kind === 'graph' && (await reconcileGraph(jobId, deps))) report.requeued += 1;
   if (seen.kind !== 'waiting') return;
-  const callId = answerCallId(jobId);
-  const found = await deps.queues.find(seen.pool, attemptId(callId, seen.attempt));
+  const lost = { jobId, callId: answerCallId(jobId), attempt: seen.attempt };
+  const found = await deps.queues.find(seen.pool, attemptId(lost.callId, lost.attempt));
   if (found === 'live') return;
-  const attempt = await deps.unfinished.requeue(jobId, seen.attempt, found);
+  const attempt = await deps.unfinished.requeue(lost, found);
   if (attempt === null) return;
-  await deps.queues.enqueue({ jobId, callId, attempt }, { pool: seen.pool });
+  await deps.queues.enqueue({ ...lost, attempt }, { pool: seen.pool });
   report.requeued += 1;
   deps.logger.warn({ jobId, attempt }, `the attempt before was ${found}; enqueued the next`);
 }

@@ -1,11 +1,13 @@
 import { InjectQueue, Processor, WorkerHost } from '@nestjs/bullmq';
 import { Inject, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import type { GraphStore } from '#jobs/graph-store.js';
 import type { JobLists } from '#jobs/job-lists.js';
 import { UnfinishedJobs } from '#jobs/unfinished-jobs.js';
 import type { Logger } from '#platform/logging.js';
 import { LOGGER } from '#platform/platform.module.js';
 import { AttemptQueues } from '#queues/attempt-queues.js';
 import { RECONCILER, type PeriodicQueue } from '#queues/periodic.js';
+import type { StepQueue } from '#queues/step-queue.js';
 import { moveWaiting, type MoveWaitingDeps } from './move-waiting.js';
 import { reconcile, type PassReport } from './reconcile.js';
 
@@ -16,6 +18,8 @@ export const PLACES = Symbol('places');
 export interface Places extends Omit<MoveWaitingDeps, 'unfinished' | 'queues'> {
   projects: readonly string[];
   lists: JobLists;
+  graphs: GraphStore;
+  steps: StepQueue;
 }
 
 /** Runs a reconciler pass every two seconds, on one worker at a time. */
@@ -50,6 +54,7 @@ export class ReconcilerProcessor extends WorkerHost implements OnApplicationBoot
     if (moved > 0) logger.info({ moved }, 'moved waiting attempts off paused pools');
     for (const pool of this.places.pools()) await unfinished.rebaseTurns(pool);
     for (const project of this.places.projects) await this.places.lists.sweep(project);
-    return reconcile({ unfinished, queues, logger });
+    const { graphs, steps } = this.places;
+    return reconcile({ unfinished, queues, graphs, steps, logger });
   }
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { DEFAULT_POLICY } from '#contracts/policy.js';
 import type { JobRecord } from '#jobs/job-record.js';
 import { jobView } from '#jobs/job-view.js';
 import { eventBody, eventId } from './event-body.js';
@@ -31,6 +32,9 @@ function record(changes: Partial<JobRecord> = {}): JobRecord {
     costNano: 1_000,
     attempts: [],
     waiting: null,
+    steps: [],
+    retryOf: null,
+    policy: DEFAULT_POLICY,
     ...changes,
   };
 }
