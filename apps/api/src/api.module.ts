@@ -14,6 +14,7 @@ import { CONFIG, LOGGER, PlatformModule, PROCESS_ID, REDIS, REDIS_SUBSCRIBER } f
 import { Presence } from '#platform/process-identity.js';
 import type { RedisClient } from '#platform/redis.js';
 import { AttemptQueues } from '#queues/attempt-queues.js';
+import { StepQueue } from '#queues/step-queue.js';
 import { buildSnapshot } from '#registry/build-snapshot.js';
 import { KeyRing } from '#registry/key-ring.js';
 import { HealthStore } from '#health/health-store.js';
@@ -30,13 +31,17 @@ import { HookTargets } from './jobs/hook-targets.js';
 import { JobAccess } from './jobs/job-access.js';
 import { JobSubmission } from './jobs/job-submission.js';
 import { JobsController } from './jobs/jobs.controller.js';
+import { SynchronousJob } from './jobs/synchronous-job.js';
 import { ModelList } from './openai/model-list.js';
 import { OpenAiController } from './openai/openai.controller.js';
 import { StreamedAnswer } from './openai/streamed-answer.js';
 import { SynchronousAnswer } from './openai/synchronous-answer.js';
-import { ExactCounts } from './routing/exact-counts.js';
+import { EnvelopeAnswer } from './orchestrations/envelope-answer.js';
+import { EnvelopesController } from './orchestrations/envelopes.controller.js';
+import { ExactCounts } from '#planner/exact-counts.js';
 import { RouteController } from './routing/route.controller.js';
-import { RoutePlanner } from './routing/route-planner.js';
+import { RoutePlanner } from '#planner/route-planner.js';
+import { StepPlanner } from '#planner/step-planner.js';
 import { WorkerReports } from './routing/worker-reports.js';
 
 /** How old what routing knows of the moment may be. */
@@ -46,7 +51,7 @@ const VIEWS_EVERY_MS = 1_000;
 @Module({
   imports: [PlatformModule.forRole('api'), TerminusModule.forRoot({ logger: false })],
   // Express tries routes in order: the busiest come first.
-  controllers: [OpenAiController, JobsController, RouteController, HealthController],
+  controllers: [OpenAiController, JobsController, EnvelopesController, RouteController, HealthController],
   providers: [
     TokenCounter,
     { provide: HttpClient, useFactory: () => new HttpClient() },
@@ -134,6 +139,12 @@ const VIEWS_EVERY_MS = 1_000;
         }),
     },
     {
+      provide: StepQueue,
+      inject: [REDIS, LOGGER],
+      useFactory: (redis: RedisClient, logger: Logger) =>
+        new StepQueue(redis, (error) => logger.warn({ err: error }, 'step queue')),
+    },
+    {
       provide: RoutePlanner,
       inject: [LiveRegistry, TokenCounter, LiveViewsSource, ExactCounts],
       useFactory: (registry: LiveRegistry, tokens: TokenCounter, source: LiveViewsSource, exactCounts: ExactCounts) =>
@@ -141,7 +152,7 @@ const VIEWS_EVERY_MS = 1_000;
     },
     {
       provide: JobSubmission,
-      inject: [JobStore, AttemptQueues, RoutePlanner, HookTargets, PROCESS_ID],
+      inject: [JobStore, AttemptQueues, StepQueue, RoutePlanner, LiveRegistry, HookTargets, PROCESS_ID],
       useFactory: buildSubmission,
     },
     { provide: ModelList, inject: [LiveRegistry], useFactory: (registry: LiveRegistry) => new ModelList(registry) },
@@ -152,9 +163,21 @@ const VIEWS_EVERY_MS = 1_000;
         new StreamedAnswer({ submission, store, events }),
     },
     {
+      provide: SynchronousJob,
+      inject: [JobSubmission, JobStore, EndWaiter, CONFIG],
+      useFactory: (
+        ...[submission, store, waiter, { syncTimeoutMs }]: [JobSubmission, JobStore, EndWaiter, TokenhubConfig]
+      ) => new SynchronousJob({ submission, store, waiter, syncTimeoutMs }),
+    },
+    {
       provide: SynchronousAnswer,
-      inject: [JobSubmission, JobStore, EndWaiter, StreamedAnswer, CONFIG],
-      useFactory: buildSynchronousAnswer,
+      inject: [SynchronousJob, StreamedAnswer],
+      useFactory: (jobs: SynchronousJob, streamed: StreamedAnswer) => new SynchronousAnswer({ jobs, streamed }),
+    },
+    {
+      provide: EnvelopeAnswer,
+      inject: [SynchronousJob, JobStore],
+      useFactory: (jobs: SynchronousJob, store: JobStore) => new EnvelopeAnswer({ jobs, store }),
     },
     {
       provide: ApiLifecycle,
@@ -166,6 +189,7 @@ const VIEWS_EVERY_MS = 1_000;
         Presence,
         LiveViewsSource,
         AttemptQueues,
+        StepQueue,
         HttpClient,
         HttpAdapterHost,
         LOGGER,
@@ -177,19 +201,22 @@ const VIEWS_EVERY_MS = 1_000;
 export class ApiModule {}
 
 function buildSubmission(
-  ...[store, queues, planner, hooks, processId]: [JobStore, AttemptQueues, RoutePlanner, HookTargets, string]
+  ...[store, queues, steps, planner, registry, hooks, processId]: [
+    JobStore,
+    AttemptQueues,
+    StepQueue,
+    RoutePlanner,
+    LiveRegistry,
+    HookTargets,
+    string,
+  ]
 ): JobSubmission {
-  return new JobSubmission({ store, queues, planner, hooks, processId });
-}
-
-function buildSynchronousAnswer(
-  ...[submission, store, waiter, streamed, config]: [JobSubmission, JobStore, EndWaiter, StreamedAnswer, TokenhubConfig]
-): SynchronousAnswer {
-  return new SynchronousAnswer({ submission, store, waiter, streamed, syncTimeoutMs: config.syncTimeoutMs });
+  const stepPlanner = new StepPlanner(planner, registry);
+  return new JobSubmission({ store, queues, steps, planner, stepPlanner, hooks, processId });
 }
 
 function buildLifecycle(
-  ...[config, redis, registry, notices, presence, views, queues, http, adapter, logger]: [
+  ...[config, redis, registry, notices, presence, views, queues, steps, http, adapter, logger]: [
     TokenhubConfig,
     RedisClient,
     LiveRegistry,
@@ -197,6 +224,7 @@ function buildLifecycle(
     Presence,
     LiveViewsSource,
     AttemptQueues,
+    StepQueue,
     HttpClient,
     HttpAdapterHost,
     Logger,
@@ -204,5 +232,5 @@ function buildLifecycle(
 ): ApiLifecycle {
   const declared = buildSnapshot(config);
   const server = (): Server => adapter.httpAdapter.getHttpServer() as Server;
-  return new ApiLifecycle({ declared, redis, registry, notices, presence, views, queues, http, server, logger });
+  return new ApiLifecycle({ declared, redis, registry, notices, presence, views, queues, steps, http, server, logger });
 }

@@ -139,15 +139,20 @@ describe('an event on the wire', () => {
     },
   );
 
-  it.each<[JobEventType]>([['job.queued'], ['job.started'], ['attempt.started'], ['output.reset'], ['step.completed']])(
-    '%s carries what was logged, and does not look the job up',
-    async (type) => {
-      const look = jest.fn(job);
-      const [message] = await received(await eventMessage(event(type, '{"n":1}'), look));
-      expect(message).toMatchObject({ event: type, data: '{"n":1}' });
-      expect(look).not.toHaveBeenCalled();
-    },
-  );
+  it.each<[JobEventType]>([
+    ['job.queued'],
+    ['job.started'],
+    ['attempt.started'],
+    ['output.reset'],
+    ['step.started'],
+    ['step.completed'],
+    ['step.failed'],
+  ])('%s carries what was logged, and does not look the job up', async (type) => {
+    const look = jest.fn(job);
+    const [message] = await received(await eventMessage(event(type, '{"n":1}'), look));
+    expect(message).toMatchObject({ event: type, data: '{"n":1}' });
+    expect(look).not.toHaveBeenCalled();
+  });
 
   it('attempt.failed carries the attempt as the job shows it', async () => {
     const record = { n: 2, waitedMs: 5, costNano: 0, error: null, usage: null, usageEstimated: true };

@@ -2,7 +2,7 @@ import { TokenhubError } from '#contracts/error-catalogue.js';
 import type { JobState } from '#contracts/job-state.js';
 import { attemptId } from '#contracts/queue-payloads.js';
 import type { Principal } from '#contracts/scopes.js';
-import { answerCallId, type JobRecord } from '#jobs/job-record.js';
+import type { JobRecord } from '#jobs/job-record.js';
 import type { JobStore } from '#jobs/job-store.js';
 import type { PoolLoads } from '#limits/pool-loads.js';
 import { isJobId } from './job-id.js';
@@ -31,8 +31,8 @@ export class JobAccess {
 
   /** The job as its owner sees it; a queued one with its place in the queue. */
   async view(record: JobRecord): Promise<Record<string, unknown>> {
-    const { id, waiting } = record;
-    const place = waiting && (await this.loads.placeOf(waiting.pool, attemptId(answerCallId(id), waiting.attempt)));
+    const { waiting } = record;
+    const place = waiting && (await this.loads.placeOf(waiting.pool, attemptId(waiting.callId, waiting.attempt)));
     return jobView(record, place);
   }
 }

@@ -12,7 +12,10 @@ export function errorOfJob(jobId: string, error: PublicError): TokenhubError {
     shouldRetry: false,
     param: error.param ?? undefined,
     headers: { 'x-tokenhub-job-id': jobId },
-    extensions: { job_id: jobId, provider_code: error.code, provider_status: error.providerStatus },
+    extensions: {
+      ...{ job_id: jobId, provider_code: error.code, provider_status: error.providerStatus },
+      ...(error.details && { details: error.details }),
+    },
   };
   // Before the class, which is the last attempt's: whatever broke a stream, its client has half an answer.
   if (error.code === 'stream_interrupted') return new TokenhubError(error.code, error.message, options);

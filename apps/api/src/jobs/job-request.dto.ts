@@ -15,9 +15,11 @@ import {
   Min,
   ValidateNested,
 } from 'class-validator';
-import { CALL_KINDS, type CallKind } from '#contracts/job-state.js';
+import { JOB_TYPES, type JobType } from '#contracts/job-state.js';
 import type { JsonObject } from '#contracts/json.js';
 import { WEBHOOK_FILTERS, type WebhookFilter } from '#contracts/webhook.js';
+import { OrchestrationDto } from '../orchestrations/orchestration.dto.js';
+import { OutputDto } from '../orchestrations/output.dto.js';
 import { IsMetadata } from './is-metadata.js';
 import { PolicyDto } from './policy.dto.js';
 
@@ -25,11 +27,11 @@ const YEAR_MS = 365 * 24 * 3_600_000;
 
 /** What explain and create share: the work, and what is asked of routing. */
 export class RouteRequestDto {
-  @ApiProperty({ enum: CALL_KINDS })
-  @IsIn(CALL_KINDS)
-  type!: CallKind;
+  @ApiProperty({ enum: JOB_TYPES })
+  @IsIn(JOB_TYPES)
+  type!: JobType;
 
-  @ApiProperty({ type: Object, description: 'The OpenAI body of that type' })
+  @ApiProperty({ type: Object, description: 'The OpenAI body of that type; of an orchestration, a chat body' })
   @IsDefined()
   @IsObject()
   request!: JsonObject;
@@ -40,7 +42,24 @@ export class RouteRequestDto {
   @ValidateNested()
   @Type(() => PolicyDto)
   policy?: PolicyDto;
+
+  /** Checked by itself, as `output` is: a schema's own field names are nobody's business here. */
+  @ApiPropertyOptional({
+    type: () => OrchestrationDto,
+    description: 'Required by the type orchestration, and only there',
+  })
+  @IsOptional()
+  @IsObject()
+  orchestration?: unknown;
+
+  @ApiPropertyOptional({ type: () => OutputDto, description: 'Of chats and orchestrations' })
+  @IsOptional()
+  @IsObject()
+  output?: unknown;
 }
+
+/** The fields of job requests that are not looked into when their envelope is. */
+export const OPAQUE_ROUTE_FIELDS = ['request', 'orchestration', 'output'] as const;
 
 /** Who is told of a job's end, beside the project's endpoints. */
 export class WebhookDto {
@@ -97,6 +116,16 @@ export class TokenhubFieldDto {
   @ValidateNested()
   @Type(() => PolicyDto)
   policy?: PolicyDto;
+
+  @ApiPropertyOptional({ type: () => OrchestrationDto, description: 'Only in chats: the answer is its final text' })
+  @IsOptional()
+  @IsObject()
+  orchestration?: unknown;
+
+  @ApiPropertyOptional({ type: () => OutputDto, description: 'Only in chats' })
+  @IsOptional()
+  @IsObject()
+  output?: unknown;
 
   @ApiPropertyOptional({ type: Object })
   @IsOptional()

@@ -1,37 +1,22 @@
 import { TokenhubError } from '#contracts/error-catalogue.js';
-import type { CallKind } from '#contracts/job-state.js';
+import { isTerminal, type JobState } from '#contracts/job-state.js';
+import { stepId } from '#contracts/queue-payloads.js';
 import type { KeyLevel } from '#contracts/key-limits.js';
-import type { JsonObject } from '#contracts/json.js';
-import type { Policy } from '#contracts/policy.js';
 import type { Principal } from '#contracts/scopes.js';
-import { answerCallId, type NewJob } from '#jobs/job-record.js';
+import { answerCallId, type JobRecord, type NewJob } from '#jobs/job-record.js';
 import type { JobStore } from '#jobs/job-store.js';
 import { beyondKeyLimit, keyCharges } from '#limits/key-limits.js';
 import type { AttemptQueues } from '#queues/attempt-queues.js';
+import type { StepQueue } from '#queues/step-queue.js';
+import { stepCallId, type NewGraph } from '#jobs/graph-record.js';
 import { noEligibleModel } from '#routing/no-eligible-model.js';
-import type { RoutePlanner } from '../routing/route-planner.js';
-import type { HookTargets, OwnWebhook } from './hook-targets.js';
+import type { RoutePlanner } from '#planner/route-planner.js';
+import type { StepPlanner } from '#planner/step-planner.js';
+import type { HookTargets } from './hook-targets.js';
 import { newJobId } from './job-id.js';
+import { planGraph, type PlannedGraph } from './plan-graph.js';
 import { beyondLimit, limitExceeded } from './key-limit-error.js';
-
-/** How the client gets the outcome: it comes back for it, waits for the answer, or reads the answer as a stream. */
-export type Delivery = 'later' | 'answer' | 'stream';
-
-export interface SubmitRequest {
-  kind: CallKind;
-  /** OpenAI-shaped, validated, without Tokenhub's own fields. */
-  body: JsonObject;
-  policy: Policy;
-  principal: Principal;
-  delivery: Delivery;
-  metadata: Record<string, string>;
-  /** Unix milliseconds. */
-  deadline: number;
-  notBefore: number | null;
-  idempotency: NewJob['idempotency'];
-  /** The job's own webhook. */
-  webhook?: OwnWebhook | null;
-}
+import type { SubmitRequest } from './submit-request.js';
 
 /**
  * Until finished jobs are kept in Postgres: what a client can come back to stays a day, and so does what a webhook tells of,
@@ -52,7 +37,9 @@ export interface Created {
 export interface JobSubmissionDeps {
   store: JobStore;
   queues: AttemptQueues;
+  steps: StepQueue;
   planner: RoutePlanner;
+  stepPlanner: StepPlanner;
   hooks: HookTargets;
   /** This process: owner, waiter and reader of synchronous jobs. */
   processId: string;
@@ -68,15 +55,15 @@ export class JobSubmission {
     const hooks = this.deps.hooks.of(principal.project, request.webhook ?? null);
     const createdAt = Date.now();
     const id = newJobId(createdAt);
-    const decision = await this.deps.planner.plan({ kind, body, policy, principal, jobId: id });
-    if (decision.candidates.length === 0) throw noEligibleModel(decision);
-    const charges = keyCharges(principal.limits, decision);
+    const work = await this.planWork(request, id);
+    const { decision } = work;
+    const charges = keyCharges(principal.limits, work);
     const beyond = beyondKeyLimit(charges);
     if (beyond) throw beyondLimit(principal.key, beyond);
     const keep = delivery === 'later' || request.idempotency !== null;
     return {
       id,
-      type: kind,
+      type: request.orchestration ? 'orchestration' : kind,
       project: principal.project,
       key: principal.key,
       priority: policy.priority,
@@ -86,9 +73,12 @@ export class JobSubmission {
       deadline: request.deadline,
       notBefore: request.notBefore,
       metadata: request.metadata,
+      policy,
       // A request that names its model leaves every other one out for that one reason: not worth keeping.
       decision: { ...decision, excluded: decision.excluded.filter(({ reason }) => reason !== 'not_requested') },
-      estimatedCostNano: decision.candidates[0]?.estimatedCostNano ?? 0,
+      estimatedCostNano: work.estimatedCostNano,
+      graph: work.graph,
+      retryOf: null,
       plan: {
         kind,
         candidates: decision.candidates.map(({ model, provider, pool }) => ({ model, provider, pool })),
@@ -112,20 +102,32 @@ export class JobSubmission {
     };
   }
 
+  /** A chat whose answer is checked is a graph of one step. */
+  private async planWork(
+    request: SubmitRequest,
+    jobId: string,
+  ): Promise<Omit<PlannedGraph, 'graph'> & { graph: NewGraph | null }> {
+    const { planner } = this.deps;
+    if (request.orchestration || request.output)
+      return planGraph({ routes: planner, steps: this.deps.stepPlanner }, { ...request, jobId });
+    const { kind, body, policy, principal } = request;
+    const decision = await planner.plan({ kind, body, policy, principal, jobId });
+    if (decision.candidates.length === 0) throw noEligibleModel(decision);
+    const estimatedCostNano = decision.candidates[0]?.estimatedCostNano ?? 0;
+    const { inputTokens, outputTokens } = decision;
+    return { graph: null, decision, estimatedCostNano, inputTokens, outputTokens };
+  }
+
   /**
    * Makes a planned job durable and enqueues it; resolves once Redis has both. With an idempotency key that was used
    * before, resolves with the job of then and writes nothing; throws `idempotency_conflict` when the body was another, and
    * `rate_limit_exceeded` when a limit of the key has no room.
    */
   async create(job: NewJob): Promise<Created> {
-    const payload = { jobId: job.id, callId: answerCallId(job.id), attempt: 1 };
-    const pool = job.plan.candidates[0]?.pool;
-    if (pool === undefined) throw new RangeError('a job without candidates cannot be created');
-    const delayMs = job.notBefore === null ? 0 : job.notBefore - Date.now();
     const outcome = await this.deps.store.create(job);
     switch (outcome.kind) {
       case 'created':
-        await this.deps.queues.enqueue(payload, { pool, turn: outcome.turn, delayMs });
+        await this.enqueue(job, outcome.turn);
         return { jobId: job.id, replayed: false, levels: outcome.levels };
       case 'replayed':
         return { jobId: outcome.jobId, replayed: true, levels: outcome.levels };
@@ -134,6 +136,65 @@ export class JobSubmission {
       case 'conflict':
         throw conflict();
     }
+  }
+
+  private async enqueue(job: NewJob, turn: number): Promise<void> {
+    const delayMs = job.notBefore === null ? 0 : job.notBefore - Date.now();
+    if (job.graph !== null) {
+      await this.enqueueSteps(job.id, job.graph, { priority: job.priority, turn, delayMs });
+      return;
+    }
+    const pool = job.plan.candidates[0]?.pool;
+    if (pool === undefined) throw new RangeError('a job without candidates cannot be created');
+    await this.deps.queues.enqueue(
+      { jobId: job.id, callId: answerCallId(job.id), attempt: 1 },
+      { pool, turn, delayMs },
+    );
+  }
+
+  private async enqueueSteps(
+    jobId: string,
+    { plan, first, taken }: NewGraph,
+    { priority, turn, delayMs }: { priority: NewJob['priority']; turn: number; delayMs: number },
+  ): Promise<void> {
+    const left = plan.nodes.filter(({ id }) => !taken.some((step) => step.id === id));
+    const pool = first?.plan.candidates[0]?.pool;
+    const payload = first && {
+      ...{ jobId, callId: stepCallId(jobId, first.step.id, 1), attempt: 1 },
+      parent: stepId({ jobId, step: first.step.id }, 1),
+    };
+    await this.deps.steps.enqueue(
+      jobId,
+      // Even with every step taken over, somebody must end the job.
+      left.length > 0 ? left : plan.nodes.slice(-1),
+      { priority, delayMs, ...(payload && pool !== undefined && { first: { payload, pool, turn } }) },
+    );
+  }
+
+  /**
+   * Makes a failed or expired job anew: finished steps are taken over, and not paid for again; the deadline starts anew. Throws
+   * `job_not_retryable` for any other.
+   */
+  async retry(record: JobRecord, principal: Principal): Promise<Created> {
+    if (record.state !== 'failed' && record.state !== 'expired') throw notRetryable(record.state);
+    const { request, graph, hooks } = await this.deps.store.readWork(record.id);
+    const since = Math.max(record.createdAt, record.notBefore ?? 0);
+    const job = await this.plan({
+      kind: record.type === 'orchestration' ? 'chat' : record.type,
+      body: request,
+      policy: record.policy,
+      orchestration: graph?.orchestration ?? null,
+      output: graph?.output ?? null,
+      principal,
+      delivery: 'later',
+      metadata: record.metadata,
+      deadline: Date.now() + record.deadline - since,
+      notBefore: null,
+      idempotency: null,
+    });
+    const taken = record.steps.filter(({ state }) => state === 'completed');
+    const first = taken.length === 0 ? (job.graph?.first ?? null) : null;
+    return this.create({ ...job, hooks, retryOf: record.id, graph: job.graph && { ...job.graph, first, taken } });
   }
 
   /** The job that an idempotency key already stands for, without planning or charging anything; null for a new one. */
@@ -145,6 +206,13 @@ export class JobSubmission {
     const levels = await this.deps.store.keyLevels(principal, keyCharges(principal.limits, NO_TOKENS));
     return { jobId: found.jobId, replayed: true, levels };
   }
+}
+
+function notRetryable(state: JobState): TokenhubError {
+  const why = isTerminal(state) ? `it is ${state}` : 'it has not finished yet';
+  return new TokenhubError('job_not_retryable', `Only failed and expired jobs can be retried; ${why}.`, {
+    shouldRetry: false,
+  });
 }
 
 function conflict(): TokenhubError {

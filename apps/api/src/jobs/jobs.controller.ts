@@ -36,7 +36,7 @@ import { parseJobRequest } from './parse-job-request.js';
 /** When a client that polls should come back. */
 const POLL_AFTER_S = '1';
 
-/** Jobs: posted, read, waited for, followed, cancelled, erased. */
+/** Jobs: posted, read, waited for, followed, cancelled, retried, erased. */
 @ApiTags('jobs')
 @ApiBearerAuth()
 @Controller('v1/jobs')
@@ -180,6 +180,24 @@ export class JobsController {
       case 'requested':
         return this.access.view(await this.access.read(request.principal, id));
     }
+  }
+
+  @Post(':id/retry')
+  @HttpCode(202)
+  @ApiOperation({
+    summary: 'A new job that goes on where this one failed or expired; finished steps are not run again',
+  })
+  async retry(
+    @Req() { principal }: AuthenticatedRequest,
+    @Param('id') id: string,
+    @Res({ passthrough: true }) response: Response,
+  ): Promise<object> {
+    const failed = await this.access.read(principal, id);
+    const created = await this.submission.retry(failed, principal);
+    showLimits(response, created.levels);
+    response.setHeader('location', urlsOf(created.jobId).self);
+    response.setHeader('retry-after', POLL_AFTER_S);
+    return this.access.view(await this.access.read(principal, created.jobId));
   }
 
   @Delete(':id')

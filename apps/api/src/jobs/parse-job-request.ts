@@ -1,21 +1,38 @@
 import { TokenhubError } from '#contracts/error-catalogue.js';
-import { isJsonObject } from '#contracts/json.js';
+import type { Policy } from '#contracts/policy.js';
 import { resolvePolicy } from '#routing/resolve-policy.js';
 import { validateBody } from '../openai/body-schemas.js';
-import { JobRequestDto, type RouteRequestDto } from './job-request.dto.js';
+import {
+  parseShape,
+  requireOneAnswer,
+  unsupported,
+  type Shape,
+  type ShapeOptions,
+} from '../orchestrations/parse-shape.js';
+import { JobRequestDto, OPAQUE_ROUTE_FIELDS, type RouteRequestDto } from './job-request.dto.js';
 import { jobTimes } from './job-times.js';
-import type { SubmitRequest } from './job-submission.js';
+import type { SubmitRequest } from './submit-request.js';
+import { obeyDirectives } from './obey-directives.js';
 import { validateDto } from './validate-dto.js';
 
-/** What API.md names and this version does not do yet: refused by name rather than ignored. */
-const LATER_FIELDS = ['orchestration', 'output'] as const;
+/** The work itself, whoever asks for it. */
+export interface Work extends Pick<SubmitRequest, 'kind' | 'body' | 'policy'>, Shape {
+  /** The client wants to see the routing decision beside the answer. */
+  includeDecision: boolean;
+}
 
-type ParsedJob = Omit<SubmitRequest, 'principal' | 'delivery' | 'idempotency'>;
+type ParsedJob = Work & Omit<SubmitRequest, keyof Work | 'principal' | 'delivery' | 'idempotency'>;
+
+/** What doors other than `POST /v1/jobs` do differently. */
+export interface WorkOptions {
+  policy?: Partial<Policy>;
+  paths?: Partial<ShapeOptions['paths'] & { body: string }>;
+  schemas?: ShapeOptions['schemas'];
+}
 
 /** Checks the body of `POST /v1/jobs` and fills in its defaults; throws with the path of what is wrong. */
 export function parseJobRequest(body: unknown, now: number): ParsedJob {
-  refuseLater(body);
-  const envelope = validateDto(JobRequestDto, body, { opaque: ['request', 'metadata'] });
+  const envelope = validateDto(JobRequestDto, body, { opaque: [...OPAQUE_ROUTE_FIELDS, 'metadata'] });
   return {
     ...parseWork(envelope),
     ...jobTimes(envelope, now),
@@ -24,20 +41,37 @@ export function parseJobRequest(body: unknown, now: number): ParsedJob {
   };
 }
 
-/** The part that `POST /v1/route/explain` shares. */
-export function parseWork({ type, request, policy }: RouteRequestDto): Pick<ParsedJob, 'kind' | 'body' | 'policy'> {
-  validateBody(type, request, 'request');
-  return { kind: type, body: request, policy: resolvePolicy(policy) };
+/** The part that `POST /v1/route/explain` and the original product's envelopes share; directives are obeyed and gone. */
+export function parseWork(route: RouteRequestDto, options: WorkOptions = {}): Work {
+  requireFitting(route);
+  const { type, request, policy } = route;
+  const kind = type === 'orchestration' ? 'chat' : type;
+  validateBody(kind, request, 'request');
+  const paths = { orchestration: 'orchestration', output: 'output', body: 'request.', ...options.paths };
+  const { body, ...asked } = obeyDirectives(
+    { kind, body: request, path: 'request' },
+    {
+      policy: resolvePolicy(policy, options.policy),
+      ...parseShape(route, { paths, schemas: options.schemas ?? [] }),
+    },
+  );
+  requireOneAnswer(body, { shape: asked, path: paths.body });
+  // Many calls that nobody waits for let the others go first.
+  const usual = asked.orchestration ? 'low' : 'normal';
+  const priority = policy?.priority ?? options.policy?.priority ?? usual;
+  return { kind, body, ...asked, policy: { ...asked.policy, priority } };
 }
 
-function refuseLater(body: unknown): void {
-  if (!isJsonObject(body)) return;
-  for (const field of LATER_FIELDS) {
-    if (body[field] !== undefined && body[field] !== null) throw notYet(field, field);
+/** Throws where the type and what comes with it do not go together. */
+function requireFitting({ type, orchestration, output }: RouteRequestDto): void {
+  if (type === 'orchestration' && orchestration == null) {
+    const message = "Missing required parameter: 'orchestration', which says how models work together.";
+    throw new TokenhubError('missing_required_parameter', message, { param: 'orchestration' });
   }
-  if (body.type === 'orchestration') throw notYet('type', 'type "orchestration"');
-}
-
-function notYet(param: string, what: string): TokenhubError {
-  return new TokenhubError('unsupported_value', `${what} is not available in this version.`, { param });
+  if (type !== 'orchestration' && orchestration != null) {
+    throw unsupported('orchestration', `A job with an orchestration has the type orchestration, not ${type}.`);
+  }
+  if ((type === 'completion' || type === 'embedding') && output != null) {
+    throw unsupported('output', `Only chats and orchestrations have an output; the type is ${type}.`);
+  }
 }

@@ -81,6 +81,7 @@ const VALUE_RULES = new Set([
   'min',
   'max',
   'arrayNotEmpty',
+  'isLength',
   'maxLength',
   'arrayMaxSize',
   'isIso8601',

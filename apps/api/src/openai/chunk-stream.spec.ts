@@ -46,7 +46,7 @@ function received({ text }: FakeResponse): unknown[] {
 describe('the headers', () => {
   it('leave with the first content, and say what is known by then', async () => {
     const { response, chunks } = started();
-    chunks.servedBy({ n: 2, model: 'größe', provider: 'p' });
+    chunks.attemptStarted({ n: 2, model: 'größe', provider: 'p' });
     expect(response.headersSent).toBe(false);
     await chunks.write(output([delta('a')], true));
     expect(response).toMatchObject({ statusCode: 200 });
@@ -57,6 +57,27 @@ describe('the headers', () => {
       'x-tokenhub-provider': 'p',
       'x-tokenhub-attempts': '2',
     });
+  });
+
+  it('of an orchestration name the step that speaks, and count the attempts of all', async () => {
+    const { response, chunks } = started();
+    chunks.attemptStarted({ n: 1, model: 'planner', provider: 'a', step: 'plan' });
+    chunks.attemptStarted({ n: 1, model: 'broken', provider: 'b', step: 'critique-1' });
+    chunks.attemptStarted({ n: 2, model: 'critic', provider: 'c', step: 'critique-1' });
+    await chunks.write({ ...output([delta('a')], true), step: 'plan' });
+    expect(response.headers).toMatchObject({
+      'x-tokenhub-model': 'planner',
+      'x-tokenhub-provider': 'a',
+      'x-tokenhub-attempts': '3',
+    });
+  });
+
+  it('of an orchestration that leave before its first words name no model: who will speak is not known', () => {
+    const { response, chunks } = started();
+    chunks.attemptStarted({ n: 1, model: 'planner', provider: 'a', step: 'plan' });
+    jest.advanceTimersByTime(15_000);
+    expect(response.headers).toMatchObject({ 'x-tokenhub-job-id': 'job_1' });
+    expect(response.headers).not.toHaveProperty('x-tokenhub-model');
   });
 
   it('leave after 15 s without content, and keep-alive comments follow', () => {

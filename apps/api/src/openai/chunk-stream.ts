@@ -10,13 +10,25 @@ import type { OpenAiRequest } from './parse-openai-request.js';
 /** Without content by then, the headers go out and keep-alive comments follow. */
 const HEADERS_AFTER_MS = 15_000;
 
+/** What an `attempt.started` event tells; `step` only in an orchestration. */
+export interface StartedAttempt {
+  n: number;
+  model: string;
+  provider: string;
+  step?: string;
+}
+
 /** The response as a stream of OpenAI chunks. Once the signal has aborted nothing is sent any more, and no timer is left. */
 export class ChunkStream {
   opened = false;
   private readonly stream: EventStream;
   private readonly opening: NodeJS.Timeout;
   private envelope: JsonObject = {};
-  private served: { n: number; model: string; provider: string } | null = null;
+  /** The newest attempt of each step; of a single call, which has no steps, under none. */
+  private readonly started = new Map<string | undefined, StartedAttempt>();
+  private newest: StartedAttempt | null = null;
+  private attempts = 0;
+  private served: StartedAttempt | null = null;
 
   constructor(
     private readonly response: Response,
@@ -28,11 +40,16 @@ export class ChunkStream {
     if (options.signal.aborted) this.stop();
   }
 
-  servedBy(attempt: { n: number; model: string; provider: string }): void {
-    this.served = attempt;
+  /** Of an orchestration's attempts the one that speaks is known with its first words. */
+  attemptStarted(attempt: StartedAttempt): void {
+    this.attempts++;
+    this.newest = attempt;
+    this.started.set(attempt.step, attempt);
+    if (attempt.step === undefined) this.served = attempt;
   }
 
   async write(delta: OutputDelta): Promise<void> {
+    this.served = this.started.get(delta.step) ?? this.newest;
     this.open();
     this.envelope = delta.envelope ?? this.envelope;
     const usage = this.options.request.includeUsage ? { usage: null } : {};
@@ -71,7 +88,8 @@ export class ChunkStream {
       ...(this.served && {
         'x-tokenhub-model': headerText(this.served.model),
         'x-tokenhub-provider': headerText(this.served.provider),
-        'x-tokenhub-attempts': String(this.served.n),
+        // Numbers of attempts begin anew with each step.
+        'x-tokenhub-attempts': String(this.served.step === undefined ? this.served.n : this.attempts),
       }),
     });
   }

@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import { describe, expect, it } from '@jest/globals';
+import { defaultOrchestration } from '#contracts/orchestration.js';
 import { DEFAULT_POLICY } from '#contracts/policy.js';
 import { parseOpenAiRequest } from './parse-openai-request.js';
 
@@ -11,8 +12,11 @@ it('the least, with the defaults of somebody who waits', () => {
     body: { messages },
     policy: { ...DEFAULT_POLICY, priority: 'high' },
     metadata: {},
+    orchestration: null,
+    output: null,
     stream: false,
     includeUsage: false,
+    includeDecision: false,
   });
 });
 
@@ -29,6 +33,61 @@ it('what is Tokenhub’s own never stays in the body; all else does, uncopied', 
   expect(policy).toMatchObject({ mode: 'cheap', priority: 'low' });
   expect(metadata).toStrictEqual({ ours: '2' });
   expect(raw.tokenhub).toBeDefined();
+});
+
+it('an orchestration and an output ride in the body, and somebody waits for it', () => {
+  const tokenhub = { orchestration: { mode: 'refine' }, output: { format: 'markdown' } };
+  expect(parseOpenAiRequest('chat', { messages, stream: true, tokenhub })).toStrictEqual({
+    kind: 'chat',
+    body: { messages, stream: true },
+    policy: { ...DEFAULT_POLICY, priority: 'high' },
+    metadata: {},
+    orchestration: defaultOrchestration('refine'),
+    output: { format: 'markdown', schema: null, stripThink: true },
+    stream: true,
+    includeUsage: false,
+    includeDecision: false,
+  });
+});
+
+const orchestration = { mode: 'adversarial' };
+it.each<['chat' | 'completion' | 'embedding', object, string, string]>([
+  ['completion', { prompt: 'a', tokenhub: { orchestration } }, 'unsupported_value', 'tokenhub.orchestration'],
+  ['completion', { prompt: '@@tokenhub mode=vote\na' }, 'invalid_value', '@@tokenhub.mode'],
+  ['completion', { prompt: 'a', tokenhub: { output: {} } }, 'unsupported_value', 'tokenhub.output'],
+  ['embedding', { input: 'a', tokenhub: { orchestration } }, 'unsupported_value', 'tokenhub.orchestration'],
+  ['embedding', { input: 'a', tokenhub: { output: {} } }, 'unsupported_value', 'tokenhub.output'],
+  ['chat', { messages, tokenhub: { orchestration: 'vote' } }, 'invalid_type', 'tokenhub.orchestration'],
+  ['chat', { messages, tokenhub: { orchestration: {} } }, 'missing_required_parameter', 'tokenhub.orchestration.mode'],
+  ['chat', { messages, tokenhub: { output: { type: 'json' } } }, 'unknown_parameter', 'tokenhub.output.type'],
+  ['chat', { messages, n: 2, tokenhub: { orchestration } }, 'unsupported_value', 'n'],
+  ['chat', { messages, logprobs: true, tokenhub: { orchestration } }, 'unsupported_value', 'logprobs'],
+  ['chat', { messages, top_logprobs: 3, tokenhub: { orchestration } }, 'unsupported_value', 'top_logprobs'],
+])('%s %j is refused with %s', (kind, raw, code, param) => {
+  expect(() => parseOpenAiRequest(kind, raw)).toThrow(
+    expect.objectContaining({ code, options: expect.objectContaining({ param }) }),
+  );
+});
+
+it('null in place of an orchestration is nothing, in every kind of request', () => {
+  const tokenhub = { orchestration: null, output: null };
+  const nothing = { orchestration: null, output: null };
+  expect(parseOpenAiRequest('chat', { messages, n: 2, logprobs: true, tokenhub })).toMatchObject(nothing);
+  expect(parseOpenAiRequest('embedding', { input: 'a', tokenhub })).toMatchObject(nothing);
+});
+
+it('directives are obeyed beside Tokenhub’s own field, and gone from all others', () => {
+  const raw = {
+    messages: [{ role: 'user', content: '@@tokenhub mode=cheap latency=10 include_decision=true\nhi' }],
+    user: 'a@@tokenhub x',
+    tokenhub: { policy: { max_latency_ms: 20 }, metadata: { kept: '@@tokenhub x' } },
+  };
+  expect(parseOpenAiRequest('chat', raw)).toMatchObject({
+    body: { messages, user: 'a' },
+    policy: { mode: 'cheap', maxLatencyMs: 10, priority: 'high' },
+    metadata: { kept: '@@tokenhub x' },
+    includeDecision: true,
+  });
 });
 
 describe('streaming', () => {
@@ -51,6 +110,7 @@ it.each<[unknown, string, string | undefined]>([
   [[], 'invalid_type', undefined],
   ['{}', 'invalid_type', undefined],
   [{}, 'missing_required_parameter', 'messages'],
+  [{ messages: [{ role: 'user', content: '@@tokenhub mode=x' }] }, 'invalid_value', '@@tokenhub.mode'],
   [{ messages, tokenhub: 'cheap' }, 'invalid_type', 'tokenhub'],
   [{ messages, tokenhub: [] }, 'invalid_type', 'tokenhub'],
   [{ messages, tokenhub: { mode: 'cheap' } }, 'unknown_parameter', 'tokenhub.mode'],

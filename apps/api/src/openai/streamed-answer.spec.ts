@@ -22,11 +22,12 @@ interface Scene {
   events?: [JobEventType, unknown][];
   /** What reading throws after the events. */
   breaks?: unknown;
+  record?: object;
   /** Called when the record is looked up at the end. */
   onLookUp?: () => void;
 }
 
-function answering({ events = [], breaks, onLookUp }: Scene): StreamedAnswer {
+function answering({ events = [], breaks, record, onLookUp }: Scene): StreamedAnswer {
   async function* read(): AsyncGenerator<JobEvent, void> {
     let seq = 0;
     for (const [type, data] of events) yield Promise.resolve({ seq: ++seq, type, data: JSON.stringify(data) });
@@ -38,7 +39,7 @@ function answering({ events = [], breaks, onLookUp }: Scene): StreamedAnswer {
       cancel,
       read: () => {
         onLookUp?.();
-        return Promise.resolve({ result: '{"usage":{"total_tokens":3}}', error: null });
+        return Promise.resolve(record ?? { type: 'chat', result: '{"usage":{"total_tokens":3}}', error: null });
       },
     },
     events: { read },
@@ -62,6 +63,25 @@ it('events become chunks, usage and [DONE]', async () => {
     'data: [DONE]\n\n',
   ]);
   expect(jest.getTimerCount()).toBe(0);
+});
+
+it('of an orchestration only the final text is streamed, with the usage of its completion', async () => {
+  const response = new FakeResponse();
+  const record = { type: 'orchestration', result: '{"mode":"planning","response":{"usage":{"total_tokens":9}}}' };
+  const steps: [JobEventType, unknown][] = [
+    ['step.started', { step: 'plan' }],
+    ['attempt.started', { n: 1, model: 'm', provider: 'p', step: 'plan' }],
+    ['step.failed', { step: 'candidate-1' }],
+    ['step.completed', { step: 'plan', output: { text: 'not to be seen' } }],
+  ];
+  const events: [JobEventType, unknown][] = [...steps, content, ['job.completed', {}]];
+  await answering({ events, record }).answer(request, source, response.express);
+  expect(response.headers).toMatchObject({ 'x-tokenhub-model': 'm', 'x-tokenhub-provider': 'p' });
+  expect(response.written).toStrictEqual([
+    'data: {"choices":[{"index":0,"delta":{"content":"a"}}],"usage":null}\n\n',
+    'data: {"choices":[],"usage":{"total_tokens":9}}\n\n',
+    'data: [DONE]\n\n',
+  ]);
 });
 
 it.each<[string, Scene, string | RegExp]>([

@@ -5,13 +5,14 @@ import type { JobEvent } from '#contracts/job-event.js';
 import { isJsonObject, type JsonObject } from '#contracts/json.js';
 import type { OutputDelta } from '#contracts/output-delta.js';
 import type { EventReader } from '#jobs/event-reader.js';
-import type { NewJob } from '#jobs/job-record.js';
 import type { JobStore } from '#jobs/job-store.js';
 import { ClientGone, clientGone } from '../http/client-gone.js';
 import { showLimits } from '../http/rate-limit-headers.js';
 import { errorOfJob } from '../jobs/job-error.js';
-import type { Created, JobSubmission } from '../jobs/job-submission.js';
-import { ChunkStream } from './chunk-stream.js';
+import type { JobSubmission } from '../jobs/job-submission.js';
+import { responseBodyOf } from '../jobs/response-body.js';
+import type { OpenedJob } from '../jobs/synchronous-job.js';
+import { ChunkStream, type StartedAttempt } from './chunk-stream.js';
 import type { OpenAiRequest } from './parse-openai-request.js';
 
 export interface StreamedAnswerDeps {
@@ -28,11 +29,7 @@ export class StreamedAnswer {
    * Streams a new job, or joins the one that an idempotency key stands for. What fails before the first content is thrown
    * and answered with its HTTP status; what fails later is the stream's last event.
    */
-  async answer(
-    request: OpenAiRequest,
-    source: { job: NewJob | null; replay: Created | null },
-    response: Response,
-  ): Promise<void> {
+  async answer(request: OpenAiRequest, source: OpenedJob, response: Response): Promise<void> {
     const gone = clientGone(response);
     const answered = new AbortController();
     const { job } = source;
@@ -77,7 +74,7 @@ export class StreamedAnswer {
   private async relay(event: JobEvent, jobId: string, chunks: ChunkStream): Promise<boolean> {
     switch (event.type) {
       case 'attempt.started':
-        chunks.servedBy(JSON.parse(event.data) as { n: number; model: string; provider: string });
+        chunks.attemptStarted(JSON.parse(event.data) as StartedAttempt);
         return false;
       case 'output.delta':
         await chunks.write(JSON.parse(event.data) as OutputDelta);
@@ -97,7 +94,9 @@ export class StreamedAnswer {
       case 'job.queued':
       case 'job.started':
       case 'attempt.failed':
+      case 'step.started':
       case 'step.completed':
+      case 'step.failed':
         return false;
     }
   }
@@ -106,7 +105,7 @@ export class StreamedAnswer {
   private async usageOf(jobId: string): Promise<JsonObject | null> {
     const record = await this.deps.store.read(jobId);
     if (!record?.result) return null;
-    const body: unknown = JSON.parse(record.result);
+    const body: unknown = JSON.parse(responseBodyOf(record.type, record.result));
     if (isJsonObject(body) && isJsonObject(body.usage)) return body.usage;
     const { inputTokens, outputTokens } = record.usage;
     return { prompt_tokens: inputTokens, completion_tokens: outputTokens, total_tokens: inputTokens + outputTokens };
