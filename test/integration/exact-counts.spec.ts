@@ -4,7 +4,7 @@ import { HttpClient } from '#http/http-client.js';
 import { secretNames } from '#platform/config/config.js';
 import type { Doubt } from '#routing/find-doubts.js';
 import { waitFor } from '#testing/wait-for.js';
-import { ExactCounts } from '../../apps/api/src/routing/exact-counts.js';
+import { ExactCounts } from '#planner/exact-counts.js';
 import { startSimulator, type Simulator } from '../../apps/simulator/src/simulator.js';
 import { model, provider } from './support/registry-content.js';
 

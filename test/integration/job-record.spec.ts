@@ -178,7 +178,7 @@ describe('a terminal state is never left', () => {
     'finish as failed': (job) => fixture.attempts.finish(runOf(job, 'r1'), outcomeOf('failed')),
     cancel: (job) => fixture.store.cancel(job.id),
     look: (job) => fixture.unfinished.look(job.id),
-    requeue: (job) => fixture.unfinished.requeue(job.id, 1, 'lost'),
+    requeue: (job) => fixture.unfinished.requeue(payloadOf(job, 1), 'lost'),
     'watch its end': (job) => fixture.store.watch(job.id, 'api-9', 'waiters'),
     'watch its events': (job) => fixture.store.watch(job.id, 'api-9', 'readers'),
   };

@@ -6,6 +6,7 @@ import { keyCharges } from '#limits/key-limits.js';
 import { keys } from '#platform/keys.js';
 import { hop, newJob, outcomeOf, runOf, unkept, type NewJobOptions } from './support/new-job.js';
 import { RedisFixture } from './support/redis-fixture.js';
+import { payloadOf } from './support/worker-rig.js';
 
 const fixture = new RedisFixture();
 const LEVELS = keys.keyLevels('default', 'ci');
@@ -230,7 +231,7 @@ describe('unfinished jobs of a key', () => {
       async (job) => {
         await fixture.begin(runOf(job, 'a'));
         await fixture.redis.hset(keys.call(`${job.id}-answer`), 'streamed', '3');
-        await fixture.unfinished.requeue(job.id, 1, 'lost');
+        await fixture.unfinished.requeue(payloadOf(job, 1), 'lost');
       },
     ],
   ];
@@ -249,8 +250,8 @@ describe('unfinished jobs of a key', () => {
     const { job } = await make();
     await fixture.begin(runOf(job, 'a'));
     await fixture.attempts.advance(runOf(job, 'a'), hop(1));
-    expect(await fixture.unfinished.requeue(job.id, 2, 'lost')).toBe(3);
-    expect(await fixture.unfinished.move(job.id, 3, 0)).toBe(4);
+    expect(await fixture.unfinished.requeue(payloadOf(job, 2), 'lost')).toBe(3);
+    expect(await fixture.unfinished.move(payloadOf(job, 3), 0)).toBe(4);
     expect((await make()).kind).toBe('limited');
   });
 });

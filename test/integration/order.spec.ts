@@ -1,8 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Priority } from '#contracts/job-state.js';
+import { FIRST_ASK } from '#jobs/graph-record.js';
 import { keys } from '#platform/keys.js';
 import { waitFor } from '#testing/wait-for.js';
-import { newJob } from './support/new-job.js';
+import { newGraph, newJob } from './support/new-job.js';
 import { RedisFixture } from './support/redis-fixture.js';
 import { answers } from './support/turns.js';
 import { ScriptedAdapter, startWorkerRig, submit } from './support/worker-rig.js';
@@ -30,6 +31,28 @@ async function waiting(): Promise<string[]> {
 }
 
 const count = (owners: readonly string[], owner: string): number => owners.filter((one) => one === owner).length;
+
+interface Opened {
+  jobId: string;
+  callId: string;
+  turn: number;
+}
+
+/** A graph of two paid calls; what is returned opens the first call of its step at this place. */
+async function openable(): Promise<(place: number) => Promise<Opened>> {
+  const job = newGraph({ mode: 'adversarial' });
+  await fixture.store.create(job);
+  return async (place) => {
+    const graph = await fixture.graphs.read(job.id);
+    const step = graph?.steps[place];
+    if (!graph || !step) throw new RangeError(`no step ${place}`);
+    const { plan, request } = job;
+    const call = { parent: `${job.id}.${step.id}`, plan, request, ask: FIRST_ASK, estimatedCostNano: 0 };
+    const reply = await fixture.graphs.openCall(graph, step, call);
+    if (reply.kind !== 'opened') throw new Error(`the call was not opened: ${reply.kind}`);
+    return { jobId: job.id, callId: reply.callId, turn: reply.turn };
+  };
+}
 
 describe('the order within a pool', () => {
   it('lets a key with one job wait for its share, not for all jobs of another', async () => {
@@ -83,6 +106,24 @@ describe('the order within a pool', () => {
     const { turn } = (await fixture.store.create(newJob({ key: 'late' }))) as { turn: number };
     expect(turn).toBeGreaterThan(served);
     expect(turn).toBeLessThanOrEqual(served + 4);
+  });
+
+  it('has later calls of a graph come before graphs that wait, and behind a single chat of a higher class', async () => {
+    const late = async (): Promise<number> =>
+      ((await fixture.store.create(newJob({ key: 'late' }))) as { turn: number }).turn;
+    await line({ key: 'bulk' }, 2);
+    await fixture.redis.hset(keys.poolOrder('acme'), 'virtual_time', '100');
+    const [running, waits] = [await openable(), await openable()];
+    const plan = await running(0);
+    const next = await waits(0);
+    await fixture.redis.hset(keys.poolOrder('acme'), 'virtual_time', String(plan.turn));
+    const critique = await running(1);
+    expect(critique.turn).toBeGreaterThan(await late());
+    expect(critique.turn).toBeLessThan(next.turn);
+
+    const run = { jobId: critique.jobId, callId: critique.callId, attempt: 1, run: 'w' };
+    await fixture.attempts.begin(run, { pool: 'acme', turn: critique.turn, start: true });
+    expect(await fixture.redis.hget(keys.poolOrder('acme'), 'virtual_time')).toBe(String(plan.turn));
   });
 
   it('begins anew when nobody waits', async () => {

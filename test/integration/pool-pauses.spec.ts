@@ -7,7 +7,7 @@ import { newJob, runOf } from './support/new-job.js';
 import { RedisFixture } from './support/redis-fixture.js';
 import { model, provider, registryContent } from './support/registry-content.js';
 import { answers, fails, Gate } from './support/turns.js';
-import { ended, ScriptedAdapter, startWorkerRig, submit, type WorkerRig } from './support/worker-rig.js';
+import { ended, ScriptedAdapter, startWorkerRig, submit, type WorkerRig, payloadOf } from './support/worker-rig.js';
 
 const fixture = new RedisFixture();
 let pauses: PoolPauses;
@@ -158,7 +158,7 @@ describe('an attempt that waits in a paused pool', () => {
     await fixture.store.create(job);
     await fixture.begin(runOf(job, 'a'));
     const before = await fixture.snapshot();
-    expect(await fixture.unfinished.move(job.id, 1, 1)).toBeNull();
+    expect(await fixture.unfinished.move(payloadOf(job, 1), 1)).toBeNull();
     expect(await fixture.snapshot()).toEqual(before);
   });
 });

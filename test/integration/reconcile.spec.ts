@@ -7,7 +7,16 @@ import { waitFor } from '#testing/wait-for.js';
 import { delta, newJob, runOf, unkept } from './support/new-job.js';
 import { RedisFixture } from './support/redis-fixture.js';
 import { answers, fails, Gate, hangs } from './support/turns.js';
-import { ended, makeDue, pass, read, ScriptedAdapter, startWorkerRig, submit } from './support/worker-rig.js';
+import {
+  ended,
+  makeDue,
+  pass,
+  read,
+  ScriptedAdapter,
+  startWorkerRig,
+  submit,
+  payloadOf,
+} from './support/worker-rig.js';
 
 const fixture = new RedisFixture();
 
@@ -99,14 +108,14 @@ describe('a job that its queue has lost', () => {
 
   it('is enqueued again should the reconciler die between opening the number and enqueuing it', async () => {
     const job = await create();
-    expect(await fixture.unfinished.requeue(job.id, 1, 'lost')).toBe(2);
+    expect(await fixture.unfinished.requeue(payloadOf(job, 1), 'lost')).toBe(2);
     expect(await passOver(job)).toMatchObject({ requeued: 1 });
     expect(await queue().getJobState(`${answerCallId(job.id)}.3`)).toBe('prioritized');
   });
 
   it('by two reconcilers at once is given one number', async () => {
     const job = await create();
-    const opened = await Promise.all([1, 2, 3].map(() => fixture.unfinished.requeue(job.id, 1, 'lost')));
+    const opened = await Promise.all([1, 2, 3].map(() => fixture.unfinished.requeue(payloadOf(job, 1), 'lost')));
     expect(opened.filter((attempt) => attempt !== null)).toEqual([2]);
     expect(await callOf(job, 'attempt')).toBe('2');
   });

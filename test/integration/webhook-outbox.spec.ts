@@ -6,6 +6,7 @@ import { answerCallId, type NewJob } from '#jobs/job-record.js';
 import { keys } from '#platform/keys.js';
 import { newJob, outcomeOf, runOf, unkept, delta, type NewJobOptions } from './support/new-job.js';
 import { RedisFixture } from './support/redis-fixture.js';
+import { payloadOf } from './support/worker-rig.js';
 
 const fixture = new RedisFixture();
 
@@ -76,7 +77,7 @@ const ways: [string, TerminalState, NewJobOptions, (job: NewJob) => Promise<unkn
     'failed',
     {},
     async (job) => {
-      for (let n = 1; n <= MAX_CRASHES; n += 1) await fixture.unfinished.requeue(job.id, n, 'failed');
+      for (let n = 1; n <= MAX_CRASHES; n += 1) await fixture.unfinished.requeue(payloadOf(job, n), 'failed');
     },
   ],
 ];
@@ -100,7 +101,7 @@ describe('the outbox has an entry for each target exactly when the job has ended
     await fixture.unfinished.look(job.id);
     await fixture.begin(runOf(job, 'late'));
     await fixture.attempts.finish(runOf(job, 'r1'), outcomeOf('completed'));
-    await fixture.unfinished.requeue(job.id, 1, 'lost');
+    await fixture.unfinished.requeue(payloadOf(job, 1), 'lost');
     expect(await outbox()).toEqual(expected);
   });
 });

@@ -1,7 +1,11 @@
 import type { AttemptRecord, ErrorClass } from '#contracts/attempt.js';
 import type { TerminalState } from '#contracts/job-state.js';
 import type { AttemptStore, Outcome, Run } from '#jobs/attempt-store.js';
-import { answerCallId, type CallPlan, type NewJob } from '#jobs/job-record.js';
+import { defaultOrchestration, type OrchestrationSpec, type OutputSpec } from '#contracts/orchestration.js';
+import { DEFAULT_POLICY, type Policy } from '#contracts/policy.js';
+import type { CallPlan } from '#jobs/call-plan.js';
+import { answerCallId, type NewJob } from '#jobs/job-record.js';
+import { plannedCalls, stepsOf } from '#orchestration/steps-of.js';
 
 let made = 0;
 
@@ -33,6 +37,9 @@ export function newJob(options: NewJobOptions = {}): NewJob {
     syncStream: false,
     idempotency: null,
     hooks: [],
+    graph: null,
+    retryOf: null,
+    policy: DEFAULT_POLICY,
     ...options,
     plan: {
       kind: 'chat',
@@ -105,4 +112,34 @@ export function hop(attempt: number, index = 1): Parameters<AttemptStore['advanc
 /** A delta's JSON text. */
 export function delta(attempt: number, content: string): string {
   return JSON.stringify({ attempt, choices: [{ index: 0, delta: { content } }] });
+}
+
+export type NewGraphOptions = Omit<NewJobOptions, 'policy'> & {
+  output?: OutputSpec;
+  stream?: boolean;
+  policy?: Partial<Policy>;
+};
+
+/** A job that is this orchestration; posted by somebody who comes back for it. */
+export function newGraph(
+  spec: Partial<OrchestrationSpec> & Pick<OrchestrationSpec, 'mode'>,
+  options: NewGraphOptions = {},
+): NewJob {
+  const { output = null, stream = false, policy, ...rest } = options;
+  const orchestration = { ...defaultOrchestration(spec.mode), ...spec };
+  const nodes = stepsOf(orchestration);
+  const plan = {
+    ...{ nodes, orchestration, output, policy: { ...DEFAULT_POLICY, ...policy } },
+    ...{ stream, attended: false, share: 1 },
+    paidCalls: spec.mode === 'vote' ? 1 : plannedCalls(orchestration).primary,
+  };
+  return newJob({ type: 'orchestration', priority: 'low', graph: { plan, first: null, taken: [] }, ...rest });
+}
+
+/** A chat whose answer is checked. */
+export function newChecked(output: OutputSpec, options: NewGraphOptions = {}): NewJob {
+  const job = newGraph({ mode: 'planning' }, { ...options, output });
+  return job.graph === null
+    ? job
+    : { ...job, type: 'chat', graph: { ...job.graph, plan: { ...job.graph.plan, orchestration: null } } };
 }

@@ -1,15 +1,18 @@
 import { afterAll, afterEach, beforeAll, beforeEach } from '@jest/globals';
 import { AttemptStore, type BeginReply, type Run } from '#jobs/attempt-store.js';
+import { GraphStore } from '#jobs/graph-store.js';
 import { JobStore } from '#jobs/job-store.js';
 import { Notices } from '#jobs/notices.js';
 import { UnfinishedJobs } from '#jobs/unfinished-jobs.js';
 import { connectRedis, type RedisClient } from '#platform/redis.js';
 import { AttemptQueues } from '#queues/attempt-queues.js';
+import { StepQueue } from '#queues/step-queue.js';
 import { startRedis, type RedisServer } from '#testing/redis-harness.js';
 
 /** One Redis for a spec file, emptied before each test; what a test opens on it is closed after the test. */
 export class RedisFixture {
   private server: RedisServer | undefined;
+  private stepQueue: StepQueue | undefined;
   private readonly cleanups: (() => void | Promise<void>)[] = [];
   /** What background work reported through `onError`; tests that break nothing expect none. */
   readonly errors: unknown[] = [];
@@ -18,6 +21,7 @@ export class RedisFixture {
   attempts!: AttemptStore;
   unfinished!: UnfinishedJobs;
   queues!: AttemptQueues;
+  graphs!: GraphStore;
 
   constructor() {
     beforeAll(async () => {
@@ -48,6 +52,16 @@ export class RedisFixture {
   /** Begins and starts an attempt in the pool that `newJob` asks for first. */
   begin(run: Run): Promise<BeginReply> {
     return this.attempts.begin(run, { pool: 'acme', turn: 1, start: true });
+  }
+
+  /** Made when it is first asked for: BullMQ writes a key of its own for each queue. */
+  get steps(): StepQueue {
+    if (!this.stepQueue) {
+      const queue = new StepQueue(this.redis, this.onError);
+      this.stepQueue = queue;
+      this.after(() => queue.close());
+    }
+    return this.stepQueue;
   }
 
   /** Runs after the test, the last registered first. */
@@ -98,6 +112,8 @@ export class RedisFixture {
     this.attempts = new AttemptStore(this.redis);
     this.unfinished = new UnfinishedJobs(this.redis);
     this.queues = new AttemptQueues(this.redis, this.onError);
+    this.graphs = new GraphStore(this.redis);
+    this.stepQueue = undefined;
     this.after(() => this.queues.close());
   }
 

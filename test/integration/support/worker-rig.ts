@@ -12,11 +12,15 @@ import { pino } from 'pino';
 import type { AttemptPayload } from '#contracts/queue-payloads.js';
 import { EndWaiter } from '#jobs/wait-for-end.js';
 import { answerCallId, type JobRecord, type NewJob } from '#jobs/job-record.js';
+import type { JsonObject } from '#contracts/json.js';
 import { keys } from '#platform/keys.js';
+import { ExactCounts } from '#planner/exact-counts.js';
+import { RoutePlanner } from '#planner/route-planner.js';
 import type { ProviderAdapter, ProviderAnswer, ProviderCall } from '#providers/provider-adapter.js';
 import type { SnapshotContent } from '#registry/build-snapshot.js';
 import { LiveRegistry } from '#registry/live-registry.js';
 import { TokenCounter } from '#tokens/count-tokens.js';
+import { StepRole } from '../../../apps/worker/src/orchestrations/step-role.js';
 import { Admission } from '../../../apps/worker/src/pools/admission.js';
 import { CallProvider } from '../../../apps/worker/src/pools/call-provider.js';
 import { EndAttempt } from '../../../apps/worker/src/pools/end-attempt.js';
@@ -61,6 +65,8 @@ export class ScriptedAdapter implements ProviderAdapter {
   }
 }
 
+export type RigParts = Partial<Pick<RedisFixture, 'redis' | 'attempts' | 'queues' | 'graphs' | 'unfinished'>>;
+
 export interface WorkerRigOptions {
   adapter: ProviderAdapter;
   content?: SnapshotContent;
@@ -71,6 +77,10 @@ export interface WorkerRigOptions {
   discovered?: ContextView;
   /** False: no pool is served, the test runs attempts itself. */
   pools?: boolean;
+  /** False: no step of a graph is taken. */
+  steps?: boolean;
+  /** In place of the fixture's: a worker that shares no connection with the others. */
+  parts?: RigParts;
 }
 
 export interface WorkerRig {
@@ -79,12 +89,15 @@ export interface WorkerRig {
   views: LiveViewsSource;
   runAttempt: RunAttempt;
   supervisor: PoolSupervisor;
+  planner: RoutePlanner;
   publish: (content: SnapshotContent) => Promise<void>;
 }
 
 /** A worker in this process, put together as the worker's module does it, with connections of its own. */
 export async function startWorkerRig(fixture: RedisFixture, options: WorkerRigOptions): Promise<WorkerRig> {
-  const { attempts, queues, redis } = fixture;
+  const { parts = {} } = options;
+  const { attempts = fixture.attempts, queues = fixture.queues, redis = fixture.redis } = parts;
+  const { graphs = fixture.graphs, unfinished = fixture.unfinished } = parts;
   const subscriber = fixture.connect();
   const registry = new LiveRegistry({ redis, subscriber, onError: fixture.onError });
   const running = new RunningAttempts();
@@ -146,16 +159,30 @@ export async function startWorkerRig(fixture: RedisFixture, options: WorkerRigOp
     concurrency: options.concurrency ?? 5,
   });
   if (options.pools !== false) registry.onChange((version) => supervisor.follow(version));
+  const exactCounts = new ExactCounts({
+    http: new HttpClient(),
+    stores: { env: {}, configSecrets: new Map() },
+    onError,
+  });
+  const planner = new RoutePlanner({ registry, tokens, source: views, exactCounts });
+  const steps = new StepRole({ redis, graphs, unfinished, queues, planner, registry, logger: silent });
+  if (options.steps !== false) steps.start();
   fixture.after(async () => {
     running.stopAll('shutdown');
-    await supervisor.close();
+    await Promise.all([supervisor.close(), steps.close()]);
   });
-  return { registry, running, views, runAttempt, supervisor, publish: (content) => registry.publish(content) };
+  return { registry, running, views, runAttempt, supervisor, planner, publish: (content) => registry.publish(content) };
 }
 
 /** Creates and enqueues, as the API does. */
 export async function submit(fixture: RedisFixture, job: NewJob): Promise<NewJob> {
   const created = await fixture.store.create(job);
+  if (job.graph !== null) {
+    const { plan, taken } = job.graph;
+    const left = plan.nodes.filter(({ id }) => !taken.some((step) => step.id === id));
+    await fixture.steps.enqueue(job.id, left, { priority: job.priority });
+    return job;
+  }
   await fixture.queues.enqueue(payloadOf(job), {
     pool: poolOf(job),
     ...(created.kind === 'created' && { turn: created.turn }),
@@ -172,10 +199,10 @@ export function poolOf(job: NewJob): string {
   return job.plan.candidates[0]?.pool ?? '';
 }
 
-/** The record once the job has ended; throws when it does not within 15 s. */
-export async function ended(fixture: RedisFixture, job: Pick<NewJob, 'id'>): Promise<JobRecord> {
+/** The record once the job has ended; throws when it does not in time. */
+export async function ended(fixture: RedisFixture, job: Pick<NewJob, 'id'>, timeoutMs = 15_000): Promise<JobRecord> {
   const { notices } = await fixture.notices(`api-${job.id}`);
-  const notice = await new EndWaiter(fixture.store, notices).waitForEnd(job.id, { timeoutMs: 15_000 });
+  const notice = await new EndWaiter(fixture.store, notices).waitForEnd(job.id, { timeoutMs });
   if (notice === null) throw new Error(`${job.id} did not end: ${JSON.stringify(await fixture.store.read(job.id))}`);
   return read(fixture, job);
 }
@@ -187,9 +214,29 @@ export async function read(fixture: RedisFixture, job: Pick<NewJob, 'id'>): Prom
   return record;
 }
 
+/** What the job's stream of events holds. */
+export async function eventsOf(fixture: RedisFixture, job: Pick<NewJob, 'id'>): Promise<LoggedEvent[]> {
+  const entries = await fixture.redis.xrange(keys.events(job.id), '-', '+');
+  return entries.map(([, [, type = '', , data = '{}']]) => ({ type, data: JSON.parse(data) as JsonObject }));
+}
+
+export interface LoggedEvent {
+  type: string;
+  data: JsonObject;
+}
+
 /** A reconciler pass. */
 export function pass(fixture: RedisFixture): Promise<PassReport> {
-  return reconcile({ unfinished: fixture.unfinished, queues: fixture.queues, logger: silent });
+  return reconcile({
+    unfinished: fixture.unfinished,
+    queues: fixture.queues,
+    graphs: fixture.graphs,
+    // Only a graph asks for it.
+    get steps() {
+      return fixture.steps;
+    },
+    logger: silent,
+  });
 }
 
 /** Makes the reconciler look at this job in its next pass. */
