@@ -22,7 +22,8 @@ export const EXPLAIN = '/v1/route/explain';
 export const CHAT = '/v1/chat/completions';
 export const COMPLETIONS = '/v1/completions';
 export const EMBEDDINGS = '/v1/embeddings';
-const POSTS = [JOBS, EXPLAIN, CHAT, COMPLETIONS, EMBEDDINGS];
+const ENVELOPES = ['/v1/chat', '/v1/plan', '/v1/adversarial'];
+const POSTS = [JOBS, EXPLAIN, CHAT, COMPLETIONS, EMBEDDINGS, ...ENVELOPES];
 
 const pairs = (count: number): Json => Object.fromEntries(Array.from({ length: count }, (_, i) => [`k${i}`, 'v']));
 

@@ -163,12 +163,12 @@ const jobFaults: Fault[] = [
     };
   }),
   {
-    what: 'an orchestration',
+    what: 'an orchestration that does not say which',
     path: JOBS,
     body: chatJob({ type: 'orchestration' }),
     status: 400,
-    code: 'unsupported_value',
-    param: 'type',
+    code: 'missing_required_parameter',
+    param: 'orchestration',
   },
   {
     what: 'a webhook in a project without a secret to sign it',
@@ -193,14 +193,6 @@ const jobFaults: Fault[] = [
     status: 400,
     code: 'invalid_value',
     param: 'webhook.url',
-  })),
-  ...['orchestration', 'output'].map((field): Fault => ({
-    what: `the field ${field}, which comes later`,
-    path: JOBS,
-    body: chatJob({ [field]: {} }),
-    status: 400,
-    code: 'unsupported_value',
-    param: field,
   })),
   {
     what: 'an empty prompt',
@@ -316,6 +308,27 @@ const readFaults: Fault[] = [
     path: `${JOBS}/${NO_JOB}/cancel`,
     status: 404,
     code: 'job_not_found',
+  },
+  {
+    what: 'an unknown job tried again',
+    method: 'POST',
+    path: `${JOBS}/${NO_JOB}/retry`,
+    status: 404,
+    code: 'job_not_found',
+  },
+  {
+    what: 'a cancelled job tried again',
+    method: 'POST',
+    path: `${JOBS}/FINISHED/retry`,
+    status: 409,
+    code: 'job_not_retryable',
+  },
+  {
+    what: 'an unfinished job tried again',
+    method: 'POST',
+    path: `${JOBS}/WAITING/retry`,
+    status: 409,
+    code: 'job_not_retryable',
   },
   { what: 'an unknown job erased', method: 'DELETE', path: `${JOBS}/${NO_JOB}`, status: 404, code: 'job_not_found' },
   ...['0', '61', '-1', '1.5', 'soon', '', '1&wait=2'].map((wait): Fault => ({

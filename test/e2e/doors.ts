@@ -1,3 +1,4 @@
+import type { Script } from '../../apps/simulator/src/script-book.ts';
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import { Redis } from 'ioredis';
 import type { Stack, StackProcess } from '#testing/stack.js';
@@ -191,6 +192,11 @@ export class SimulatorControl {
 
   async clearFaults(): Promise<void> {
     await this.call('DELETE', 'faults');
+  }
+
+  /** Has the answers that a script matches say what it wants. */
+  async script(script: Script): Promise<void> {
+    await this.call('POST', 'scripts', { ...script });
   }
 
   async counters(): Promise<Counters> {

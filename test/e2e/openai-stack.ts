@@ -9,6 +9,7 @@ import { waitFor } from '#testing/wait-for.js';
 import type { Seen, SeenRequest, Tally } from '../../apps/simulator/src/counters.js';
 import type { ArmedFault, Arming } from '../../apps/simulator/src/fault-book.js';
 import type { Fault } from '../../apps/simulator/src/fault-shapes.js';
+import type { Script } from '../../apps/simulator/src/script-book.js';
 
 /** What the suites on the OpenAI-compatible surface share: a stack with two providers, the official client, and views from both ends. */
 export interface OpenAiStack {
@@ -101,6 +102,11 @@ export class SimulatorClient {
     await this.send('POST', 'faults', arming);
   }
 
+  /** Has the model say what the script wants, until the reset or for so many times. */
+  async script(script: Script): Promise<void> {
+    await this.send('POST', 'scripts', script);
+  }
+
   /** The faults that have not struck as often as they were armed for. */
   async armed(): Promise<ArmedFault[]> {
     return ((await this.send('GET', 'faults')) as { faults: ArmedFault[] }).faults;
@@ -128,7 +134,7 @@ export class SimulatorClient {
     return (await this.send('GET', 'seen')) as Seen;
   }
 
-  private async send(method: string, path: string, body?: Arming): Promise<unknown> {
+  private async send(method: string, path: string, body?: Arming | Script): Promise<unknown> {
     const answer = await fetch(`${this.url}/_control/${path}`, {
       method,
       ...(body && { body: JSON.stringify(body) }),
