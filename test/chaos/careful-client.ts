@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createParser } from 'eventsource-parser';
 import { ask, eventsOf, type Job, type Json, type ServerEvent } from '../e2e/doors.ts';
-import type { Submission } from './load.ts';
+import { isJobDoor, type Submission } from './load.ts';
 
 const PAUSE_MS = 200;
 const ANSWER_TIMEOUT_MS = 60_000;
@@ -50,6 +50,23 @@ export class CarefulClient {
     return receipt;
   }
 
+  /** Cancels a job, however often it has to be said; answers with refusals other than 503 with Retry-After. */
+  async cancel(jobId: string): Promise<string[]> {
+    const odd: string[] = [];
+    while (Date.now() < this.giveUpAt()) {
+      const signal = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
+      const url = `${this.api()}/v1/jobs/${jobId}/cancel`;
+      const reply = await ask(url, { method: 'POST', signal }).catch(() => null);
+      // 409: the time before had been heard, and its answer was lost.
+      if (reply?.status === 200 || reply?.status === 409) return odd;
+      if (reply !== null && (reply.status !== 503 || !reply.headers.has('retry-after'))) {
+        odd.push(`cancel ${reply.status}: ${reply.text.slice(0, 200)}`);
+      }
+      await sleep(PAUSE_MS);
+    }
+    return [...odd, 'it could not be cancelled'];
+  }
+
   /** Follows a job's events to their end, coming back with the last id as an EventSource does; what it has, when it gives up. */
   async follow(jobId: string): Promise<ServerEvent[]> {
     const events: ServerEvent[] = [];
@@ -71,7 +88,7 @@ export class CarefulClient {
     const { door } = submission;
     const signal = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
     if (door === 'streamed completion') return this.readStream(submission, signal);
-    const isJob = door === 'job' || door === 'streamed job';
+    const isJob = isJobDoor(door);
     const { status, headers, body, text } = await ask(`${this.api()}/v1/${isJob ? 'jobs' : 'chat/completions'}`, {
       body: submission.body,
       headers: { 'idempotency-key': submission.marker },

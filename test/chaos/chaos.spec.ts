@@ -9,9 +9,10 @@ it(`no accepted job is lost, finished twice or wrongly billed: ${SHORT.what}`, a
   const report = await runScenario(SHORT, seed);
   console.log(describeReport('short', `${SHORT.what}; again with --scenario short --seed ${seed}`, report));
   expect(report.verdict.broken).toEqual([]);
-  const { accepted, completed, interrupted, repeated } = report.verdict;
+  const { accepted, completed, interrupted, cancelled, repeated, graphs } = report.verdict;
   expect(accepted).toBe(SHORT.jobs);
-  expect(completed + interrupted).toBe(SHORT.jobs);
+  expect(completed + interrupted + cancelled).toBe(SHORT.jobs);
+  expect(graphs).toBeGreaterThan(30);
   // Otherwise nothing was disturbed, and nothing is shown.
   expect(repeated).toBeGreaterThan(0);
 }, 180_000);

@@ -1,5 +1,5 @@
 import { isTerminalEvent, type JobEventType } from '#contracts/job-event.js';
-import { answerOf, contentOf, type Job, type ServerEvent } from '../e2e/doors.ts';
+import { answerOf, contentOf, type Job, type Json, type ServerEvent } from '../e2e/doors.ts';
 import type { Receipt } from './careful-client.ts';
 import type { Evidence } from './evidence.ts';
 
@@ -11,6 +11,8 @@ export interface EndsVerdict {
   completed: number;
   /** Synchronous streams that broke after their first content: what was sent cannot be taken back. */
   interrupted: number;
+  /** Graphs that their clients cancelled. */
+  cancelled: number;
   /** Ended in any other way. */
   otherwise: number;
   /** Accepted, and without an end. */
@@ -28,6 +30,7 @@ export function judgeEnds(evidence: Evidence): EndsVerdict {
     askedAgain: evidence.receipts.filter(({ tries }) => tries > 1).length,
     completed: 0,
     interrupted: 0,
+    cancelled: 0,
     otherwise: 0,
     lost: 0,
     twice: 0,
@@ -68,13 +71,14 @@ function judgeReceipt(receipt: Receipt, evidence: Evidence, verdict: EndsVerdict
 
 function countEnd(job: Job, at: { name: string; receipt: Receipt; verdict: EndsVerdict }): void {
   const { name, receipt, verdict } = at;
-  if (job.state === 'completed') {
-    verdict.completed++;
+  const wanted = receipt.submission.cancelAfterMs === null ? 'completed' : 'cancelled';
+  if (job.state === wanted) {
+    verdict[wanted]++;
   } else if (receipt.submission.door === 'streamed completion' && job.error?.code === 'stream_interrupted') {
     verdict.interrupted++;
   } else {
     verdict.otherwise++;
-    verdict.broken.push(`${name} was not completed: ${job.state} ${JSON.stringify(job.error)}`);
+    verdict.broken.push(`${name} was not ${wanted}: ${job.state} ${JSON.stringify(job.error)}`);
   }
 }
 
@@ -98,9 +102,9 @@ function storiesApart(job: Job, { submission, answer }: Receipt, evidence: Evide
     apart.push('who followed it live saw other events than who reads them later');
   }
   if (job.state !== 'completed') return apart;
-  const said = answerOf(job);
+  const said = answerOf({ ...job, result: completionOf(job) });
   // A filter may cut it short; see the spend's judge for the request that was answered in this way.
-  const isCut = finishOf(job) === 'content_filter';
+  const isCut = finishOf(completionOf(job)) === 'content_filter';
   if (isCut ? !submission.text.startsWith(said) : said !== submission.text) apart.push(`it answered "${said}"`);
   if (answer !== null && answer !== said) apart.push(`its client was given "${answer}"`);
   if (submission.door.startsWith('streamed') && contentOf(events) !== said)
@@ -112,8 +116,13 @@ function isEnd({ type }: ServerEvent): boolean {
   return isTerminalEvent(type as JobEventType);
 }
 
-function finishOf(job: Job): string | undefined {
-  return (job.result?.choices as { finish_reason: string }[] | undefined)?.[0]?.finish_reason;
+/** What answers the client: an orchestration's has its artifacts beside it. */
+function completionOf({ type, result }: Job): Json | null {
+  return type === 'orchestration' ? ((result?.response ?? null) as Json | null) : result;
+}
+
+function finishOf(completion: Json | null): string | undefined {
+  return (completion?.choices as { finish_reason: string }[] | undefined)?.[0]?.finish_reason;
 }
 
 function jobsByMarker({ listed }: Evidence): Map<string, Set<string>> {

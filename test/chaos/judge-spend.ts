@@ -1,12 +1,14 @@
 import type { SeenRequest } from '../../apps/simulator/src/counters.ts';
 import type { Job } from '../e2e/doors.ts';
 import type { Evidence } from './evidence.ts';
-import { markerOf } from './load.ts';
+import type { PlannedGraph } from './graph-load.ts';
+import { requestsByMarker, stepOf } from './requests.ts';
 
 /** Nano-dollars per token of each model of the scenarios. */
 export const PRICES: Record<string, { input: number; output: number }> = {
   main: { input: 200, output: 800 },
   spare: { input: 500, output: 2_000 },
+  third: { input: 300, output: 1_100 },
 };
 
 export interface SpendVerdict {
@@ -32,6 +34,8 @@ interface Usage {
 
 interface Attempt {
   n: number;
+  /** Of a graph. */
+  step?: string;
   model: string;
   state: string;
   usage: Usage | null;
@@ -59,9 +63,10 @@ export function judgeSpend(evidence: Evidence): SpendVerdict {
     if (job?.finished_at == null) continue;
     const attempts = job.attempts as unknown as Attempt[];
     recorded += attempts.length;
-    const wrongs = wrongSums(job, attempts);
+    const { graph } = submission;
+    const wrongs = [...wrongCount(job, attempts, graph), ...wrongSums(job, attempts)];
     for (const attempt of attempts.filter(({ state }) => state === 'completed')) {
-      const answering = (requests.get(submission.marker) ?? []).find((request) => served(request, attempt));
+      const answering = (requests.get(submission.marker) ?? []).find((request) => served(request, attempt, graph));
       verdict.recordedNano += nano(attempt.cost_usd);
       if (answering === undefined) wrongs.push(`the simulator never served what attempt ${attempt.n} used`);
       else verdict.answeredNano += servedNano(answering);
@@ -78,29 +83,22 @@ export function judgeSpend(evidence: Evidence): SpendVerdict {
   return verdict;
 }
 
-/** The simulator's requests for each of ours, in the order of their arrival. */
-export function requestsByMarker(upstream: readonly SeenRequest[]): Map<string, SeenRequest[]> {
-  const requests = new Map<string, SeenRequest[]>();
-  for (const request of upstream) {
-    const marker = markerOf(request.body);
-    if (marker === null) continue;
-    const list = requests.get(marker) ?? [];
-    requests.set(marker, list);
-    list.push(request);
-  }
-  return requests;
-}
-
 function faultsOf(requests: readonly SeenRequest[]): Record<string, number> {
   const faults: Record<string, number> = {};
   for (const { fault } of requests) if (fault !== null) faults[fault] = (faults[fault] ?? 0) + 1;
   return faults;
 }
 
+/** A chat has one completed attempt, and a graph one for each of its steps; how many a graph had before it was cancelled is its steps' to say. */
+function wrongCount(job: Job, attempts: readonly Attempt[], graph: PlannedGraph | null): string[] {
+  if (graph !== null && job.state !== 'completed') return [];
+  const due = job.state === 'completed' ? (graph?.steps.length ?? 1) : 0;
+  const completed = attempts.filter(({ state }) => state === 'completed').length;
+  return completed === due ? [] : [`${completed} completed attempts`];
+}
+
 function wrongSums(job: Job, attempts: readonly Attempt[]): string[] {
   const wrongs: string[] = [];
-  const completed = attempts.filter(({ state }) => state === 'completed');
-  if (completed.length !== (job.state === 'completed' ? 1 : 0)) wrongs.push(`${completed.length} completed attempts`);
   for (const attempt of attempts) {
     const due = attempt.usage === null ? 0 : costNano(attempt.model, attempt.usage);
     if (nano(attempt.cost_usd) !== due) wrongs.push(`attempt ${attempt.n} costs ${attempt.cost_usd}, not ${due} nano`);
@@ -118,9 +116,10 @@ function wrongSums(job: Job, attempts: readonly Attempt[]): string[] {
   return wrongs;
 }
 
-function served(request: SeenRequest, { model, usage }: Attempt): boolean {
+function served(request: SeenRequest, { model, usage, step }: Attempt, graph: PlannedGraph | null): boolean {
   return (
     request.model === model &&
+    (graph === null || stepOf(request, graph) === step) &&
     request.served !== null &&
     request.served.input === usage?.input_tokens &&
     request.served.output === usage.output_tokens

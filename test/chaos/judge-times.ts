@@ -1,8 +1,8 @@
 import type { SeenRequest } from '../../apps/simulator/src/counters.ts';
 import type { Evidence } from './evidence.ts';
-import { requestsByMarker } from './judge-spend.ts';
 import type { Read } from './read-poller.ts';
-import { awayWithin, type Timeline } from './timeline.ts';
+import { requestsByCall } from './requests.ts';
+import { awayWithin, NOTICED_MS, type Timeline } from './timeline.ts';
 
 export interface TimesVerdict {
   workersKilled: number;
@@ -14,14 +14,13 @@ export interface TimesVerdict {
   broken: string[];
 }
 
-/** Between a worker's death and the simulator's noticing that its connections are gone. */
-const NOTICED_MS = 1_000;
 /** Redis answers pings again, and the API has yet to reconnect: it tries at least once a second. */
 const RECONNECT_MS = 2_500;
 
 /** Looks at how long work stood still, and whether jobs could be read meanwhile. */
-export function judgeTimes({ upstream, timeline, reads }: Evidence, limits: { gapMs: number }): TimesVerdict {
-  const gaps = [...requestsByMarker(upstream)].flatMap(([marker, requests]) => gapsOf(marker, requests, timeline));
+export function judgeTimes(evidence: Evidence, limits: { gapMs: number }): TimesVerdict {
+  const { timeline, reads } = evidence;
+  const gaps = requestsByCall(evidence).flatMap(({ marker, requests }) => gapsOf(marker, requests, timeline));
   const refused = reads.filter(({ status }) => status !== 200);
   return {
     workersKilled: timeline.workerDeaths.length,

@@ -14,7 +14,7 @@ const TEXT = 'alpha bravo';
 /** One streamed job, served once, and everything as it should be. */
 function sound(door: Door = 'streamed job'): MutableEvidence {
   const receipt: Receipt = {
-    submission: { atMs: 0, marker: MARKER, door, body: {}, text: TEXT },
+    submission: { atMs: 0, marker: MARKER, door, body: {}, text: TEXT, graph: null, cancelAfterMs: null },
     jobId: JOB_ID,
     tries: 1,
     answer: null,

@@ -1,10 +1,11 @@
 import { judgeEnds, type EndsVerdict } from './judge-ends.ts';
 import { judgeSpend, type SpendVerdict } from './judge-spend.ts';
+import { judgeSteps, type StepsVerdict } from './judge-steps.ts';
 import { judgeTimes, type TimesVerdict } from './judge-times.ts';
 import { judgeWebhooks, type WebhooksVerdict } from './judge-webhooks.ts';
 import type { Evidence } from './evidence.ts';
 
-export interface Verdict extends EndsVerdict, SpendVerdict, TimesVerdict, WebhooksVerdict {
+export interface Verdict extends EndsVerdict, SpendVerdict, StepsVerdict, TimesVerdict, WebhooksVerdict {
   /** Each way in which a guarantee was broken, in a sentence; empty when all hold. */
   broken: string[];
 }
@@ -15,7 +16,7 @@ export interface Verdict extends EndsVerdict, SpendVerdict, TimesVerdict, Webhoo
  */
 export function judge(evidence: Evidence, limits: { gapMs: number }): Verdict {
   const [ends, spend, times] = [judgeEnds(evidence), judgeSpend(evidence), judgeTimes(evidence, limits)];
-  const webhooks = judgeWebhooks(evidence);
-  const broken = [ends, spend, times, webhooks].flatMap((part) => part.broken);
-  return { ...ends, ...spend, ...times, ...webhooks, broken };
+  const [steps, webhooks] = [judgeSteps(evidence), judgeWebhooks(evidence)];
+  const broken = [ends, spend, steps, times, webhooks].flatMap((part) => part.broken);
+  return { ...ends, ...spend, ...steps, ...times, ...webhooks, broken };
 }

@@ -6,11 +6,15 @@ export function describeReport(name: string, what: string, { verdict: v, seed, m
   const rows: [string, string][] = [
     ['seed', String(seed)],
     ['accepted', `${v.accepted} of ${v.posted} posted; ${v.askedAgain} asked again for want of an answer`],
-    ['finished', `${v.completed} completed, ${v.interrupted} streams interrupted, ${v.otherwise} otherwise`],
+    [
+      'finished',
+      `${v.completed} completed, ${v.interrupted} streams interrupted, ${v.cancelled} cancelled, ${v.otherwise} otherwise`,
+    ],
     ['lost', String(v.lost)],
     ['finished twice', String(v.twice)],
     ['wrong spend', `${v.wrongSpend}; recorded ${usd(v.recordedNano)}, served for it ${usd(v.answeredNano)}`],
     ['upstream', `${v.upstream} requests, ${v.repeated} runs repeated; ${usd(v.servedNano)} served in all`],
+    ['graphs', `${v.graphs}, ${v.steps} steps completed, ${v.stepsAnsweredAgain} answered again by the provider`],
     ['webhooks', `one signed event each for ${v.told} jobs; ${v.toldAgain} arrived again`],
     ['faults', faultsSaid(v.faults)],
     [

@@ -10,7 +10,8 @@ import { disturb } from './disturbances.ts';
 import { readAll, untilEnded, upstreamOf, type Delivery, type Evidence } from './evidence.ts';
 import { Fleet } from './fleet.ts';
 import { judge, type Verdict } from './judge.ts';
-import { planLoad, type Submission } from './load.ts';
+import { scriptsOf } from './graph-load.ts';
+import { isFollowed, planLoad, type Submission } from './load.ts';
 import { ReadPoller } from './read-poller.ts';
 import { chaosConfig, type Scenario } from './scenarios.ts';
 
@@ -92,6 +93,9 @@ async function happen(
 ): Promise<Omit<Evidence, 'deliveries'>> {
   const api = (): string => fleet.api();
   const accepted: string[] = [];
+  for (const { graph } of load) {
+    for (const script of graph === null ? [] : scriptsOf(graph)) await fleet.simulator.script(script);
+  }
   const giveUpAt = Date.now() + scenario.seconds * 1_000 + PATIENCE_MS;
   const client = new CarefulClient({ api, giveUpAt: () => giveUpAt });
   const poller = new ReadPoller({ api, accepted, dice: dice.fork() });
@@ -138,7 +142,11 @@ async function postAll(
     const receipt = await client.submit(submission);
     const { jobId } = receipt;
     if (jobId !== null) accepted.push(jobId);
-    if (jobId !== null && submission.door === 'streamed job') followed.set(jobId, await client.follow(jobId));
+    if (jobId !== null && isFollowed(submission.door)) followed.set(jobId, await client.follow(jobId));
+    if (jobId !== null && submission.cancelAfterMs !== null) {
+      await sleep(submission.cancelAfterMs);
+      receipt.odd.push(...(await client.cancel(jobId)));
+    }
     return receipt;
   });
   return { receipts: await Promise.all(receipts), followed };

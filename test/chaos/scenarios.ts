@@ -11,10 +11,13 @@ import {
   type Disturbance,
 } from './disturbances.ts';
 import { PRICES } from './judge-spend.ts';
+import type { Mix } from './load.ts';
 
 export interface Scenario {
   what: string;
   jobs: number;
+  /** Default: chats alone. */
+  mix?: Mix;
   /** For which the jobs are posted and the disturbances go on. */
   seconds: number;
   apis: number;
@@ -33,11 +36,14 @@ export interface Scenario {
 const ANY_GAP_MS = 60_000;
 const FULL = { jobs: 2_000, seconds: 80, apis: 1, workers: 5, gapMs: ANY_GAP_MS };
 const WORKER_DIES: Disturbance = { everyMs: 2_000, act: killWorker };
+/** Of 300, 200 are adversarial, 30 votes, 30 refinements and 15 cancelled, beside 25 chats. */
+const GRAPHS = { ...FULL, jobs: 300, mix: { adversarial: 2 / 3, vote: 0.1, refine: 0.1, cancelled: 0.05 } };
 
 /** The form of `npm test`. */
 export const SHORT: Scenario = {
   what: 'a worker killed -9 every 2 s, and Redis once',
   jobs: 200,
+  mix: { adversarial: 0.15, vote: 0.02, refine: 0.02, cancelled: 0.02 },
   seconds: 12,
   apis: 1,
   workers: 4,
@@ -45,7 +51,7 @@ export const SHORT: Scenario = {
   disturbances: [WORKER_DIES, { everyMs: 6_500, times: 1, act: killRedis }],
 };
 
-/** About ten minutes together. */
+/** About thirteen minutes together. */
 export const SCENARIOS: Record<string, Scenario> = {
   recovery: {
     ...FULL,
@@ -60,6 +66,12 @@ export const SCENARIOS: Record<string, Scenario> = {
   redis: {
     ...FULL,
     what: 'a worker killed -9 every 2 s, and Redis every 10 s',
+    disturbances: [WORKER_DIES, { everyMs: 10_000, act: killRedis }],
+  },
+  graphs: { ...GRAPHS, what: 'graphs of steps, and a worker killed -9 every 2 s', disturbances: [WORKER_DIES] },
+  'graphs-redis': {
+    ...GRAPHS,
+    what: 'graphs of steps, a worker killed -9 every 2 s, and Redis every 10 s',
     disturbances: [WORKER_DIES, { everyMs: 10_000, act: killRedis }],
   },
   pauses: {
@@ -120,7 +132,7 @@ export const SCENARIOS: Record<string, Scenario> = {
 };
 
 /**
- * Two providers with a model each, `main` before `spare`. Their timeouts are the usual ones, but where they break: what hangs is then
+ * Two providers, `main` at the first and `spare` at the second, which has a `third` that votes alone use. Their timeouts are the usual ones, but where they break: what hangs is then
  * given up within a wave. Elsewhere a worker that wakes up would find its timeouts over, and never try to write what it must not.
  */
 export function chaosConfig(
@@ -144,6 +156,7 @@ export function chaosConfig(
     models: [
       { id: 'main', provider: 'first', price: priceOf('main') },
       { id: 'spare', provider: 'second', price: priceOf('spare') },
+      { id: 'third', provider: 'second', price: priceOf('third') },
     ],
   };
 }

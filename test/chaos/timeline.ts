@@ -17,6 +17,14 @@ export function emptyTimeline(): Timeline {
   return { workerDeaths: [], apiDeaths: [], storeAway: [], log: [] };
 }
 
+/** Between a process's death, or its leaving, and the simulator's noticing that its connections are gone. */
+export const NOTICED_MS = 1_000;
+
+/** True when the store was away at some moment of this span. */
+export function wasAway({ storeAway }: Timeline, from: number, to: number): boolean {
+  return storeAway.some((away) => away.from <= to && away.to >= from);
+}
+
 /** Milliseconds of this span in which the store was away. */
 export function awayWithin({ storeAway }: Timeline, from: number, to: number): number {
   return storeAway.reduce((sum, away) => sum + Math.max(0, Math.min(away.to, to) - Math.max(away.from, from)), 0);
