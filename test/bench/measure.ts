@@ -26,15 +26,18 @@ export interface LoadResult {
   p99Ms: number;
 }
 
-/** Keeps `connections` requests in flight, each the same POST, for `seconds` or until so many were answered. */
+/**
+ * Keeps `connections` POSTs in flight for `seconds` or until so many were answered; each connection sends the bodies one after the
+ * other, again and again.
+ */
 export async function load(
-  options: { url: string; body: string; connections: number } & ({ seconds: number } | { amount: number }),
+  options: { url: string; bodies: string[]; connections: number } & ({ seconds: number } | { amount: number }),
 ): Promise<LoadResult> {
   const result = await autocannon({
     url: options.url,
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: options.body,
+    requests: options.bodies.map((body) => ({ body })),
     connections: options.connections,
     ...('seconds' in options ? { duration: options.seconds } : { amount: options.amount }),
     timeout: 30,
@@ -52,7 +55,7 @@ export async function load(
 const TICK_US = 10_000;
 
 /** Microseconds of processor time that a process has used so far; NaN where there is no /proc. */
-export function processorTimeUs(pid: number): number {
+function processorTimeUs(pid: number): number {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
@@ -60,6 +63,13 @@ export function processorTimeUs(pid: number): number {
   } catch {
     return NaN;
   }
+}
+
+/** Begins to measure; what it returns then gives the microseconds of processor time for each of so many pieces of work, by process. */
+export function processorMeter(pids: Record<string, number>): (pieces: number) => Record<string, number> {
+  const before = Object.entries(pids).map(([name, pid]) => ({ name, pid, used: processorTimeUs(pid) }));
+  return (pieces) =>
+    Object.fromEntries(before.map(({ name, pid, used }) => [name, (processorTimeUs(pid) - used) / pieces]));
 }
 
 /** The value below which `share` (0 to 1) of the values lie. */

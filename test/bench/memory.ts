@@ -1,11 +1,8 @@
 /** What the processes keep of the jobs that they have done: the heap after a forced collection, and external memory. */
-import { join } from 'node:path';
-import process from 'node:process';
-import { pathToFileURL } from 'node:url';
 import { Redis } from 'ioredis';
-import type { RunningProcess } from '#testing/process-harness.js';
 import { waitFor } from '#testing/wait-for.js';
 import { load, median, scaled, table, type BenchOptions } from './measure.ts';
+import { keptBytes, memoryOf, REPORTING, type MemoryReport } from './memory-reports.ts';
 import { dataBytes } from './redis-memory.ts';
 import { startRig, type Rig } from './rig.ts';
 import { CHAT } from './throughput.ts';
@@ -20,13 +17,6 @@ const CONNECTIONS = 64;
 const EXPIRED_AFTER_MS = 75_000;
 const MIB = 2 ** 20;
 
-interface MemoryReport {
-  memory_report: number;
-  heapUsed: number;
-  external: number;
-  rss: number;
-}
-
 interface Window {
   processes: Record<'api' | 'worker', MemoryReport>;
   redis: number;
@@ -34,8 +24,7 @@ interface Window {
 
 /** Synchronous chat completions with an instant upstream, one window after the other, and the processes' own word after each. */
 export async function memory({ scale, appendfsync }: BenchOptions): Promise<string> {
-  const preload = pathToFileURL(join(import.meta.dirname, 'report-memory.mjs')).href;
-  const rig = await startRig({ appendfsync, nodeOptions: `--expose-gc --import ${preload}` });
+  const rig = await startRig({ appendfsync, nodeOptions: REPORTING });
   const redis = new Redis(rig.redis.url);
   try {
     const [first, last] = [scaled(FROM_JOB, scale), scaled(TO_JOB, scale)];
@@ -66,13 +55,12 @@ function section(
   const row = (name: 'api' | 'worker'): string[] => {
     const of = (part: Window[], pick: (report: MemoryReport) => number): number =>
       median(part.map(({ processes }) => pick(processes[name])));
-    const kept = ({ heapUsed, external }: MemoryReport): number => heapUsed + external;
     const [start, end] = [windows.slice(0, COMPARED), windows.slice(-COMPARED)];
-    const growth = (100 * (of(end, kept) - of(start, kept))) / of(start, kept);
+    const growth = (100 * (of(end, keptBytes) - of(start, keptBytes))) / of(start, keptBytes);
     return [
       name,
-      mib(of(start, kept)),
-      mib(of(end, kept)),
+      mib(of(start, keptBytes)),
+      mib(of(end, keptBytes)),
       `${growth >= 0 ? '+' : ''}${growth.toFixed(1)} %`,
       mib(of(end, ({ heapUsed }) => heapUsed)),
       mib(of(end, ({ external }) => external)),
@@ -96,30 +84,13 @@ function section(
 /** So many jobs; throws when one of them failed, because a failed one keeps other things alive. */
 async function work(rig: Rig, jobs: number): Promise<void> {
   const url = `${rig.tokenhubUrl}/v1/chat/completions`;
-  const { requests, failures } = await load({ url, body: CHAT, connections: CONNECTIONS, amount: jobs });
+  const { requests, failures } = await load({ url, bodies: [CHAT], connections: CONNECTIONS, amount: jobs });
   if (failures > 0) throw new Error(`${failures} of ${failures + requests} requests failed`);
 }
 
 async function reports(rig: Rig): Promise<Window['processes']> {
   const { api, worker } = rig.processes.tokenhub;
   if (api === undefined || worker === undefined) throw new Error('the rig has no API or no worker');
-  const [ofApi, ofWorker] = await Promise.all([report(api), report(worker)]);
+  const [ofApi, ofWorker] = await Promise.all([memoryOf(api), memoryOf(worker)]);
   return { api: ofApi, worker: ofWorker };
-}
-
-async function report(asked: RunningProcess): Promise<MemoryReport> {
-  const before = lastReport(asked)?.memory_report ?? 0;
-  process.kill(asked.pid, 'SIGWINCH');
-  return waitFor(
-    () => {
-      const last = lastReport(asked);
-      return last !== null && last.memory_report > before && last;
-    },
-    { describe: `a memory report of ${asked.name}` },
-  );
-}
-
-function lastReport({ lines }: RunningProcess): MemoryReport | null {
-  const line = lines.findLast((one) => one.startsWith('{"memory_report":'));
-  return line === undefined ? null : (JSON.parse(line) as MemoryReport);
 }

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import process from 'node:process';
 import { freePort } from '#testing/free-port.js';
 import { startProcess, type RunningProcess } from '#testing/process-harness.js';
 import { startRedis, type AppendFsync, type RedisServer } from '#testing/redis-harness.js';
@@ -63,6 +64,18 @@ export async function startRig(options: { appendfsync: AppendFsync; nodeOptions?
       await redis.stop();
       rmSync(folder, { recursive: true, force: true });
     },
+  };
+}
+
+/** Who takes part in a request to this pipeline, by the name that tables use. */
+export function pidsOf(rig: Rig, pipeline: 'bare' | 'tokenhub'): Record<string, number> {
+  const { api, worker } = rig.processes[pipeline];
+  return {
+    api: api?.pid ?? 0,
+    worker: worker?.pid ?? 0,
+    redis: rig.redis.pid,
+    upstream: rig.processes.upstream.pid,
+    load: process.pid,
   };
 }
 

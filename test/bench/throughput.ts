@@ -1,7 +1,5 @@
-import process from 'node:process';
-import type { RunningProcess } from '#testing/process-harness.js';
-import { load, median, processorTimeUs, table, type LoadResult } from './measure.ts';
-import type { Rig } from './rig.ts';
+import { load, median, processorMeter, table, type LoadResult } from './measure.ts';
+import { pidsOf, type Rig } from './rig.ts';
 
 const CONNECTIONS = 64;
 
@@ -60,25 +58,14 @@ function ratio(name: Pipeline, rounds: Record<Pipeline, Round>[]): string {
 
 async function round(rig: Rig, { pipeline, seconds }: { pipeline: Pipeline; seconds: number }): Promise<Round> {
   const isBare = pipeline === 'bare';
-  const processes: Record<string, RunningProcess> = rig.processes[isBare ? 'bare' : 'tokenhub'];
-  const pids = {
-    api: processes.api?.pid ?? 0,
-    worker: processes.worker?.pid ?? 0,
-    redis: rig.redis.pid,
-    upstream: rig.processes.upstream.pid,
-    load: process.pid,
-  };
-  const before = Object.entries(pids).map(([name, pid]) => [name, processorTimeUs(pid)] as const);
+  const cpuUs = processorMeter(pidsOf(rig, isBare ? 'bare' : 'tokenhub'));
   const result = await load({
     url: isBare ? rig.bareUrl : `${rig.tokenhubUrl}/v1/chat/completions`,
-    body: pipeline === 'tokenhub, with limits' ? LIMITED_CHAT : CHAT,
+    bodies: [pipeline === 'tokenhub, with limits' ? LIMITED_CHAT : CHAT],
     connections: CONNECTIONS,
     seconds,
   });
-  const cpuUs = Object.fromEntries(
-    before.map(([name, used]) => [name, (processorTimeUs(pids[name as keyof typeof pids]) - used) / result.requests]),
-  );
-  return { ...result, cpuUs };
+  return { ...result, cpuUs: cpuUs(result.requests) };
 }
 
 function row(name: string, rounds: Round[]): string[] {
