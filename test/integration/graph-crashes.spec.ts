@@ -1,18 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
-import { AttemptStore } from '#jobs/attempt-store.js';
-import { GraphStore } from '#jobs/graph-store.js';
 import type { JobRecord, NewJob } from '#jobs/job-record.js';
-import { UnfinishedJobs } from '#jobs/unfinished-jobs.js';
 import { keys } from '#platform/keys.js';
 import type { ProviderCall } from '#providers/provider-adapter.js';
-import { AttemptQueues } from '#queues/attempt-queues.js';
 import { STEP_TRIES } from '#queues/step-queue.js';
 import { waitFor } from '#testing/wait-for.js';
 import { ADVERSARIAL, byStep } from './support/graph-turns.js';
-import { Grave, Interceptor, type Moment } from './support/killer.js';
+import { announcedParts, Grave, Interceptor, type Moment } from './support/killer.js';
 import { newGraph } from './support/new-job.js';
 import { RedisFixture } from './support/redis-fixture.js';
-import { ended, eventsOf, ScriptedAdapter, startWorkerRig, submit, type RigParts } from './support/worker-rig.js';
+import { ended, eventsOf, ScriptedAdapter, startWorkerRig, submit } from './support/worker-rig.js';
 
 const fixture = new RedisFixture();
 
@@ -30,20 +26,6 @@ const NO_CALL_AGAIN = EVERY.filter((one) => !LOSES_AN_ANSWER.some((lost) => name
 
 function nameOf({ at, when, step }: Boundary): string {
   return `${when} ${at}${step === null ? '' : ` of ${step}`}`;
-}
-
-/** The parts of a worker with connections of its own, each moment of which is announced. */
-function partsOf(interceptor: Interceptor): Required<RigParts> {
-  const redis = fixture.connect();
-  const queues = new AttemptQueues(redis, fixture.onError);
-  fixture.after(() => queues.close());
-  return {
-    redis,
-    unfinished: new UnfinishedJobs(redis),
-    attempts: interceptor.wrap('attempts', new AttemptStore(redis)),
-    queues: interceptor.wrap('queues', queues),
-    graphs: interceptor.wrap('graphs', new GraphStore(redis)),
-  };
 }
 
 /** An adversarial job for each boundary, which its request names: so does everything that is asked for it. */
@@ -78,7 +60,8 @@ describe('a worker that dies between any two writes', () => {
     const grave = new Grave();
     const jobs = new Map<string, Boundary>();
     let dead = false;
-    const dying = partsOf(
+    const dying = announcedParts(
+      fixture,
       new Interceptor(async ({ jobId, ...moment }) => {
         const boundary = jobs.get(jobId);
         if (dead || (boundary && nameOf(boundary) === nameOf(moment))) await grave.lay();
@@ -116,7 +99,7 @@ describe('a step that throws', () => {
       jobs.delete(jobId);
       return Promise.reject(new Error(`broken ${nameOf(boundary)}`));
     });
-    await startWorkerRig(fixture, { adapter, parts: partsOf(flaky), concurrency: 50 });
+    await startWorkerRig(fixture, { adapter, parts: announcedParts(fixture, flaky), concurrency: 50 });
     const ofSteps = EVERY.filter(({ at }) => at.startsWith('graphs.') || at === 'queues.enqueue');
     const submitted = ofSteps.map((boundary) => ({ boundary, job: jobFor(boundary) }));
     for (const { job, boundary } of submitted) jobs.set(job.id, boundary);
@@ -143,7 +126,7 @@ describe('a step that throws', () => {
       tries += 1;
       return fault(jobId);
     });
-    await startWorkerRig(fixture, { adapter, parts: partsOf(poison) });
+    await startWorkerRig(fixture, { adapter, parts: announcedParts(fixture, poison) });
     const job = await submit(fixture, newGraph({ mode: 'planning' }));
     await waitFor(async () => {
       // Not waiting for the pauses between its tries.

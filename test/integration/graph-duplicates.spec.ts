@@ -1,14 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import type { Usage } from '#contracts/usage.js';
-import { AttemptStore } from '#jobs/attempt-store.js';
-import { GraphStore } from '#jobs/graph-store.js';
 import type { NewJob } from '#jobs/job-record.js';
-import { UnfinishedJobs } from '#jobs/unfinished-jobs.js';
-import { AttemptQueues } from '#queues/attempt-queues.js';
 import { waitFor } from '#testing/wait-for.js';
 import { ADVERSARIAL, byStep } from './support/graph-turns.js';
-import { Interceptor } from './support/killer.js';
+import { announcedParts, Interceptor } from './support/killer.js';
 import { newGraph } from './support/new-job.js';
 import { RedisFixture } from './support/redis-fixture.js';
 import { seededRandom, testSeed } from './support/seeded-random.js';
@@ -23,26 +19,14 @@ const LONGEST_PAUSE_MS = 12;
 
 /** A worker's parts of which each takes its time, as the seed has it. */
 function slowParts(random: (limit: number) => number): RigParts {
-  return partsOf(
+  return announcedParts(
+    fixture,
     new Interceptor(async () => {
       const ms = random(LONGEST_PAUSE_MS);
       // Half of the moments pass at once.
       if (ms > LONGEST_PAUSE_MS / 2) await sleep(ms);
     }),
   );
-}
-
-function partsOf(slow: Interceptor): RigParts {
-  const redis = fixture.connect();
-  const queues = new AttemptQueues(redis, fixture.onError);
-  fixture.after(() => queues.close());
-  return {
-    redis,
-    unfinished: new UnfinishedJobs(redis),
-    attempts: slow.wrap('attempts', new AttemptStore(redis)),
-    queues: slow.wrap('queues', queues),
-    graphs: slow.wrap('graphs', new GraphStore(redis)),
-  };
 }
 
 /** Chains and votes in turn. */
@@ -103,7 +87,7 @@ describe('a step that is slower than its attempt', () => {
       const left = `*pool*${jobId}-${step}.1*`;
       await waitFor(async () => (await fixture.redis.keys(left)).length === 0, { describe: 'the attempt to be gone' });
     });
-    await startWorkerRig(fixture, { adapter, parts: partsOf(late) });
+    await startWorkerRig(fixture, { adapter, parts: announcedParts(fixture, late) });
     const startedAt = performance.now();
     const record = await ended(fixture, await submit(fixture, newGraph({ mode: 'adversarial' })));
     expect(record.state).toBe('completed');

@@ -3,16 +3,7 @@ import { assertAttemptPayload, type AttemptPayload, type AttemptResult } from '#
 import { KEY_PREFIX, poolQueueName } from '#platform/keys.js';
 import type { RedisClient } from '#platform/redis.js';
 import { Ramp } from './ramp.js';
-
-/**
- * A worker that dies is noticed by its locks: these two give recovery within 14 s (measured with bullmq 6.7; 10 s and
- * 5 s gave up to 17 s).
- */
-const LOCK_MS = 8_000;
-const STALLED_CHECK_MS = 3_000;
-
-/** BullMQ would otherwise fail an attempt that stalled twice; our own crash counter ends it instead. */
-const NEVER = 1_000_000;
+import { TAKEN_AGAIN } from './worker-options.js';
 
 /** An attempt as the queue handed it over. */
 export interface TakenAttempt {
@@ -78,13 +69,7 @@ export function startPoolWorker(options: PoolWorkerOptions): PoolWorker {
       connection: options.redis,
       prefix: KEY_PREFIX,
       concurrency: ramp.allowed,
-      lockDuration: LOCK_MS,
-      stalledInterval: STALLED_CHECK_MS,
-      maxStalledCount: NEVER,
-      removeOnComplete: { count: 0 },
-      removeOnFail: { count: 100 },
-      // No skipVersionCheck: BullMQ then takes any server for Redis 5 and rounds each delay up to a whole second.
-      runRetryDelay: 500,
+      ...TAKEN_AGAIN,
     },
   );
   worker.on('error', options.onError);

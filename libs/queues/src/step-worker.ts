@@ -4,13 +4,7 @@ import { KEY_PREFIX, STEP_QUEUE } from '#platform/keys.js';
 import type { RedisClient } from '#platform/redis.js';
 import { Ramp } from './ramp.js';
 import { STEP_TRIES } from './step-queue.js';
-
-/** As for pools: a worker that dies is noticed within 14 s. */
-const LOCK_MS = 8_000;
-const STALLED_CHECK_MS = 3_000;
-
-/** A step that stalls is simply taken again; it never fails inside BullMQ for that. */
-const NEVER = 1_000_000;
+import { TAKEN_AGAIN } from './worker-options.js';
 
 /** A step as the queue handed it over. */
 export interface TakenStep {
@@ -73,12 +67,7 @@ export function startStepWorker(options: StepWorkerOptions): StepWorker {
       connection: options.redis,
       prefix: KEY_PREFIX,
       concurrency: ramp.allowed,
-      lockDuration: LOCK_MS,
-      stalledInterval: STALLED_CHECK_MS,
-      maxStalledCount: NEVER,
-      removeOnComplete: { count: 0 },
-      removeOnFail: { count: 100 },
-      runRetryDelay: 500,
+      ...TAKEN_AGAIN,
     },
   );
   worker.on('error', options.onError);

@@ -2,13 +2,7 @@ import { UnrecoverableError, Worker, type Job } from 'bullmq';
 import { assertDeliveryPayload, type DeliveryPayload } from '#contracts/queue-payloads.js';
 import { KEY_PREFIX, WEBHOOK_QUEUE } from '#platform/keys.js';
 import type { RedisClient } from '#platform/redis.js';
-
-/** As for pools: a worker that dies is noticed within 14 s. */
-const LOCK_MS = 8_000;
-const STALLED_CHECK_MS = 3_000;
-
-/** A delivery that stalls is simply made again; it never fails inside BullMQ for that. */
-const NEVER = 1_000_000;
+import { TAKEN_AGAIN } from './worker-options.js';
 
 /** How long a shutdown waits for receivers before deliveries are given back. */
 const DRAIN_MS = 5_000;
@@ -52,12 +46,7 @@ export function startWebhookWorker(options: WebhookWorkerOptions): WebhookWorker
       connection: options.redis,
       prefix: KEY_PREFIX,
       concurrency: options.concurrency,
-      lockDuration: LOCK_MS,
-      stalledInterval: STALLED_CHECK_MS,
-      maxStalledCount: NEVER,
-      removeOnComplete: { count: 0 },
-      removeOnFail: { count: 100 },
-      runRetryDelay: 500,
+      ...TAKEN_AGAIN,
       settings: {
         backoffStrategy: (_attempt, _type, error) => {
           if (error instanceof RetryLater) return error.delayMs;

@@ -1,3 +1,10 @@
+import { AttemptStore } from '#jobs/attempt-store.js';
+import { GraphStore } from '#jobs/graph-store.js';
+import { UnfinishedJobs } from '#jobs/unfinished-jobs.js';
+import { AttemptQueues } from '#queues/attempt-queues.js';
+import type { RedisFixture } from './redis-fixture.js';
+import type { RigParts } from './worker-rig.js';
+
 /** What a part is asked to do, about which job and which of its steps. */
 export interface Moment {
   /** `graphs.openCall` and the like. */
@@ -54,4 +61,18 @@ export class Grave {
   clear(): void {
     for (const reject of this.buried.splice(0)) reject(new Error('killed'));
   }
+}
+
+/** The parts of a worker with connections of its own, each moment of which is announced. */
+export function announcedParts(fixture: RedisFixture, interceptor: Interceptor): Required<RigParts> {
+  const redis = fixture.connect();
+  const queues = new AttemptQueues(redis, fixture.onError);
+  fixture.after(() => queues.close());
+  return {
+    redis,
+    unfinished: new UnfinishedJobs(redis),
+    attempts: interceptor.wrap('attempts', new AttemptStore(redis)),
+    queues: interceptor.wrap('queues', queues),
+    graphs: interceptor.wrap('graphs', new GraphStore(redis)),
+  };
 }
