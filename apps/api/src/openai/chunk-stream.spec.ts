@@ -46,6 +46,7 @@ function received({ text }: FakeResponse): unknown[] {
 describe('the headers', () => {
   it('leave with the first content, and say what is known by then', async () => {
     const { response, chunks } = started();
+    chunks.attemptStarted({ n: 1, model: 'broken', provider: 'p' });
     chunks.attemptStarted({ n: 2, model: 'größe', provider: 'p' });
     expect(response.headersSent).toBe(false);
     await chunks.write(output([delta('a')], true));
@@ -57,6 +58,15 @@ describe('the headers', () => {
       'x-tokenhub-provider': 'p',
       'x-tokenhub-attempts': '2',
     });
+  });
+
+  it('count the attempts that were started: not one that was put off, and only once one that was started again', async () => {
+    const { response, chunks } = started();
+    chunks.attemptStarted({ n: 1, model: 'broken', provider: 'p' });
+    chunks.attemptStarted({ n: 3, model: 'm', provider: 'p' });
+    chunks.attemptStarted({ n: 3, model: 'm', provider: 'p' });
+    await chunks.write(output([delta('a')], true));
+    expect(response.headers).toMatchObject({ 'x-tokenhub-attempts': '2' });
   });
 
   it('of an orchestration name the step that speaks, and count the attempts of all', async () => {

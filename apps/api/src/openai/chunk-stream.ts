@@ -27,7 +27,8 @@ export class ChunkStream {
   /** The newest attempt of each step; of a single call, which has no steps, under none. */
   private readonly started = new Map<string | undefined, StartedAttempt>();
   private newest: StartedAttempt | null = null;
-  private attempts = 0;
+  /** The attempts seen: a worker that is lost leaves one to be started again, and numbers begin anew with each step. */
+  private readonly attempts = new Set<string>();
   private served: StartedAttempt | null = null;
 
   constructor(
@@ -42,7 +43,7 @@ export class ChunkStream {
 
   /** Of an orchestration's attempts the one that speaks is known with its first words. */
   attemptStarted(attempt: StartedAttempt): void {
-    this.attempts++;
+    this.attempts.add(`${attempt.step ?? ''} ${attempt.n}`);
     this.newest = attempt;
     this.started.set(attempt.step, attempt);
     if (attempt.step === undefined) this.served = attempt;
@@ -88,8 +89,8 @@ export class ChunkStream {
       ...(this.served && {
         'x-tokenhub-model': headerText(this.served.model),
         'x-tokenhub-provider': headerText(this.served.provider),
-        // Numbers of attempts begin anew with each step.
-        'x-tokenhub-attempts': String(this.served.step === undefined ? this.served.n : this.attempts),
+        // Not the newest one's number: one that was put off before it was sent has a number, too.
+        'x-tokenhub-attempts': String(this.attempts.size),
       }),
     });
   }
