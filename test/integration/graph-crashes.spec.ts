@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { JobRecord, NewJob } from '#jobs/job-record.js';
 import { keys } from '#platform/keys.js';
 import type { ProviderCall } from '#providers/provider-adapter.js';
-import { STEP_TRIES } from '#queues/step-queue.js';
+import { GRAPH_TRIES } from '#queues/graph-queue.js';
 import { waitFor } from '#testing/wait-for.js';
 import { ADVERSARIAL, byStep } from './support/graph-turns.js';
 import { announcedParts, Grave, Interceptor, type Moment } from './support/killer.js';
@@ -89,7 +89,7 @@ describe('a worker that dies between any two writes', () => {
   }, 60_000);
 });
 
-describe('a step that throws', () => {
+describe('a graph whose driving throws', () => {
   it('is tried again within seconds, wherever it threw', async () => {
     const adapter = new ScriptedAdapter([byStep(ADVERSARIAL)]);
     const jobs = new Map<string, Boundary>();
@@ -130,12 +130,12 @@ describe('a step that throws', () => {
     const job = await submit(fixture, newGraph({ mode: 'planning' }));
     await waitFor(async () => {
       // Not waiting for the pauses between its tries.
-      for (const step of await fixture.steps.queue.getDelayed()) await step.promote();
+      for (const graph of await fixture.graphQueue.queue.getDelayed()) await graph.promote();
       return (await fixture.store.look(job.id))?.state === 'failed';
     });
-    expect(tries).toBe(STEP_TRIES);
+    expect(tries).toBe(GRAPH_TRIES);
     expect(await fixture.redis.hget(keys.job(job.id), 'error')).toContain('internal_error');
-    await waitFor(async () => (await fixture.steps.queue.getJobCountByTypes('active', 'delayed', 'failed')) === 0);
+    await waitFor(async () => (await fixture.graphQueue.queue.getJobCountByTypes('active', 'delayed', 'failed')) === 0);
     expect(adapter.calls).toEqual([]);
   });
 });

@@ -51,11 +51,10 @@ describe('many workers that drive the same graphs at once', () => {
     for (let i = 0; i < 2; i++) await startWorkerRig(fixture, { adapter, parts: slowParts(random), concurrency: 20 });
     const jobs = Array.from({ length: GRAPHS }, (_, n) => graphOf(n));
     await Promise.all(jobs.map((job) => submit(fixture, job)));
-    // Steps that nobody needs, at any time: each drives the whole graph.
+    // Drivers that nobody needs, at any time.
     for (let i = 0; i < 2 * GRAPHS; i++) {
       const job = jobs[random(jobs.length)];
-      const step = job?.graph?.plan.nodes[random(job.graph.plan.nodes.length)];
-      if (job && step) await fixture.steps.enqueueAgain({ jobId: job.id, step: step.id }, 100 + i, 'low');
+      if (job) await fixture.graphQueue.enqueue(job.id, { build: 100 + i, priority: 'low' });
       await sleep(random(LONGEST_PAUSE_MS));
     }
     for (const [n, job] of jobs.entries()) {
@@ -79,7 +78,7 @@ describe('many workers that drive the same graphs at once', () => {
   }, 60_000);
 });
 
-describe('a step that is slower than its attempt', () => {
+describe('a graph that is slower than its attempt', () => {
   it('sees at once that it has nothing to wait for', async () => {
     const adapter = new ScriptedAdapter([byStep(ADVERSARIAL)]);
     const late = new Interceptor(async ({ at, when, jobId, step }) => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { JobRecord, NewJob } from '#jobs/job-record.js';
 import { keys } from '#platform/keys.js';
-import { startStepWorker } from '#queues/step-worker.js';
+import { startGraphWorker } from '#queues/graph-worker.js';
 import { waitFor } from '#testing/wait-for.js';
 import { ADVERSARIAL, byStep } from './support/graph-turns.js';
 import { newGraph } from './support/new-job.js';
@@ -13,22 +13,18 @@ const fixture = new RedisFixture();
 
 const adversarial = () => newGraph({ mode: 'adversarial' });
 
-/** BullMQ fails these steps for good, as it would for a payload that it cannot hand over. */
-async function failInQueue(steps: readonly string[], job: NewJob): Promise<void> {
-  const failed: string[] = [];
-  const worker = startStepWorker({
+/** BullMQ fails the graph for good, as it would for a payload that it cannot hand over. */
+async function failInQueue(job: NewJob): Promise<void> {
+  const worker = startGraphWorker({
     redis: fixture.redis,
     concurrency: 5,
-    process: ({ step }) => {
-      if (!steps.includes(step)) throw new Error(`${step} was not to be taken`);
-      failed.push(step);
+    process: () => {
       throw Object.assign(new Error('cannot be handed over'), { name: 'UnrecoverableError' });
     },
     giveUp: () => Promise.reject(new Error('is not asked')),
     onError: () => undefined,
   });
-  await waitFor(() => failed.length === steps.length, { describe: 'the steps to be taken' });
-  await waitFor(async () => (await fixture.steps.queue.getFailedCount()) === steps.length);
+  await waitFor(async () => (await fixture.graphQueue.queue.getFailedCount()) === 1, { describe: 'it to fail' });
   expect(await fixture.store.look(job.id)).toMatchObject({ state: 'queued' });
   await worker.close();
 }
@@ -43,16 +39,32 @@ async function completesWith(calls: number, job: NewJob, adapter: ScriptedAdapte
 /** Nothing in a queue lives on for a job that has ended. */
 async function nothingInQueues(job: NewJob): Promise<void> {
   await waitFor(async () => (await fixture.redis.keys(`*${job.id}*.[0-9]*`)).length === 0, {
-    describe: 'every step and attempt to be gone',
+    describe: 'graph and attempts to be gone',
   });
 }
 
 /** As Redis loses the newest writes when it is not told to keep each. */
-async function lose(job: NewJob, step: string): Promise<void> {
-  const { queue } = fixture.steps;
-  await fixture.redis.zrem(queue.toKey('prioritized'), `${job.id}.${step}.1`);
-  await fixture.redis.zrem(queue.toKey('waiting-children'), `${job.id}.${step}.1`);
-  for (const key of await fixture.redis.keys(queue.toKey(`${job.id}.${step}.1*`))) await fixture.redis.del(key);
+async function loseGraph(job: NewJob): Promise<void> {
+  const { queue } = fixture.graphQueue;
+  await fixture.redis.zrem(queue.toKey('prioritized'), `${job.id}.1`);
+  await fixture.redis.zrem(queue.toKey('waiting-children'), `${job.id}.1`);
+  for (const key of await fixture.redis.keys(queue.toKey(`${job.id}.1*`))) await fixture.redis.del(key);
+}
+
+async function loseAttempt(job: NewJob): Promise<void> {
+  const { waiting } = await read(fixture, job);
+  const pool = fixture.queues.queueOf(waiting?.pool ?? '');
+  await fixture.redis.del(pool.toKey(`${waiting?.callId}.1`));
+  await fixture.redis.zrem(pool.toKey('prioritized'), `${waiting?.callId}.1`);
+}
+
+/** Until the job has ended the reconciler looks at it again and again, as it does every so often. */
+async function completesWhileLookedAfter(job: NewJob): Promise<void> {
+  await waitFor(async () => {
+    await makeDue(fixture, job);
+    await pass(fixture);
+    return (await read(fixture, job)).state === 'completed';
+  });
 }
 
 describe('the reconciler', () => {
@@ -70,7 +82,7 @@ describe('the reconciler', () => {
   it('enqueues one that BullMQ has failed', async () => {
     const adapter = new ScriptedAdapter([answers('the answer')]);
     const job = await submit(fixture, newGraph({ mode: 'planning' }));
-    await failInQueue(['answer'], job);
+    await failInQueue(job);
     await startWorkerRig(fixture, { adapter });
     await makeDue(fixture, job);
     expect(await pass(fixture)).toMatchObject({ requeued: 1 });
@@ -86,18 +98,30 @@ describe('the reconciler', () => {
     await completesWith(3, job, adapter);
   });
 
-  it.each([[['plan']], [['plan', 'critique-1']], [['critique-1']]])(
-    'puts lost steps back in their places, and leaves nothing of the others behind: %p',
-    async (lost) => {
+  it('enqueues one anew that was lost before anybody took it', async () => {
+    const adapter = new ScriptedAdapter([byStep(ADVERSARIAL)]);
+    const job = await submit(fixture, adversarial());
+    await loseGraph(job);
+    await startWorkerRig(fixture, { adapter });
+    await completesWhileLookedAfter(job);
+    expect(adapter.calls).toHaveLength(3);
+    await nothingInQueues(job);
+  });
+
+  it.each([
+    ['alone', false],
+    ['together with its attempt', true],
+  ])(
+    'enqueues one anew that was lost %s while its first call waited, and makes no call twice',
+    async (_how, andAttempt) => {
       const adapter = new ScriptedAdapter([byStep(ADVERSARIAL)]);
+      const rig = await startWorkerRig(fixture, { adapter, pools: false });
       const job = await submit(fixture, adversarial());
-      for (const step of lost) await lose(job, step);
-      await startWorkerRig(fixture, { adapter });
-      await waitFor(async () => {
-        await makeDue(fixture, job);
-        await pass(fixture);
-        return (await read(fixture, job)).state === 'completed';
-      });
+      await waitFor(async () => (await fixture.graphQueue.queue.getWaitingChildrenCount()) === 1);
+      await loseGraph(job);
+      if (andAttempt) await loseAttempt(job);
+      rig.registry.onChange((changed) => rig.supervisor.follow(changed));
+      await completesWhileLookedAfter(job);
       expect(adapter.calls).toHaveLength(3);
       await nothingInQueues(job);
     },
@@ -113,27 +137,14 @@ describe('the reconciler', () => {
   });
 });
 
-describe('a step that BullMQ has failed', () => {
-  it('is done by the one after it', async () => {
-    const adapter = new ScriptedAdapter([byStep(ADVERSARIAL)]);
-    const job = await submit(fixture, adversarial());
-    await failInQueue(['plan'], job);
-    await startWorkerRig(fixture, { adapter });
-    await completesWith(3, job, adapter);
-  });
-});
-
 describe('an attempt that was lost', () => {
-  it('is enqueued anew for the same step while that waits for it, and no other is made', async () => {
+  it('is enqueued anew for the same graph while that waits for it, and no other is made', async () => {
     const adapter = new ScriptedAdapter([byStep(ADVERSARIAL)]);
     const rig = await startWorkerRig(fixture, { adapter, pools: false });
     const job = await submit(fixture, adversarial());
     await waitFor(async () => (await read(fixture, job)).waiting !== null, { describe: 'the first call' });
-    await waitFor(async () => (await fixture.steps.queue.getWaitingChildrenCount()) === 3);
-    const waiting = (await read(fixture, job)).waiting;
-    const pool = fixture.queues.queueOf(waiting?.pool ?? '');
-    await fixture.redis.del(pool.toKey(`${waiting?.callId}.1`));
-    await fixture.redis.zrem(pool.toKey('prioritized'), `${waiting?.callId}.1`);
+    await waitFor(async () => (await fixture.graphQueue.queue.getWaitingChildrenCount()) === 1);
+    await loseAttempt(job);
     rig.registry.onChange((changed) => rig.supervisor.follow(changed));
     await makeDue(fixture, job);
     expect(await pass(fixture)).toMatchObject({ requeued: 1 });

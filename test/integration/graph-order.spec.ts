@@ -102,7 +102,7 @@ describe('the turns of a graph', () => {
     const adapter = new ScriptedAdapter([(call) => gate.turn(served)(call)]);
     await startWorkerRig(fixture, { adapter, concurrency: 1, served: ['acme'] });
     const critics = await startWorkerRig(fixture, {
-      ...{ adapter: new ScriptedAdapter([STEPS]), concurrency: 20, served: ['bolt'], steps: false },
+      ...{ adapter: new ScriptedAdapter([STEPS]), concurrency: 20, served: ['bolt'], graphs: false },
     });
     expect(critics).toBeDefined();
     fixture.after(pump.open);
@@ -140,7 +140,7 @@ describe('the turns of a graph', () => {
     const adapter = new ScriptedAdapter([(call) => gate.turn(served)(call)]);
     await startWorkerRig(fixture, { adapter, concurrency: 1, served: ['acme'], content: one });
     await startWorkerRig(fixture, {
-      ...{ adapter: new ScriptedAdapter([STEPS]), concurrency: 20, served: ['bolt'], steps: false, content: one },
+      ...{ adapter: new ScriptedAdapter([STEPS]), concurrency: 20, served: ['bolt'], graphs: false, content: one },
     });
     fixture.after(pump.open);
     const jobs = Array.from({ length: 200 }, (_, n) => chain(`c${n}`, 'chains'));

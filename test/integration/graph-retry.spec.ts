@@ -19,9 +19,9 @@ const AN_HOUR = 3_600_000;
 
 function submissionOf({ planner, registry }: WorkerRig): JobSubmission {
   const hooks = new HookTargets({ projects: [], webhookAllow: [] });
-  const { store, queues, steps } = fixture;
+  const { store, queues, graphQueue } = fixture;
   const stepPlanner = new StepPlanner(planner, registry);
-  return new JobSubmission({ store, queues, steps, planner, stepPlanner, hooks, processId: 'api-1' });
+  return new JobSubmission({ store, queues, graphQueue, planner, stepPlanner, hooks, processId: 'api-1' });
 }
 
 function requestOf(options: Partial<SubmitRequest> = {}): SubmitRequest {

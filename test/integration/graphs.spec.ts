@@ -115,7 +115,7 @@ describe('a graph', () => {
     expect(record.steps.map(({ state }) => state)).toEqual(['completed', 'failed', 'skipped']);
   });
 
-  it('is driven on when all of its steps were lost', async () => {
+  it('is driven on when all of the queue was lost', async () => {
     const job = await submit(fixture, newGraph({ mode: 'adversarial' }));
     const lost = await fixture.redis.keys('*:orchestration:*');
     await fixture.redis.del(...lost);

@@ -7,7 +7,7 @@ import type { Logger } from '#platform/logging.js';
 import type { Presence } from '#platform/process-identity.js';
 import type { RedisClient } from '#platform/redis.js';
 import type { AttemptQueues } from '#queues/attempt-queues.js';
-import type { StepQueue } from '#queues/step-queue.js';
+import type { GraphQueue } from '#queues/graph-queue.js';
 import type { SnapshotContent } from '#registry/build-snapshot.js';
 import type { LiveRegistry } from '#registry/live-registry.js';
 
@@ -20,7 +20,7 @@ export interface ApiParts {
   presence: Presence;
   views: LiveViewsSource;
   queues: AttemptQueues;
-  steps: StepQueue;
+  graphQueue: GraphQueue;
   http: HttpClient;
   /** Known once the application listens. */
   server: () => Server;
@@ -48,12 +48,12 @@ export class ApiLifecycle implements OnApplicationBootstrap, OnModuleDestroy {
   /** Takes no more requests, lets those under way end for a while, then lets go of everything else. */
   async onModuleDestroy(): Promise<void> {
     await this.drain();
-    const { registry, presence, views, queues, steps, http, redis } = this.parts;
+    const { registry, presence, views, queues, graphQueue, http, redis } = this.parts;
     redis.off('ready', this.declareAgain);
     views.stop();
     registry.stop();
     await presence.stop();
-    await Promise.all([queues.close(), steps.close()]);
+    await Promise.all([queues.close(), graphQueue.close()]);
     await http.close();
   }
 

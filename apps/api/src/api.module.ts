@@ -14,7 +14,7 @@ import { CONFIG, LOGGER, PlatformModule, PROCESS_ID, REDIS, REDIS_SUBSCRIBER } f
 import { Presence } from '#platform/process-identity.js';
 import type { RedisClient } from '#platform/redis.js';
 import { AttemptQueues } from '#queues/attempt-queues.js';
-import { StepQueue } from '#queues/step-queue.js';
+import { GraphQueue } from '#queues/graph-queue.js';
 import { buildSnapshot } from '#registry/build-snapshot.js';
 import { KeyRing } from '#registry/key-ring.js';
 import { HealthStore } from '#health/health-store.js';
@@ -139,10 +139,10 @@ const VIEWS_EVERY_MS = 1_000;
         }),
     },
     {
-      provide: StepQueue,
+      provide: GraphQueue,
       inject: [REDIS, LOGGER],
       useFactory: (redis: RedisClient, logger: Logger) =>
-        new StepQueue(redis, (error) => logger.warn({ err: error }, 'step queue')),
+        new GraphQueue(redis, (error) => logger.warn({ err: error }, 'graph queue')),
     },
     {
       provide: RoutePlanner,
@@ -152,7 +152,7 @@ const VIEWS_EVERY_MS = 1_000;
     },
     {
       provide: JobSubmission,
-      inject: [JobStore, AttemptQueues, StepQueue, RoutePlanner, LiveRegistry, HookTargets, PROCESS_ID],
+      inject: [JobStore, AttemptQueues, GraphQueue, RoutePlanner, LiveRegistry, HookTargets, PROCESS_ID],
       useFactory: buildSubmission,
     },
     { provide: ModelList, inject: [LiveRegistry], useFactory: (registry: LiveRegistry) => new ModelList(registry) },
@@ -189,7 +189,7 @@ const VIEWS_EVERY_MS = 1_000;
         Presence,
         LiveViewsSource,
         AttemptQueues,
-        StepQueue,
+        GraphQueue,
         HttpClient,
         HttpAdapterHost,
         LOGGER,
@@ -201,10 +201,10 @@ const VIEWS_EVERY_MS = 1_000;
 export class ApiModule {}
 
 function buildSubmission(
-  ...[store, queues, steps, planner, registry, hooks, processId]: [
+  ...[store, queues, graphQueue, planner, registry, hooks, processId]: [
     JobStore,
     AttemptQueues,
-    StepQueue,
+    GraphQueue,
     RoutePlanner,
     LiveRegistry,
     HookTargets,
@@ -212,11 +212,11 @@ function buildSubmission(
   ]
 ): JobSubmission {
   const stepPlanner = new StepPlanner(planner, registry);
-  return new JobSubmission({ store, queues, steps, planner, stepPlanner, hooks, processId });
+  return new JobSubmission({ store, queues, graphQueue, planner, stepPlanner, hooks, processId });
 }
 
 function buildLifecycle(
-  ...[config, redis, registry, notices, presence, views, queues, steps, http, adapter, logger]: [
+  ...[config, redis, registry, notices, presence, views, queues, graphQueue, http, adapter, logger]: [
     TokenhubConfig,
     RedisClient,
     LiveRegistry,
@@ -224,7 +224,7 @@ function buildLifecycle(
     Presence,
     LiveViewsSource,
     AttemptQueues,
-    StepQueue,
+    GraphQueue,
     HttpClient,
     HttpAdapterHost,
     Logger,
@@ -232,5 +232,8 @@ function buildLifecycle(
 ): ApiLifecycle {
   const declared = buildSnapshot(config);
   const server = (): Server => adapter.httpAdapter.getHttpServer() as Server;
-  return new ApiLifecycle({ declared, redis, registry, notices, presence, views, queues, steps, http, server, logger });
+  return new ApiLifecycle({
+    ...{ declared, redis, registry, notices, presence, views, queues, graphQueue },
+    ...{ http, server, logger },
+  });
 }

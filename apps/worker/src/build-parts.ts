@@ -21,13 +21,13 @@ import type { RedisClient } from '#platform/redis.js';
 import { adapterFor } from '#providers/adapters.js';
 import type { VllmEndpoints } from '#providers/vllm/vllm-endpoints.js';
 import type { AttemptQueues } from '#queues/attempt-queues.js';
-import type { StepQueue } from '#queues/step-queue.js';
+import type { GraphQueue } from '#queues/graph-queue.js';
 import type { LiveRegistry } from '#registry/live-registry.js';
 import type { TokenCounter } from '#tokens/count-tokens.js';
 import { Admission } from './pools/admission.js';
 import { CallProvider } from './pools/call-provider.js';
 import { EndAttempt } from './pools/end-attempt.js';
-import { StepRole } from './orchestrations/step-role.js';
+import { GraphRole } from './orchestrations/graph-role.js';
 import { PoolSupervisor } from './pools/pool-supervisor.js';
 import type { ProviderDirectory } from './pools/provider-directory.js';
 import { RunAttempt } from './pools/run-attempt.js';
@@ -83,18 +83,18 @@ export function buildAdmission(
 
 /** The project `default` is there without being declared. */
 export function buildPlaces(
-  ...[views, registry, directory, lists, graphs, steps, config]: [
+  ...[views, registry, directory, lists, graphs, graphQueue, config]: [
     LiveViewsSource,
     LiveRegistry,
     ProviderDirectory,
     JobLists,
     GraphStore,
-    StepQueue,
+    GraphQueue,
     TokenhubConfig,
   ]
 ): Places {
   return {
-    ...{ views, lists, graphs, steps },
+    ...{ views, lists, graphs, graphQueue },
     pools: () => registry.current.pools().map(({ id }) => id),
     projects: [...new Set(['default', ...config.projects.map(({ id }) => id)])],
     contextTokensOf: (model) => directory.contextTokensOf(model, views.views),
@@ -128,7 +128,7 @@ export function buildEndAttempt(
 }
 
 export function buildRunAttempt(
-  ...[attempts, queues, running, admission, outcomes, callProvider, endAttempt, logger]: [
+  ...[attempts, queues, running, admission, outcomes, callProvider, endAttempt, graphs, logger]: [
     AttemptStore,
     AttemptQueues,
     RunningAttempts,
@@ -136,10 +136,12 @@ export function buildRunAttempt(
     OutcomeReporter,
     CallProvider,
     EndAttempt,
+    GraphRole,
     Logger,
   ]
 ): RunAttempt {
-  return new RunAttempt({ attempts, queues, running, admission, outcomes, callProvider, endAttempt, logger });
+  const goOn = (jobId: string): Promise<void> => graphs.goOn(jobId);
+  return new RunAttempt({ attempts, queues, running, admission, outcomes, callProvider, endAttempt, goOn, logger });
 }
 
 export function buildPoolSupervisor(
@@ -207,7 +209,7 @@ export function buildPlanner(
   return new RoutePlanner({ registry, tokens, source, exactCounts });
 }
 
-export function buildStepRole(
+export function buildGraphRole(
   ...[redis, graphs, unfinished, queues, planner, registry, logger]: [
     RedisClient,
     GraphStore,
@@ -217,16 +219,16 @@ export function buildStepRole(
     LiveRegistry,
     Logger,
   ]
-): StepRole {
-  return new StepRole({ redis, graphs, unfinished, queues, planner, registry, logger });
+): GraphRole {
+  return new GraphRole({ redis, graphs, unfinished, queues, planner, registry, logger });
 }
 
 export function buildLifecycle(
-  ...[registry, pools, steps, stepQueue, running, presence, queues, http, endpoints, views, outcomes, subscriber]: [
+  ...[registry, pools, graphs, graphQueue, running, presence, queues, http, endpoints, views, outcomes, subscriber]: [
     LiveRegistry,
     PoolSupervisor,
-    StepRole,
-    StepQueue,
+    GraphRole,
+    GraphQueue,
     RunningAttempts,
     Presence,
     AttemptQueues,
@@ -238,7 +240,7 @@ export function buildLifecycle(
   ]
 ): WorkerLifecycle {
   const parts: WorkerParts = {
-    ...{ registry, pools, steps, stepQueue, running, presence, queues },
+    ...{ registry, pools, graphs, graphQueue, running, presence, queues },
     ...{ http, endpoints, views, outcomes, subscriber },
   };
   return new WorkerLifecycle(parts);

@@ -6,17 +6,17 @@ import type { Presence } from '#platform/process-identity.js';
 import type { RedisClient } from '#platform/redis.js';
 import type { VllmEndpoints } from '#providers/vllm/vllm-endpoints.js';
 import type { AttemptQueues } from '#queues/attempt-queues.js';
-import type { StepQueue } from '#queues/step-queue.js';
+import type { GraphQueue } from '#queues/graph-queue.js';
 import type { LiveRegistry } from '#registry/live-registry.js';
-import type { StepRole } from './orchestrations/step-role.js';
+import type { GraphRole } from './orchestrations/graph-role.js';
 import type { PoolSupervisor } from './pools/pool-supervisor.js';
 import type { RunningAttempts } from './pools/running-attempts.js';
 
 export interface WorkerParts {
   registry: LiveRegistry;
   pools: PoolSupervisor;
-  steps: StepRole;
-  stepQueue: StepQueue;
+  graphs: GraphRole;
+  graphQueue: GraphQueue;
   running: RunningAttempts;
   presence: Presence;
   queues: AttemptQueues;
@@ -33,14 +33,14 @@ export class WorkerLifecycle implements OnApplicationBootstrap, OnModuleDestroy 
 
   /** Hears about cancellations before it takes the first attempt. */
   async onApplicationBootstrap(): Promise<void> {
-    const { running, registry, pools, steps, presence, subscriber, endpoints, views, outcomes } = this.parts;
+    const { running, registry, pools, graphs, presence, subscriber, endpoints, views, outcomes } = this.parts;
     await running.listen(subscriber);
     await registry.start();
     endpoints.start();
     await views.start();
     outcomes.start();
     registry.onChange((changed) => pools.follow(changed));
-    steps.start();
+    graphs.start();
     await presence.start();
     // Which credentials can be read and which pools are served follows the registry.
     registry.onChange(presence.tell);
@@ -48,13 +48,14 @@ export class WorkerLifecycle implements OnApplicationBootstrap, OnModuleDestroy 
 
   /** Takes no more work, ends or gives back what runs, then lets go of everything else. */
   async onModuleDestroy(): Promise<void> {
-    const { registry, pools, steps, stepQueue, presence, queues, http, endpoints, views, outcomes } = this.parts;
+    const { registry, pools, graphs, graphQueue, presence, queues, http, endpoints, views, outcomes } = this.parts;
     registry.stop();
-    await Promise.all([pools.close(), steps.close()]);
+    await pools.close();
+    await graphs.close();
     views.stop();
     await outcomes.stop();
     await presence.stop();
-    await Promise.all([queues.close(), stepQueue.close()]);
+    await Promise.all([queues.close(), graphQueue.close()]);
     await endpoints.stop();
     await http.close();
   }

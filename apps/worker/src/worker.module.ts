@@ -22,13 +22,13 @@ import { Presence } from '#platform/process-identity.js';
 import type { RedisClient } from '#platform/redis.js';
 import { VllmEndpoints } from '#providers/vllm/vllm-endpoints.js';
 import { AttemptQueues } from '#queues/attempt-queues.js';
-import { StepQueue } from '#queues/step-queue.js';
+import { GraphQueue } from '#queues/graph-queue.js';
 import { RECONCILER } from '#queues/periodic.js';
 import { LiveRegistry } from '#registry/live-registry.js';
 import { TokenCounter } from '#tokens/count-tokens.js';
 import { HealthController } from './health/health.controller.js';
 import { Admission } from './pools/admission.js';
-import { StepRole } from './orchestrations/step-role.js';
+import { GraphRole } from './orchestrations/graph-role.js';
 import { CallProvider } from './pools/call-provider.js';
 import { EndAttempt } from './pools/end-attempt.js';
 import { PoolSupervisor } from './pools/pool-supervisor.js';
@@ -49,7 +49,7 @@ import {
   buildPoolSupervisor,
   buildPresence,
   buildRunAttempt,
-  buildStepRole,
+  buildGraphRole,
   buildViews,
 } from './build-parts.js';
 
@@ -119,7 +119,7 @@ import {
     },
     {
       provide: PLACES,
-      inject: [LiveViewsSource, LiveRegistry, ProviderDirectory, JobLists, GraphStore, StepQueue, CONFIG],
+      inject: [LiveViewsSource, LiveRegistry, ProviderDirectory, JobLists, GraphStore, GraphQueue, CONFIG],
       useFactory: buildPlaces,
     },
     {
@@ -152,6 +152,7 @@ import {
         OutcomeReporter,
         CallProvider,
         EndAttempt,
+        GraphRole,
         LOGGER,
       ],
       useFactory: buildRunAttempt,
@@ -163,10 +164,10 @@ import {
     },
     { provide: GraphStore, inject: [REDIS], useFactory: (redis: RedisClient) => new GraphStore(redis) },
     {
-      provide: StepQueue,
+      provide: GraphQueue,
       inject: [REDIS, LOGGER],
       useFactory: (redis: RedisClient, logger: Logger) =>
-        new StepQueue(redis, (error) => logger.warn({ err: error }, 'step queue')),
+        new GraphQueue(redis, (error) => logger.warn({ err: error }, 'graph queue')),
     },
     {
       provide: RoutePlanner,
@@ -174,9 +175,9 @@ import {
       useFactory: buildPlanner,
     },
     {
-      provide: StepRole,
+      provide: GraphRole,
       inject: [REDIS, GraphStore, UnfinishedJobs, AttemptQueues, RoutePlanner, LiveRegistry, LOGGER],
-      useFactory: buildStepRole,
+      useFactory: buildGraphRole,
     },
     {
       provide: Presence,
@@ -188,8 +189,8 @@ import {
       inject: [
         LiveRegistry,
         PoolSupervisor,
-        StepRole,
-        StepQueue,
+        GraphRole,
+        GraphQueue,
         RunningAttempts,
         Presence,
         AttemptQueues,

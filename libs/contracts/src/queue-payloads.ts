@@ -1,4 +1,4 @@
-import type { JobState } from './job-state.js';
+import type { TerminalState } from './job-state.js';
 
 /** What travels in BullMQ: ids only, so that no prompt, answer or secret ever sits in queue data. */
 
@@ -6,7 +6,7 @@ export interface AttemptPayload {
   jobId: string;
   callId: string;
   attempt: number;
-  /** The BullMQ id of the step that waits for the call; absent for a job of one call. */
+  /** The BullMQ id of the graph whose call it is; absent for a job of one call. */
   parent?: string;
 }
 
@@ -36,30 +36,25 @@ export function assertAttemptPayload(value: unknown): asserts value is AttemptPa
     throw new TypeError('attempt payload has a parent that is no id');
 }
 
-/** A node of a job's graph. */
-export interface StepPayload {
+/** A job that is a graph of steps. */
+export interface GraphPayload {
   jobId: string;
-  step: string;
 }
 
-/** How a step's BullMQ job ended; `in_progress` when the rest is for the steps after it. */
-export type StepOutcome = JobState | 'gone';
-
-export interface StepResult extends StepPayload {
-  outcome: StepOutcome;
+export interface GraphResult extends GraphPayload {
+  outcome: TerminalState | 'gone';
 }
 
-/** The BullMQ id of a step; `build` counts how often the job's steps have been enqueued anew after they were lost. */
-export function stepId({ jobId, step }: StepPayload, build: number): string {
-  return `${jobId}.${step}.${build}`;
+/** The BullMQ id of a graph; `build` counts how often it has been enqueued anew after it was lost. */
+export function graphId(jobId: string, build: number): string {
+  return `${jobId}.${build}`;
 }
 
-/** Throws a TypeError that names the field when a payload is not a step's: checked at enqueue and at dequeue. */
-export function assertStepPayload(value: unknown): asserts value is StepPayload {
-  const payload = value as Partial<StepPayload> | null;
-  if (typeof payload !== 'object' || payload === null) throw new TypeError('step payload is not an object');
-  if (typeof payload.jobId !== 'string' || payload.jobId === '') throw new TypeError('step payload has no jobId');
-  if (typeof payload.step !== 'string' || payload.step === '') throw new TypeError('step payload has no step');
+/** Throws a TypeError that names the field when a payload is not a graph's: checked at enqueue and at dequeue. */
+export function assertGraphPayload(value: unknown): asserts value is GraphPayload {
+  const payload = value as Partial<GraphPayload> | null;
+  if (typeof payload !== 'object' || payload === null) throw new TypeError('graph payload is not an object');
+  if (typeof payload.jobId !== 'string' || payload.jobId === '') throw new TypeError('graph payload has no jobId');
 }
 
 /** One event on its way to one target; what is sent and where lies under its id. */

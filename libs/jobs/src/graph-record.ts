@@ -3,7 +3,7 @@ import type { JobState, Priority } from '#contracts/job-state.js';
 import type { JsonObject } from '#contracts/json.js';
 import type { OrchestrationSpec, OutputSpec, StepNode, StepOutput, StepState } from '#contracts/orchestration.js';
 import type { Policy } from '#contracts/policy.js';
-import { stepId } from '#contracts/queue-payloads.js';
+import { graphId } from '#contracts/queue-payloads.js';
 import { keys } from '#platform/keys.js';
 import type { CallPlan } from './call-plan.js';
 
@@ -37,6 +37,9 @@ export interface Ask {
   /** The answer before that could not be used, and what was wrong with it. */
   rejected: { text: string; errors: string[]; model: string } | null;
 }
+
+/** A graph is enqueued for the first time. */
+export const FIRST_BUILD = 1;
 
 /** How a step's first call is asked. */
 export const FIRST_ASK: Ask = { why: 'first', quoteCharacters: null, native: false, refused: false, rejected: null };
@@ -73,7 +76,7 @@ export interface StepCall {
   provider: string;
   attempt: number;
   pool: string;
-  /** The BullMQ id of the step that is woken when it ends. */
+  /** The BullMQ id of the graph that is woken when it ends. */
   parent: string;
   /** Readers have seen output of it. */
   streamed: boolean;
@@ -93,7 +96,7 @@ export interface Graph {
   /** The OpenAI-shaped body. */
   request: JsonObject;
   steps: GraphStep[];
-  /** How often its steps have been enqueued. */
+  /** How often it has been enqueued. */
   build: number;
 }
 
@@ -130,7 +133,7 @@ export interface NewGraph {
 
 /** Everything that opening a call fixes. */
 export interface NewCall extends Kept {
-  /** The BullMQ id of the step that is to be woken when the call ends. */
+  /** The BullMQ id of the graph that is to be woken when the call ends. */
   parent: string;
   plan: CallPlan;
   request: JsonObject;
@@ -156,14 +159,14 @@ export function newGraphFields(
       ...[`started:${id}`, startable, 'calls', keys.call(callId), ...(plan.paidCalls > 1 ? ['paid', pool] : [])],
     ],
     call: [
-      ...['step', id, 'attempt', 1, 'enqueued_at', startable, 'parent', stepId({ jobId, step: id }, 1)],
+      ...['step', id, 'attempt', 1, 'enqueued_at', startable, 'parent', graphId(jobId, FIRST_BUILD)],
       ...['plan', JSON.stringify(first.plan), 'request', JSON.stringify(first.request)],
     ],
   };
 }
 
 function newStepsFields(plan: GraphPlan, request: JsonObject, taken: readonly TakenStep[]): string[] {
-  const fields = ['plan', JSON.stringify(plan), 'request', JSON.stringify(request), 'build', '1'];
+  const fields = ['plan', JSON.stringify(plan), 'request', JSON.stringify(request), 'build', String(FIRST_BUILD)];
   for (const { id } of plan.nodes) {
     const step = taken.find((one) => one.id === id);
     fields.push(`state:${id}`, step ? 'completed' : 'pending');

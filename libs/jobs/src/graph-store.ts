@@ -117,7 +117,7 @@ export class GraphStore {
     }
   }
 
-  /** Another step is to be woken when a call ends. */
+  /** Another enqueueing of the graph is to be woken when a call ends. */
   async adopt(callId: string, parent: string): Promise<void> {
     await this.scripts.adopt([keys.call(callId)], [parent]);
   }
@@ -161,7 +161,7 @@ export class GraphStore {
     return reply === 'committed';
   }
 
-  /** Counts one more enqueueing of the steps; answers how many there were, for ids that BullMQ has never seen. Null: the job is gone. */
+  /** Counts one more enqueueing of the graph; answers how many there were, for ids that BullMQ has never seen. Null: the job is gone. */
   async rebuild(jobId: string): Promise<number | null> {
     return (await this.scripts.rebuild([keys.steps(jobId)], [])) as number | null;
   }

@@ -84,8 +84,8 @@ export function poolQueueName(poolId: string): string {
   return `pool.${encodeURIComponent(poolId)}`;
 }
 
-/** The queue of the steps of graphs. */
-export const STEP_QUEUE = 'orchestration';
+/** The queue of graphs. */
+export const GRAPH_QUEUE = 'orchestration';
 
 /** The queue of webhook deliveries. */
 export const WEBHOOK_QUEUE = 'webhooks';

@@ -1,6 +1,6 @@
 import { ErrorCode, Queue, type JobsOptions } from 'bullmq';
 import { assertAttemptPayload, attemptId, type AttemptPayload } from '#contracts/queue-payloads.js';
-import { KEY_PREFIX, keys, poolQueueName, STEP_QUEUE } from '#platform/keys.js';
+import { GRAPH_QUEUE, KEY_PREFIX, keys, poolQueueName } from '#platform/keys.js';
 import type { RedisClient } from '#platform/redis.js';
 
 export interface EnqueueOptions {
@@ -50,7 +50,7 @@ export class AttemptQueues {
       await queue.add(ATTEMPT, payload, { ...jobOptions, ...childOf(payload.parent) });
     } catch (error) {
       if (!isParentGone(error)) throw error;
-      // Its step was lost: the call goes on, and the reconciler sees to it that somebody reads its outcome.
+      // Its graph was lost: the call goes on, and the reconciler sees to it that somebody reads its outcome.
       await queue.add(ATTEMPT, payload, jobOptions);
     }
   }
@@ -122,11 +122,11 @@ export function attemptOptions(
   return { jobId: attemptId(callId, attempt), priority: turn, ...(delayMs > 0 && { delay: delayMs }) };
 }
 
-/** Should BullMQ ever fail the attempt, its step looks for itself. */
+/** Should BullMQ ever fail the attempt, its graph looks for itself. */
 function childOf(id: string | undefined): Pick<JobsOptions, 'parent' | 'ignoreDependencyOnFailure'> {
   return id === undefined
     ? {}
-    : { parent: { id, queue: `${KEY_PREFIX}:${STEP_QUEUE}` }, ignoreDependencyOnFailure: true };
+    : { parent: { id, queue: `${KEY_PREFIX}:${GRAPH_QUEUE}` }, ignoreDependencyOnFailure: true };
 }
 
 function isParentGone(error: unknown): boolean {

@@ -6,13 +6,13 @@ import { Notices } from '#jobs/notices.js';
 import { UnfinishedJobs } from '#jobs/unfinished-jobs.js';
 import { connectRedis, type RedisClient } from '#platform/redis.js';
 import { AttemptQueues } from '#queues/attempt-queues.js';
-import { StepQueue } from '#queues/step-queue.js';
+import { GraphQueue } from '#queues/graph-queue.js';
 import { startRedis, type RedisServer } from '#testing/redis-harness.js';
 
 /** One Redis for a spec file, emptied before each test; what a test opens on it is closed after the test. */
 export class RedisFixture {
   private server: RedisServer | undefined;
-  private stepQueue: StepQueue | undefined;
+  private knownGraphQueue: GraphQueue | undefined;
   private readonly cleanups: (() => void | Promise<void>)[] = [];
   /** What background work reported through `onError`; tests that break nothing expect none. */
   readonly errors: unknown[] = [];
@@ -55,13 +55,13 @@ export class RedisFixture {
   }
 
   /** Made when it is first asked for: BullMQ writes a key of its own for each queue. */
-  get steps(): StepQueue {
-    if (!this.stepQueue) {
-      const queue = new StepQueue(this.redis, this.onError);
-      this.stepQueue = queue;
+  get graphQueue(): GraphQueue {
+    if (!this.knownGraphQueue) {
+      const queue = new GraphQueue(this.redis, this.onError);
+      this.knownGraphQueue = queue;
       this.after(() => queue.close());
     }
-    return this.stepQueue;
+    return this.knownGraphQueue;
   }
 
   /** Runs after the test, the last registered first. */
@@ -113,7 +113,7 @@ export class RedisFixture {
     this.unfinished = new UnfinishedJobs(this.redis);
     this.queues = new AttemptQueues(this.redis, this.onError);
     this.graphs = new GraphStore(this.redis);
-    this.stepQueue = undefined;
+    this.knownGraphQueue = undefined;
     this.after(() => this.queues.close());
   }
 

@@ -11,6 +11,7 @@ import { VllmEndpoints } from '#providers/vllm/vllm-endpoints.js';
 import { pino } from 'pino';
 import type { AttemptPayload } from '#contracts/queue-payloads.js';
 import { EndWaiter } from '#jobs/wait-for-end.js';
+import { FIRST_BUILD } from '#jobs/graph-record.js';
 import { answerCallId, type JobRecord, type NewJob } from '#jobs/job-record.js';
 import type { JsonObject } from '#contracts/json.js';
 import { keys } from '#platform/keys.js';
@@ -20,7 +21,7 @@ import type { ProviderAdapter, ProviderAnswer, ProviderCall } from '#providers/p
 import type { SnapshotContent } from '#registry/build-snapshot.js';
 import { LiveRegistry } from '#registry/live-registry.js';
 import { TokenCounter } from '#tokens/count-tokens.js';
-import { StepRole } from '../../../apps/worker/src/orchestrations/step-role.js';
+import { GraphRole } from '../../../apps/worker/src/orchestrations/graph-role.js';
 import { Admission } from '../../../apps/worker/src/pools/admission.js';
 import { CallProvider } from '../../../apps/worker/src/pools/call-provider.js';
 import { EndAttempt } from '../../../apps/worker/src/pools/end-attempt.js';
@@ -77,8 +78,8 @@ export interface WorkerRigOptions {
   discovered?: ContextView;
   /** False: no pool is served, the test runs attempts itself. */
   pools?: boolean;
-  /** False: no step of a graph is taken. */
-  steps?: boolean;
+  /** False: no graph is taken. */
+  graphs?: boolean;
   /** In place of the fixture's: a worker that shares no connection with the others. */
   parts?: RigParts;
 }
@@ -133,6 +134,13 @@ export async function startWorkerRig(fixture: RedisFixture, options: WorkerRigOp
     views.stop();
     await outcomes.stop();
   });
+  const exactCounts = new ExactCounts({
+    http: new HttpClient(),
+    stores: { env: {}, configSecrets: new Map() },
+    onError,
+  });
+  const planner = new RoutePlanner({ registry, tokens, source: views, exactCounts });
+  const graphRole = new GraphRole({ redis, graphs, unfinished, queues, planner, registry, logger: silent });
   const runAttempt = new RunAttempt({
     attempts,
     queues,
@@ -148,6 +156,7 @@ export async function startWorkerRig(fixture: RedisFixture, options: WorkerRigOp
     logger: silent,
     callProvider: new CallProvider({ directory, adapterFor, endpoints, attempts, tokens, logger: silent }),
     endAttempt: new EndAttempt({ attempts, queues, directory, views, random: () => 0 }),
+    goOn: (jobId) => graphRole.goOn(jobId),
   });
   const supervisor = new PoolSupervisor({
     redis,
@@ -159,17 +168,11 @@ export async function startWorkerRig(fixture: RedisFixture, options: WorkerRigOp
     concurrency: options.concurrency ?? 5,
   });
   if (options.pools !== false) registry.onChange((version) => supervisor.follow(version));
-  const exactCounts = new ExactCounts({
-    http: new HttpClient(),
-    stores: { env: {}, configSecrets: new Map() },
-    onError,
-  });
-  const planner = new RoutePlanner({ registry, tokens, source: views, exactCounts });
-  const steps = new StepRole({ redis, graphs, unfinished, queues, planner, registry, logger: silent });
-  if (options.steps !== false) steps.start();
+  if (options.graphs !== false) graphRole.start();
   fixture.after(async () => {
     running.stopAll('shutdown');
-    await Promise.all([supervisor.close(), steps.close()]);
+    await supervisor.close();
+    await graphRole.close();
   });
   return { registry, running, views, runAttempt, supervisor, planner, publish: (content) => registry.publish(content) };
 }
@@ -178,9 +181,7 @@ export async function startWorkerRig(fixture: RedisFixture, options: WorkerRigOp
 export async function submit(fixture: RedisFixture, job: NewJob): Promise<NewJob> {
   const created = await fixture.store.create(job);
   if (job.graph !== null) {
-    const { plan, taken } = job.graph;
-    const left = plan.nodes.filter(({ id }) => !taken.some((step) => step.id === id));
-    await fixture.steps.enqueue(job.id, left, { priority: job.priority });
+    await fixture.graphQueue.enqueue(job.id, { build: FIRST_BUILD, priority: job.priority });
     return job;
   }
   await fixture.queues.enqueue(payloadOf(job), {
@@ -232,8 +233,8 @@ export function pass(fixture: RedisFixture): Promise<PassReport> {
     queues: fixture.queues,
     graphs: fixture.graphs,
     // Only a graph asks for it.
-    get steps() {
-      return fixture.steps;
+    get graphQueue() {
+      return fixture.graphQueue;
     },
     logger: silent,
   });

@@ -1,14 +1,14 @@
 import { TokenhubError } from '#contracts/error-catalogue.js';
 import { isTerminal, type JobState } from '#contracts/job-state.js';
-import { stepId } from '#contracts/queue-payloads.js';
+import { graphId } from '#contracts/queue-payloads.js';
 import type { KeyLevel } from '#contracts/key-limits.js';
 import type { Principal } from '#contracts/scopes.js';
 import { answerCallId, type JobRecord, type NewJob } from '#jobs/job-record.js';
 import type { JobStore } from '#jobs/job-store.js';
 import { beyondKeyLimit, keyCharges } from '#limits/key-limits.js';
 import type { AttemptQueues } from '#queues/attempt-queues.js';
-import type { StepQueue } from '#queues/step-queue.js';
-import { stepCallId, type NewGraph } from '#jobs/graph-record.js';
+import type { GraphQueue } from '#queues/graph-queue.js';
+import { FIRST_BUILD, stepCallId, type NewGraph } from '#jobs/graph-record.js';
 import { noEligibleModel } from '#routing/no-eligible-model.js';
 import type { RoutePlanner } from '#planner/route-planner.js';
 import type { StepPlanner } from '#planner/step-planner.js';
@@ -37,7 +37,7 @@ export interface Created {
 export interface JobSubmissionDeps {
   store: JobStore;
   queues: AttemptQueues;
-  steps: StepQueue;
+  graphQueue: GraphQueue;
   planner: RoutePlanner;
   stepPlanner: StepPlanner;
   hooks: HookTargets;
@@ -141,7 +141,7 @@ export class JobSubmission {
   private async enqueue(job: NewJob, turn: number): Promise<void> {
     const delayMs = job.notBefore === null ? 0 : job.notBefore - Date.now();
     if (job.graph !== null) {
-      await this.enqueueSteps(job.id, job.graph, { priority: job.priority, turn, delayMs });
+      await this.enqueueGraph(job.id, job.graph, { priority: job.priority, turn, delayMs });
       return;
     }
     const pool = job.plan.candidates[0]?.pool;
@@ -152,23 +152,18 @@ export class JobSubmission {
     );
   }
 
-  private async enqueueSteps(
+  private async enqueueGraph(
     jobId: string,
-    { plan, first, taken }: NewGraph,
+    { first }: NewGraph,
     { priority, turn, delayMs }: { priority: NewJob['priority']; turn: number; delayMs: number },
   ): Promise<void> {
-    const left = plan.nodes.filter(({ id }) => !taken.some((step) => step.id === id));
     const pool = first?.plan.candidates[0]?.pool;
     const payload = first && {
       ...{ jobId, callId: stepCallId(jobId, first.step.id, 1), attempt: 1 },
-      parent: stepId({ jobId, step: first.step.id }, 1),
+      parent: graphId(jobId, FIRST_BUILD),
     };
-    await this.deps.steps.enqueue(
-      jobId,
-      // Even with every step taken over, somebody must end the job.
-      left.length > 0 ? left : plan.nodes.slice(-1),
-      { priority, delayMs, ...(payload && pool !== undefined && { first: { payload, pool, turn } }) },
-    );
+    const begins = payload && pool !== undefined && { first: { payload, pool, turn } };
+    await this.deps.graphQueue.enqueue(jobId, { build: FIRST_BUILD, priority, delayMs, ...begins });
   }
 
   /**

@@ -1,6 +1,6 @@
 import type { PublicError } from '#contracts/attempt.js';
 import { TokenhubError } from '#contracts/error-catalogue.js';
-import { stepId } from '#contracts/queue-payloads.js';
+import { graphId } from '#contracts/queue-payloads.js';
 import { FIRST_ASK, type Ask, type Graph, type GraphStep } from '#jobs/graph-record.js';
 import type { GraphStore, StepEnd } from '#jobs/graph-store.js';
 import type { PlannedCall, StepPlanner } from '#planner/step-planner.js';
@@ -13,24 +13,15 @@ export interface OpenStepDeps {
   queues: AttemptQueues;
 }
 
-/** The step that drives a graph at this moment. */
-export interface Driver {
-  step: string;
-  /** Its BullMQ id. */
-  id: string;
-  /** It is the parent of attempts, whether or not they are its own step's: it cannot end before they have. */
-  hasChildren: boolean;
-}
-
 /** Opens a step's next call: it is planned now that the steps before have ended. */
 export class OpenStep {
   constructor(private readonly deps: OpenStepDeps) {}
 
   /**
-   * Opens the call and enqueues its first attempt as a child of the step, or fails the step when nobody can take it. True when
+   * Opens the call and enqueues its first attempt as a child of the graph, or fails the step when nobody can take it. True when
    * `graph` was changed accordingly; false when it must be read again.
    */
-  async open(graph: Graph, step: GraphStep, by: Driver, ask = FIRST_ASK): Promise<boolean> {
+  async open(graph: Graph, step: GraphStep, ask = FIRST_ASK): Promise<boolean> {
     let call: PlannedCall;
     try {
       call = await this.deps.planner.plan(graph, step, ask);
@@ -38,7 +29,7 @@ export class OpenStep {
       if (!(error instanceof TokenhubError)) throw error;
       return this.fail(graph, step, ask, error);
     }
-    const parent = parentOf(graph, step, by);
+    const parent = graphId(graph.jobId, graph.build);
     const reply = await this.deps.graphs.openCall(graph, step, { ...call, parent });
     if (reply.kind !== 'opened') return false;
     const pool = call.plan.candidates[0]?.pool ?? '';
@@ -66,11 +57,4 @@ export class OpenStep {
     step.error = error;
     return true;
   }
-}
-
-/** Usually the step itself; where steps were lost, whoever drives the graph takes the place of all. */
-function parentOf({ jobId, build }: Graph, { id }: GraphStep, by: Driver): string {
-  if (by.step !== id && build === 1) return stepId({ jobId, step: id }, 1);
-  by.hasChildren = true;
-  return by.id;
 }

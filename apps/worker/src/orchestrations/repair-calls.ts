@@ -13,8 +13,8 @@ export interface RepairDeps {
 }
 
 /**
- * Enqueues anew the attempt of each unfinished call that the queues have lost, as a child of `parent`, so that this step is woken when
- * it ends; null: of the step that was to be woken before. Answers how many there were.
+ * Enqueues anew the attempt of each unfinished call that the queues have lost, as a child of `parent`, so that this graph is woken when
+ * it ends; null: of the one that was to be woken before. Answers how many there were.
  */
 export async function repairCalls(graph: Graph, parent: string | null, deps: RepairDeps): Promise<number> {
   const { jobId } = graph;
@@ -26,7 +26,7 @@ export async function repairCalls(graph: Graph, parent: string | null, deps: Rep
     const lost = { jobId, callId: step.callId, attempt: call.attempt };
     const found = await deps.queues.find(pool, attemptId(lost.callId, lost.attempt));
     if (found === 'live') continue;
-    // BullMQ's step still waits for the very attempt that was lost; one that failed it has let go of, and takes no second time.
+    // BullMQ's graph still waits for the very attempt that was lost; one that failed it has let go of, and takes no second time.
     const attempt = found === 'lost' ? lost.attempt : await deps.unfinished.requeue(lost, found);
     if (attempt === null) continue;
     if (parent !== null) await deps.graphs.adopt(lost.callId, parent);

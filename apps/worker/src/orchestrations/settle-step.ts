@@ -18,7 +18,7 @@ import type { LiveRegistry } from '#registry/live-registry.js';
 import type { AnswerReader } from '#structured-output/read-answer.js';
 import { stripDirectives } from '#directives/strip-directives.js';
 import { outputInvalid } from './output-invalid.js';
-import type { Driver, OpenStep } from './open-step.js';
+import type { OpenStep } from './open-step.js';
 
 /** A quote that did not fit is cut in half so often. */
 const MOST_SHORTENINGS = 4;
@@ -41,12 +41,12 @@ export class SettleStep {
    * Settles a step in progress. True when it is as `graph` says afterwards: it goes on, or it has ended and `graph` was changed
    * accordingly; false when the graph must be read again.
    */
-  async settle(graph: Graph, step: GraphStep, by: Driver): Promise<boolean> {
+  async settle(graph: Graph, step: GraphStep): Promise<boolean> {
     const { call } = step;
     if (call === null || !isToBeRead(call)) return true;
     const judgement =
       call.outcome === 'failed' ? this.judgeFailure(graph, step, call) : await this.judge(graph, step, call);
-    if ('ask' in judgement) return this.deps.open.open(graph, step, by, judgement.ask);
+    if ('ask' in judgement) return this.deps.open.open(graph, step, judgement.ask);
     return this.end(graph, step, judgement.end);
   }
 

@@ -6,8 +6,8 @@ import { UnfinishedJobs } from '#jobs/unfinished-jobs.js';
 import type { Logger } from '#platform/logging.js';
 import { LOGGER } from '#platform/platform.module.js';
 import { AttemptQueues } from '#queues/attempt-queues.js';
+import type { GraphQueue } from '#queues/graph-queue.js';
 import { RECONCILER, type PeriodicQueue } from '#queues/periodic.js';
-import type { StepQueue } from '#queues/step-queue.js';
 import { moveWaiting, type MoveWaitingDeps } from './move-waiting.js';
 import { reconcile, type PassReport } from './reconcile.js';
 
@@ -19,7 +19,7 @@ export interface Places extends Omit<MoveWaitingDeps, 'unfinished' | 'queues'> {
   projects: readonly string[];
   lists: JobLists;
   graphs: GraphStore;
-  steps: StepQueue;
+  graphQueue: GraphQueue;
 }
 
 /** Runs a reconciler pass every two seconds, on one worker at a time. */
@@ -54,7 +54,7 @@ export class ReconcilerProcessor extends WorkerHost implements OnApplicationBoot
     if (moved > 0) logger.info({ moved }, 'moved waiting attempts off paused pools');
     for (const pool of this.places.pools()) await unfinished.rebaseTurns(pool);
     for (const project of this.places.projects) await this.places.lists.sweep(project);
-    const { graphs, steps } = this.places;
-    return reconcile({ unfinished, queues, graphs, steps, logger });
+    const { graphs, graphQueue } = this.places;
+    return reconcile({ unfinished, queues, graphs, graphQueue, logger });
   }
 }

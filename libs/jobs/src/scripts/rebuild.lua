@@ -1,4 +1,4 @@
--- Counts one more enqueueing of a graph's steps; unless the graph is gone, of which nothing must be left.
+-- Counts one more enqueueing of a graph; unless it is gone, of which nothing must be left.
 -- KEYS: steps
 -- Returns how many there were, or nil.
 if redis.call('EXISTS', KEYS[1]) == 0 then return nil end

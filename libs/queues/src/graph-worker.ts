@@ -1,60 +1,58 @@
 import { DelayedError, WaitingChildrenError, Worker, type Job } from 'bullmq';
-import { assertStepPayload, type StepPayload, type StepResult } from '#contracts/queue-payloads.js';
-import { KEY_PREFIX, STEP_QUEUE } from '#platform/keys.js';
+import { assertGraphPayload, type GraphPayload, type GraphResult } from '#contracts/queue-payloads.js';
+import { GRAPH_QUEUE, KEY_PREFIX } from '#platform/keys.js';
 import type { RedisClient } from '#platform/redis.js';
+import { GRAPH_TRIES } from './graph-queue.js';
 import { Ramp } from './ramp.js';
-import { STEP_TRIES } from './step-queue.js';
 import { TAKEN_AGAIN } from './worker-options.js';
 
-/** A step as the queue handed it over. */
-export interface TakenStep {
-  /** Its own id: the parent of the attempts that it waits for. */
-  id: string;
-  /** How often a worker died while it ran this step. */
+/** A graph as the queue handed it over. */
+export interface TakenGraph {
+  /** How often a worker died while it drove this graph. */
   stalls: number;
   /** How often it threw before. */
   faults: number;
   /**
-   * Gives the step back until all attempts that were added with it as parent have ended: throws then, and resolves when there
+   * Gives the graph back until all attempts that were added with it as parent have ended: throws then, and resolves when there
    * are none (any more).
    */
   waitForChildren: () => Promise<void>;
-  /** Gives the step back for so many milliseconds: always throws. */
+  /** Gives the graph back for so many milliseconds: always throws. */
   waitFor: (ms: number) => Promise<never>;
 }
 
-export interface StepWorkerOptions {
+export interface GraphWorkerOptions {
   redis: RedisClient;
-  /** Steps at once in this process. */
+  /** Graphs at once in this process. */
   concurrency: number;
-  /** What it throws is a fault: the step is taken again, later each time. */
-  process: (payload: StepPayload, taken: TakenStep) => Promise<StepResult>;
+  /** What it throws is a fault: the graph is taken again, later each time. */
+  process: (payload: GraphPayload, taken: TakenGraph) => Promise<GraphResult>;
   /** Takes the place of `process` when that has thrown for the last time. */
-  giveUp: (payload: StepPayload, taken: TakenStep) => Promise<StepResult>;
+  giveUp: (payload: GraphPayload, taken: TakenGraph) => Promise<GraphResult>;
   onError: (error: unknown) => void;
 }
 
-export interface StepWorker {
-  /** Takes no further steps; resolves when those under way have ended. */
+export interface GraphWorker {
+  /** Takes no further graphs; resolves when those under way have ended. */
   close(): Promise<void>;
 }
 
-/** Starts taking the steps of graphs. A payload that is not a step's fails inside BullMQ, unrun and unretried. */
-export function startStepWorker(options: StepWorkerOptions): StepWorker {
+/** Starts taking graphs. A payload that is not a graph's fails inside BullMQ, unrun and unretried. */
+export function startGraphWorker(options: GraphWorkerOptions): GraphWorker {
   const ramp = new Ramp(options.concurrency);
   const letGo = (): void => {
     ramp.letGo();
     worker.concurrency = ramp.allowed;
   };
-  const worker = new Worker<StepPayload, StepResult>(
-    STEP_QUEUE,
-    async (job: Job<StepPayload, StepResult>, token?: string) => {
-      assertStepPayload(job.data);
-      if (token === undefined || job.id === undefined) throw new TypeError('BullMQ gave no lock token');
+  const worker = new Worker<GraphPayload, GraphResult>(
+    GRAPH_QUEUE,
+    async (job: Job<GraphPayload, GraphResult>, token?: string) => {
+      assertGraphPayload(job.data);
+      if (token === undefined) throw new TypeError('BullMQ gave no lock token');
       ramp.begin();
       worker.concurrency = ramp.allowed;
       try {
-        return await processOrGiveUp(job.data, takenStep(job, job.id, token), options);
+        return await processOrGiveUp(job.data, takenGraph(job, token), options);
       } catch (error) {
         // Of these BullMQ says nothing when they are done.
         if (isGivenBack(error)) letGo();
@@ -80,27 +78,26 @@ export function startStepWorker(options: StepWorkerOptions): StepWorker {
 }
 
 async function processOrGiveUp(
-  payload: StepPayload,
-  taken: TakenStep,
-  options: Pick<StepWorkerOptions, 'process' | 'giveUp' | 'onError'>,
-): Promise<StepResult> {
+  payload: GraphPayload,
+  taken: TakenGraph,
+  options: Pick<GraphWorkerOptions, 'process' | 'giveUp' | 'onError'>,
+): Promise<GraphResult> {
   try {
     return await options.process(payload, taken);
   } catch (error) {
-    if (isGivenBack(error) || taken.faults + 1 < STEP_TRIES) throw error;
+    if (isGivenBack(error) || taken.faults + 1 < GRAPH_TRIES) throw error;
     options.onError(error);
     return options.giveUp(payload, taken);
   }
 }
 
-/** Thrown where the step was given back: no fault. */
+/** Thrown where the graph was given back: no fault. */
 function isGivenBack(error: unknown): boolean {
   return error instanceof DelayedError || error instanceof WaitingChildrenError;
 }
 
-function takenStep(job: Job, id: string, token: string): TakenStep {
+function takenGraph(job: Job, token: string): TakenGraph {
   return {
-    id,
     stalls: job.stalledCounter,
     faults: job.attemptsMade,
     waitForChildren: async () => {

@@ -5,19 +5,19 @@ import { StepPlanner } from '#planner/step-planner.js';
 import type { Logger } from '#platform/logging.js';
 import type { RedisClient } from '#platform/redis.js';
 import type { AttemptQueues } from '#queues/attempt-queues.js';
-import { startStepWorker, type StepWorker } from '#queues/step-worker.js';
+import { startGraphWorker, type GraphWorker } from '#queues/graph-worker.js';
 import type { LiveRegistry } from '#registry/live-registry.js';
 import { AnswerReader } from '#structured-output/read-answer.js';
 import { SchemaValidator } from '#structured-output/schema-validator.js';
+import { DriveGraph } from './drive-graph.js';
 import { EndGraph } from './end-graph.js';
 import { OpenStep } from './open-step.js';
-import { RunStep } from './run-step.js';
 import { SettleStep } from './settle-step.js';
 
-/** Steps at once in this process: each is a few round trips to Redis, and waits for no provider. */
+/** Graphs at once in this process: each is a few round trips to Redis, and waits for no provider. */
 const CONCURRENCY = 50;
 
-export interface StepRoleDeps {
+export interface GraphRoleDeps {
   redis: RedisClient;
   graphs: GraphStore;
   unfinished: UnfinishedJobs;
@@ -27,33 +27,38 @@ export interface StepRoleDeps {
   logger: Logger;
 }
 
-/** Everything that a worker does for graphs: it takes their steps from the queue. */
-export class StepRole {
+/** Everything that a worker does for graphs: it takes them from the queue, and goes on with them where their calls end. */
+export class GraphRole {
   private readonly validator = new SchemaValidator();
-  private readonly runStep: RunStep;
-  private worker: StepWorker | null = null;
+  private readonly driveGraph: DriveGraph;
+  private worker: GraphWorker | null = null;
 
-  constructor(private readonly deps: StepRoleDeps) {
+  constructor(private readonly deps: GraphRoleDeps) {
     const { graphs } = deps;
     const planner = new StepPlanner(deps.planner, deps.registry);
     const open = new OpenStep({ graphs, planner, queues: deps.queues });
     const settle = new SettleStep({ ...deps, open, reader: new AnswerReader(this.validator) });
-    this.runStep = new RunStep({ ...deps, open, settle, end: new EndGraph(graphs) });
+    this.driveGraph = new DriveGraph({ ...deps, open, settle, end: new EndGraph(graphs) });
   }
 
-  /** Starts taking steps. */
+  /** Starts taking graphs. */
   start(): void {
     const { redis, logger } = this.deps;
-    this.worker = startStepWorker({
+    this.worker = startGraphWorker({
       redis,
       concurrency: CONCURRENCY,
-      process: (payload, taken) => this.runStep.run(payload, taken),
-      giveUp: (payload, taken) => this.runStep.giveUp(payload, taken),
-      onError: (error) => logger.warn({ err: error }, 'steps'),
+      process: (payload, taken) => this.driveGraph.run(payload, taken),
+      giveUp: (payload, taken) => this.driveGraph.giveUp(payload, taken),
+      onError: (error) => logger.warn({ err: error }, 'graphs'),
     });
   }
 
-  /** Takes no more steps; those under way end first. */
+  /** Goes on with a graph one of whose calls has ended in this process; never throws. */
+  goOn(jobId: string): Promise<void> {
+    return this.driveGraph.goOn(jobId);
+  }
+
+  /** Takes no more graphs; those under way end first. To be called when no attempt runs any more. */
   async close(): Promise<void> {
     await this.worker?.close();
     await this.validator.close();
