@@ -15,7 +15,7 @@ const fixture = new RedisFixture();
 type Boundary = Pick<Moment, 'at' | 'when' | 'step'>;
 
 const STEPS = ['plan', 'critique-1', 'refine-1'] as const;
-const OF_STEPS = ['graphs.openCall', 'queues.enqueue', 'attempts.finish', 'graphs.finishStep'] as const;
+const OF_STEPS = ['graphs.openCall', 'queues.enqueue', 'attempts.finish'] as const;
 const EVERY: Boundary[] = (['before', 'after'] as const).flatMap((when) => [
   ...OF_STEPS.flatMap((at) => STEPS.map((step) => ({ at, when, step }))),
   { at: 'graphs.finish', when, step: null },

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { StepOutput } from '#contracts/orchestration.js';
 import type { Graph, GraphStep, NewCall } from '#jobs/graph-record.js';
-import type { GraphEnd, OpenReply, StepEnd } from '#jobs/graph-store.js';
+import type { GraphEnd, OpenReply } from '#jobs/graph-store.js';
 import type { Run } from '#jobs/attempt-store.js';
 import type { NewJob } from '#jobs/job-record.js';
 import type { EndNotice } from '#jobs/notices.js';
@@ -14,8 +14,8 @@ import { eventsOf, makeDue, read } from './support/worker-rig.js';
 const fixture = new RedisFixture();
 
 const OUTPUT: StepOutput = { text: 'the plan', completion: null, model: 'small', provider: 'acme' };
-const COMPLETED: StepEnd = { state: 'completed', output: OUTPUT };
-const FAILED: StepEnd = {
+const COMPLETED: Partial<GraphStep> = { state: 'completed', output: OUTPUT };
+const FAILED: Partial<GraphStep> = {
   state: 'failed',
   error: { code: 'upstream', message: 'It failed.', class: null, providerStatus: null },
 };
@@ -49,8 +49,12 @@ async function stepOf(job: NewJob, id: string): Promise<GraphStep> {
 
 const open = async (job: NewJob, id: string, as: Partial<GraphStep> = {}): Promise<OpenReply> =>
   fixture.graphs.openCall(await graphOf(job), { ...(await stepOf(job, id)), ...as }, CALL);
-const finishStep = async (job: NewJob, id: string, end = COMPLETED): Promise<boolean> =>
-  fixture.graphs.finishStep(job.id, await stepOf(job, id), end);
+const endedStep = async (job: NewJob, id: string, end = COMPLETED): Promise<GraphStep> => ({
+  ...(await stepOf(job, id)),
+  ...end,
+});
+const finishStep = async (job: NewJob, id: string): Promise<boolean> =>
+  fixture.graphs.finishSteps(job.id, [await endedStep(job, id)]);
 const finish = async (job: NewJob, end: Partial<GraphEnd> = {}): Promise<boolean> =>
   fixture.graphs.finish(await graphOf(job), { ...DONE, ...end });
 const runIn = (job: NewJob, step: string, token = 'r'): Run => ({
@@ -112,13 +116,52 @@ describe('opening a call', () => {
   });
 });
 
-describe('finishing a step', () => {
+describe('what follows from the end of steps', () => {
+  it('is committed with it: the next call, all of it or nothing', async () => {
+    const job = await create({}, 'vote');
+    const [first, second] = [await endedStep(job, 'candidate-1'), await endedStep(job, 'candidate-2', FAILED)];
+    const judge = await stepOf(job, 'judge');
+    const graph = await graphOf(job);
+    expect((await fixture.graphs.openCall(graph, judge, CALL, [first, second])).kind).toBe('opened');
+    const states = (await graphOf(job)).steps.map(({ state }) => state);
+    expect(states).toEqual(['completed', 'failed', 'pending', 'in_progress']);
+    expect(await stepOf(job, 'candidate-2')).toMatchObject({ error: FAILED.error, output: null });
+    expect(await types(job)).toEqual(['job.queued', 'step.completed', 'step.failed', 'step.started']);
+
+    const before = await fixture.snapshot();
+    const third = await endedStep(job, 'candidate-3');
+    const again = { ...(await stepOf(job, 'judge')), calls: 1 };
+    expect(await fixture.graphs.openCall(graph, again, CALL, [third, first])).toEqual({ kind: 'known' });
+    expect(await fixture.snapshot()).toEqual(before);
+  });
+
+  it('is committed with it: the end of the job, all of it or nothing', async () => {
+    const job = await create();
+    const plan = await endedStep(job, 'plan');
+    const graph = await graphOf(job);
+    expect(await fixture.graphs.finish(graph, DONE, [{ ...plan, calls: 1 }])).toBe(false);
+    expect(await types(job)).toEqual(['job.queued']);
+    expect(await fixture.graphs.finish(graph, { ...DONE, skipped: ['critique-1', 'refine-1'] }, [plan])).toBe(true);
+    expect((await graphOf(job)).steps.map(({ state }) => state)).toEqual(['completed', 'skipped', 'skipped']);
+    expect(await types(job)).toEqual(['job.queued', 'step.completed', 'job.completed']);
+  });
+
+  it('past the deadline the job ends, and keeps what was made', async () => {
+    const job = await create({ deadline: Date.now() - 1 });
+    const plan = await endedStep(job, 'plan');
+    const reply = await fixture.graphs.openCall(await graphOf(job), await stepOf(job, 'critique-1'), CALL, [plan]);
+    expect(reply).toEqual({ kind: 'finished', state: 'expired' });
+    expect(await stepOf(job, 'plan')).toMatchObject({ state: 'completed', output: OUTPUT });
+  });
+});
+
+describe('finishing steps', () => {
   it('is committed once, and tells who reads the events', async () => {
     const job = await create();
     const step = await stepOf(job, 'plan');
-    expect(await fixture.graphs.finishStep(job.id, step, COMPLETED)).toBe(true);
+    expect(await fixture.graphs.finishSteps(job.id, [{ ...step, ...COMPLETED }])).toBe(true);
     const before = await fixture.snapshot();
-    expect(await fixture.graphs.finishStep(job.id, step, FAILED)).toBe(false);
+    expect(await fixture.graphs.finishSteps(job.id, [{ ...step, ...FAILED }])).toBe(false);
     expect(await fixture.snapshot()).toEqual(before);
     expect(await stepOf(job, 'plan')).toMatchObject({ state: 'completed', output: OUTPUT, error: null });
     expect(await types(job)).toEqual(['job.queued', 'step.completed']);
@@ -129,7 +172,7 @@ describe('finishing a step', () => {
     await open(job, 'plan');
     const older = await stepOf(job, 'plan');
     await open(job, 'plan');
-    expect(await fixture.graphs.finishStep(job.id, older, COMPLETED)).toBe(false);
+    expect(await fixture.graphs.finishSteps(job.id, [{ ...older, ...COMPLETED }])).toBe(false);
     expect(await finishStep(job, 'plan')).toBe(true);
   });
 
@@ -138,10 +181,10 @@ describe('finishing a step', () => {
     const step = await stepOf(job, 'plan');
     await fixture.store.cancel(job.id);
     const before = await fixture.snapshot();
-    expect(await fixture.graphs.finishStep(job.id, step, COMPLETED)).toBe(false);
+    expect(await fixture.graphs.finishSteps(job.id, [{ ...step, ...COMPLETED }])).toBe(false);
     expect(await fixture.snapshot()).toEqual(before);
     await fixture.store.delete(job.id, job.project);
-    expect(await fixture.graphs.finishStep(job.id, step, COMPLETED)).toBe(false);
+    expect(await fixture.graphs.finishSteps(job.id, [{ ...step, ...COMPLETED }])).toBe(false);
     expect(await fixture.redis.exists(keys.steps(job.id))).toBe(0);
   });
 });

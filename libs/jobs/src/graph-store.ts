@@ -1,6 +1,4 @@
-import type { PublicError } from '#contracts/attempt.js';
 import type { JobState, Priority } from '#contracts/job-state.js';
-import type { StepOutput } from '#contracts/orchestration.js';
 import { channels, keys, prefixes } from '#platform/keys.js';
 import type { RedisClient } from '#platform/redis.js';
 import { LOOK_AFTER_MS } from './attempt-store.js';
@@ -26,8 +24,6 @@ export type OpenReply =
   | { kind: 'known' }
   | { kind: 'finished'; state: JobState }
   | { kind: 'gone' };
-
-export type StepEnd = { state: 'completed'; output: StepOutput } | { state: 'failed'; error: PublicError };
 
 export interface GraphEnd {
   state: 'completed' | 'failed';
@@ -84,8 +80,11 @@ export class GraphStore {
     return callId === null ? null : parseCall(await this.redis.hmget(keys.call(callId), ...CALL_FIELDS));
   }
 
-  /** Opens a step's next call; the caller then enqueues its first attempt. */
-  async openCall(graph: Graph, step: GraphStep, call: NewCall): Promise<OpenReply> {
+  /**
+   * Opens a step's next call, and commits with it the ends of the steps `after` which it comes; the caller then enqueues its first
+   * attempt.
+   */
+  async openCall(graph: Graph, step: GraphStep, call: NewCall, after: readonly GraphStep[] = []): Promise<OpenReply> {
     const { jobId, plan } = graph;
     const number = step.calls + 1;
     const callId = stepCallId(jobId, step.id, number);
@@ -95,14 +94,14 @@ export class GraphStore {
     const reply = (await this.scripts['open-call'](
       [
         ...[keys.job(jobId), keys.steps(jobId), keys.call(callId), keys.events(jobId), keys.unfinished()],
-        ...[keys.poolOrder(pool), keys.poolWaiting(pool), keys.poolDelayed(pool)],
+        ...[keys.poolOrder(pool), keys.poolWaiting(pool), keys.poolDelayed(pool), ...callKeys(jobId, after)],
       ],
       [
         ...[jobId, prefixes.toProcess, step.id, number, callId, Date.now() + LOOK_AFTER_MS],
         `${graph.project}/${graph.key}/${graph.priority}`,
         ...[turnStep(graph.priority, plan.share), plan.paidCalls, pool],
         stepEvent(step),
-        JSON.stringify(kept),
+        ...[JSON.stringify(kept), ...endsOf(after)],
         ...['plan', JSON.stringify(call.plan), 'request', JSON.stringify(call.request), 'parent', call.parent],
       ],
     )) as [OpenReply['kind'], string | number];
@@ -122,40 +121,23 @@ export class GraphStore {
     await this.scripts.adopt([keys.call(callId)], [parent]);
   }
 
-  /** Commits a step's end; false when somebody else was first or the job has ended. */
-  async finishStep(jobId: string, step: GraphStep, end: StepEnd): Promise<boolean> {
-    const { id, name, round } = step;
-    const output = end.state === 'completed' ? end.output : null;
-    const error = end.state === 'failed' ? end.error : null;
-    const event = {
-      ...{ step: id, name, round, state: end.state },
-      ...(output && { model: output.model, provider: output.provider }),
-      ...(error && { error: { code: error.code, message: error.message } }),
-    };
-    const reply = await this.scripts['finish-step'](
-      [
-        ...[keys.job(jobId), keys.steps(jobId), keys.call(step.callId ?? stepCallId(jobId, id, 1))],
-        ...[keys.events(jobId), keys.unfinished()],
-      ],
-      [
-        ...[jobId, prefixes.toProcess, id, step.calls, end.state],
-        output === null ? '' : JSON.stringify(output),
-        error === null ? '' : JSON.stringify(error),
-        JSON.stringify(event),
-      ],
-    );
-    return reply === 'committed';
+  /** Commits the ends of steps from which nothing follows yet; false when somebody else was first or the job has ended. */
+  async finishSteps(jobId: string, ended: readonly GraphStep[]): Promise<boolean> {
+    const names = [keys.job(jobId), keys.steps(jobId), keys.events(jobId), ...callKeys(jobId, ended)];
+    return (await this.scripts['finish-steps'](names, [jobId, prefixes.toProcess, ...endsOf(ended)])) === 'committed';
   }
 
-  /** Ends the job, and stops what still runs of it; false when it had ended before. */
-  async finish({ jobId, plan }: Ending, end: GraphEnd): Promise<boolean> {
+  /**
+   * Ends the job and with it the steps `after` which it ends, and stops what still runs of it; false when somebody else was first
+   * with any of them.
+   */
+  async finish({ jobId, plan }: Ending, end: GraphEnd, after: readonly GraphStep[] = []): Promise<boolean> {
     const reply = await this.scripts['finish-graph'](
-      [keys.job(jobId), keys.steps(jobId), keys.events(jobId), keys.unfinished()],
+      [keys.job(jobId), keys.steps(jobId), keys.events(jobId), keys.unfinished(), ...callKeys(jobId, after)],
       [
         ...[jobId, prefixes.toProcess, end.state, end.body, end.model, end.provider, end.delta ?? ''],
         plan.stream ? '1' : '0',
-        channels.stops(),
-        ...end.skipped,
+        ...[channels.stops(), ...endsOf(after), ...end.skipped],
       ],
     );
     return reply === 'committed';
@@ -165,6 +147,25 @@ export class GraphStore {
   async rebuild(jobId: string): Promise<number | null> {
     return (await this.scripts.rebuild([keys.steps(jobId)], [])) as number | null;
   }
+}
+
+function callKeys(jobId: string, ended: readonly GraphStep[]): string[] {
+  return ended.map(({ id, callId }) => keys.call(callId ?? stepCallId(jobId, id, 1)));
+}
+
+/** Steps that have ended, as the scripts take them. */
+function endsOf(ended: readonly GraphStep[]): (string | number)[] {
+  return [ended.length, ...ended.flatMap(endOf)];
+}
+
+function endOf({ id, name, round, calls, state, output, error }: GraphStep): (string | number)[] {
+  const event = {
+    ...{ step: id, name, round, state },
+    ...(output && { model: output.model, provider: output.provider }),
+    ...(error && { error: { code: error.code, message: error.message } }),
+  };
+  const texts = [output, error].map((value) => (value === null ? '' : JSON.stringify(value)));
+  return [id, calls, state, ...texts, JSON.stringify(event)];
 }
 
 function pairsOf<V>(list: readonly V[]): Record<string, V> {

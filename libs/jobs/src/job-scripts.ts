@@ -12,7 +12,7 @@ const VERBS = [
   'read-graph',
   'open-call',
   'finish-call',
-  'finish-step',
+  'finish-steps',
   'finish-graph',
   'adopt',
   'rebuild',

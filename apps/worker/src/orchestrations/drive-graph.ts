@@ -1,8 +1,8 @@
 import type { PublicError } from '#contracts/attempt.js';
 import { isTerminal } from '#contracts/job-state.js';
 import { graphId, type GraphPayload, type GraphResult } from '#contracts/queue-payloads.js';
-import type { Graph } from '#jobs/graph-record.js';
-import { progressOf, type Progress } from '#orchestration/progress-of.js';
+import type { Graph, GraphStep } from '#jobs/graph-record.js';
+import { progressOf } from '#orchestration/progress-of.js';
 import type { TakenGraph } from '#queues/graph-worker.js';
 import type { EndGraph } from './end-graph.js';
 import type { OpenStep } from './open-step.js';
@@ -94,28 +94,45 @@ export class DriveGraph {
 
   /** Does what can be done now; true when the rest has to be waited for, false when the graph must be read again. */
   private async advance(graph: Graph): Promise<boolean> {
-    for (const step of graph.steps) {
-      if (step.state === 'in_progress' && !(await this.deps.settle.settle(graph, step))) return false;
+    // Steps that have ended in `graph`; they are committed with what follows from them.
+    const ended: GraphStep[] = [];
+    for (const step of graph.steps.filter(({ state }) => state === 'in_progress')) {
+      const ask = await this.deps.settle.settle(graph, step);
+      if (ask !== null && (await this.deps.open.open(graph, step, { ask })) === 'known') return false;
+      if (hasEnded(step)) ended.push(step);
     }
-    return this.follow(graph, progressOf(graph.plan.nodes, new Map(graph.steps.map((step) => [step.id, step]))));
+    return this.follow(graph, ended);
   }
 
-  private async follow(graph: Graph, progress: Progress): Promise<boolean> {
+  private async follow(graph: Graph, ended: GraphStep[]): Promise<boolean> {
+    const progress = progressOf(graph.plan.nodes, new Map(graph.steps.map((step) => [step.id, step])));
     switch (progress.kind) {
       case 'running':
-        return true;
+        return ended.length === 0 || this.deps.graphs.finishSteps(graph.jobId, ended);
       case 'open':
-        for (const id of progress.steps) {
-          const step = graph.steps.find((one) => one.id === id);
-          if (step && !(await this.deps.open.open(graph, step))) return false;
-        }
-        return true;
+        return this.openAll(graph, progress.steps, ended);
       case 'done':
-        return this.deps.end.complete(graph, progress);
+        return this.deps.end.complete(graph, progress, ended);
       case 'failed':
-        return this.deps.end.fail(graph, progress.error, progress.skipped);
+        return this.deps.end.fail(graph, progress.error, { skipped: progress.skipped, after: ended });
     }
   }
+
+  private async openAll(graph: Graph, ids: readonly string[], ended: readonly GraphStep[]): Promise<boolean> {
+    let after = ended;
+    const failed: GraphStep[] = [];
+    for (const step of graph.steps.filter(({ id }) => ids.includes(id))) {
+      const opened = await this.deps.open.open(graph, step, { after });
+      if (opened === 'known') return false;
+      if (opened === 'failed') failed.push(step);
+      else after = [];
+    }
+    return failed.length === 0 || this.follow(graph, [...after, ...failed]);
+  }
+}
+
+function hasEnded({ state }: GraphStep): boolean {
+  return state !== 'pending' && state !== 'in_progress';
 }
 
 function callsOf({ steps }: Graph): number {

@@ -12,34 +12,40 @@ export class EndGraph {
   constructor(private readonly graphs: GraphStore) {}
 
   /**
-   * Completes the job; `final` is the step whose answer is the job's. True when `graph` says so afterwards; false when it must be
-   * read again.
+   * Completes the job, and commits with it the ends of the steps `after` which it ends; `final` is the step whose answer is the
+   * job's. True when `graph` says so afterwards; false when it must be read again.
    */
-  async complete(graph: Graph, { final, skipped }: { final: string; skipped: readonly string[] }): Promise<boolean> {
+  async complete(
+    graph: Graph,
+    { final, skipped }: { final: string; skipped: readonly string[] },
+    after: readonly GraphStep[],
+  ): Promise<boolean> {
     const step = graph.steps.find(({ id }) => id === final);
     const output = step?.output;
     if (!step || !output?.completion) throw new RangeError(`step ${final} has no completion`);
     const states = new Map(graph.steps.map((one) => [one.id, one]));
     const { orchestration, nodes } = graph.plan;
     const result = orchestration === null ? output.completion : resultOf(orchestration, nodes, states, final);
-    return this.finish(graph, {
-      state: 'completed',
-      body: JSON.stringify(result),
-      model: output.model,
-      provider: output.provider,
-      delta: deltaOf(step, output),
-      skipped,
-    });
+    const { model, provider } = output;
+    const end: GraphEnd = {
+      ...{ state: 'completed', body: JSON.stringify(result), model, provider },
+      ...{ delta: deltaOf(step, output), skipped },
+    };
+    return this.finish(graph, end, after);
   }
 
   /** Fails the job; answers as `complete` does. */
-  async fail(graph: Graph, error: PublicError, skipped: readonly string[] = []): Promise<boolean> {
+  async fail(
+    graph: Graph,
+    error: PublicError,
+    { skipped = [], after = [] }: { skipped?: readonly string[]; after?: readonly GraphStep[] } = {},
+  ): Promise<boolean> {
     const body = JSON.stringify(error);
-    return this.finish(graph, { state: 'failed', body, model: '', provider: '', delta: null, skipped });
+    return this.finish(graph, { state: 'failed', body, model: '', provider: '', delta: null, skipped }, after);
   }
 
-  private async finish(graph: Graph, end: GraphEnd): Promise<boolean> {
-    const committed = await this.graphs.finish(graph, end);
+  private async finish(graph: Graph, end: GraphEnd, after: readonly GraphStep[]): Promise<boolean> {
+    const committed = await this.graphs.finish(graph, end, after);
     if (committed) graph.state = end.state;
     return committed;
   }

@@ -37,7 +37,7 @@ export class GraphRole {
     const { graphs } = deps;
     const planner = new StepPlanner(deps.planner, deps.registry);
     const open = new OpenStep({ graphs, planner, queues: deps.queues });
-    const settle = new SettleStep({ ...deps, open, reader: new AnswerReader(this.validator) });
+    const settle = new SettleStep({ registry: deps.registry, reader: new AnswerReader(this.validator) });
     this.driveGraph = new DriveGraph({ ...deps, open, settle, end: new EndGraph(graphs) });
   }
 

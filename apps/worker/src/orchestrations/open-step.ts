@@ -2,7 +2,7 @@ import type { PublicError } from '#contracts/attempt.js';
 import { TokenhubError } from '#contracts/error-catalogue.js';
 import { graphId } from '#contracts/queue-payloads.js';
 import { FIRST_ASK, type Ask, type Graph, type GraphStep } from '#jobs/graph-record.js';
-import type { GraphStore, StepEnd } from '#jobs/graph-store.js';
+import type { GraphStore } from '#jobs/graph-store.js';
 import type { PlannedCall, StepPlanner } from '#planner/step-planner.js';
 import type { AttemptQueues } from '#queues/attempt-queues.js';
 import { outputInvalid } from './output-invalid.js';
@@ -18,20 +18,27 @@ export class OpenStep {
   constructor(private readonly deps: OpenStepDeps) {}
 
   /**
-   * Opens the call and enqueues its first attempt as a child of the graph, or fails the step when nobody can take it. True when
-   * `graph` was changed accordingly; false when it must be read again.
+   * Opens the call, commits with it the ends of the steps `after` which it comes, and enqueues its first attempt as a child of the
+   * graph. `failed`: nobody can take it, and with that the step has ended in `graph`; the caller commits it. `known`: somebody else
+   * was first, and the graph must be read again.
    */
-  async open(graph: Graph, step: GraphStep, ask = FIRST_ASK): Promise<boolean> {
+  async open(
+    graph: Graph,
+    step: GraphStep,
+    { ask = FIRST_ASK, after = [] }: { ask?: Ask; after?: readonly GraphStep[] } = {},
+  ): Promise<'opened' | 'failed' | 'known'> {
     let call: PlannedCall;
     try {
       call = await this.deps.planner.plan(graph, step, ask);
     } catch (error) {
       if (!(error instanceof TokenhubError)) throw error;
-      return this.fail(graph, step, ask, error);
+      step.state = 'failed';
+      step.error = whyNot(ask, error);
+      return 'failed';
     }
     const parent = graphId(graph.jobId, graph.build);
-    const reply = await this.deps.graphs.openCall(graph, step, { ...call, parent });
-    if (reply.kind !== 'opened') return false;
+    const reply = await this.deps.graphs.openCall(graph, step, { ...call, parent }, after);
+    if (reply.kind !== 'opened') return 'known';
     const pool = call.plan.candidates[0]?.pool ?? '';
     await this.deps.queues.enqueue(
       { jobId: graph.jobId, callId: reply.callId, attempt: 1, parent },
@@ -42,19 +49,12 @@ export class OpenStep {
     step.call = null;
     step.calls += 1;
     step.estimatedCostNano = call.estimatedCostNano;
-    return true;
+    return 'opened';
   }
+}
 
-  /** An answer that nobody could give in the right form is worth more to its reader than the reason why nobody else was asked. */
-  private async fail(graph: Graph, step: GraphStep, ask: Ask, cause: TokenhubError): Promise<boolean> {
-    const error: PublicError =
-      ask.why === 'stronger' && ask.rejected
-        ? outputInvalid(ask.rejected)
-        : { code: cause.code, message: cause.message, class: null, providerStatus: null };
-    const end: StepEnd = { state: 'failed', error };
-    if (!(await this.deps.graphs.finishStep(graph.jobId, step, end))) return false;
-    step.state = 'failed';
-    step.error = error;
-    return true;
-  }
+/** An answer that nobody could give in the right form is worth more to its reader than the reason why nobody else was asked. */
+function whyNot(ask: Ask, { code, message }: TokenhubError): PublicError {
+  if (ask.why === 'stronger' && ask.rejected) return outputInvalid(ask.rejected);
+  return { code, message, class: null, providerStatus: null };
 }

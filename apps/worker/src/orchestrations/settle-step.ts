@@ -1,5 +1,6 @@
 import type { PublicError } from '#contracts/attempt.js';
 import type { JsonObject } from '#contracts/json.js';
+import type { StepOutput } from '#contracts/orchestration.js';
 import {
   FIRST_ASK,
   LEAST_QUOTE_CHARACTERS,
@@ -9,7 +10,6 @@ import {
   type GraphStep,
   type StepCall,
 } from '#jobs/graph-record.js';
-import type { GraphStore, StepEnd } from '#jobs/graph-store.js';
 import { answerOf, completionWith } from '#orchestration/answer-text.js';
 import { readStep } from '#orchestration/read-step.js';
 import { judgedCandidates, quotedCharacters } from '#orchestration/step-request.js';
@@ -18,44 +18,34 @@ import type { LiveRegistry } from '#registry/live-registry.js';
 import type { AnswerReader } from '#structured-output/read-answer.js';
 import { stripDirectives } from '#directives/strip-directives.js';
 import { outputInvalid } from './output-invalid.js';
-import type { OpenStep } from './open-step.js';
 
 /** A quote that did not fit is cut in half so often. */
 const MOST_SHORTENINGS = 4;
 
 /** What a call's answer is good for: the step's end, or another call. */
-type Judgement = { end: StepEnd } | { ask: Ask };
+type Judgement = { output: StepOutput } | { error: PublicError } | { ask: Ask };
 
 export interface SettleStepDeps {
-  graphs: GraphStore;
-  open: OpenStep;
   reader: AnswerReader;
   registry: LiveRegistry;
 }
 
-/** Reads what a step's call has come to: the step ends with it, or asks once more. */
+/** Judges what a step's call has come to: the step ends with it, or asks once more. */
 export class SettleStep {
   constructor(private readonly deps: SettleStepDeps) {}
 
   /**
-   * Settles a step in progress. True when it is as `graph` says afterwards: it goes on, or it has ended and `graph` was changed
-   * accordingly; false when the graph must be read again.
+   * Ends a step in progress in `graph`, where its call has ended and is good for that; the caller commits it. Answers with what is to be
+   * asked once more where it is not, else with null.
    */
-  async settle(graph: Graph, step: GraphStep): Promise<boolean> {
+  async settle(graph: Graph, step: GraphStep): Promise<Ask | null> {
     const { call } = step;
-    if (call === null || !isToBeRead(call)) return true;
+    if (call === null || !isToBeRead(call)) return null;
     const judgement =
       call.outcome === 'failed' ? this.judgeFailure(graph, step, call) : await this.judge(graph, step, call);
-    if ('ask' in judgement) return this.deps.open.open(graph, step, judgement.ask);
-    return this.end(graph, step, judgement.end);
-  }
-
-  private async end(graph: Graph, step: GraphStep, end: StepEnd): Promise<boolean> {
-    if (!(await this.deps.graphs.finishStep(graph.jobId, step, end))) return false;
-    step.state = end.state;
-    step.output = end.state === 'completed' ? end.output : null;
-    step.error = end.state === 'failed' ? end.error : null;
-    return true;
+    if ('ask' in judgement) return judgement.ask;
+    Object.assign(step, judgement, { state: 'output' in judgement ? 'completed' : 'failed' });
+    return null;
   }
 
   private async judge(graph: Graph, step: GraphStep, call: StepCall): Promise<Judgement> {
@@ -76,7 +66,7 @@ export class SettleStep {
       const errors = ['It does not end with a verdict line in the form that was asked for.'];
       return { ask: { ...step.ask, why: 'again', rejected: { text: read.output.text, errors, model } } };
     }
-    return { end: { state: 'completed', output: read.output } };
+    return { output: read.output };
   }
 
   /** Asked again with what was wrong, then a stronger model, then no more. */
@@ -90,7 +80,7 @@ export class SettleStep {
       case 'again':
         return { ask: { ...ask, why: 'stronger', refused: false, rejected } };
       case 'stronger':
-        return { end: { state: 'failed', error: outputInvalid(rejected) } };
+        return { error: outputInvalid(rejected) };
     }
   }
 
@@ -105,8 +95,8 @@ export class SettleStep {
       const quoteCharacters = Math.floor(quoted / 2);
       if (quoteCharacters >= LEAST_QUOTE_CHARACTERS) return { ask: { ...ask, quoteCharacters } };
     }
-    if (ask.why === 'stronger' && ask.rejected) return { end: { state: 'failed', error: outputInvalid(ask.rejected) } };
-    return { end: { state: 'failed', error } };
+    if (ask.why === 'stronger' && ask.rejected) return { error: outputInvalid(ask.rejected) };
+    return { error };
   }
 
   /** Only such a model was sent it. */

@@ -1,12 +1,15 @@
 -- include: record.lua
--- Ends a job that is a graph of steps: all of it has been committed by them.
--- KEYS: job, steps, events, unfinished
+-- include: settle.lua
+-- Ends a job that is a graph of steps, with its last steps.
+-- KEYS: job, steps, events, unfinished, then the calls of the steps that end with it
 -- ARGV: job id, channel prefix, 'completed' | 'failed', result or error JSON, model, provider, output delta JSON or '',
---       '1' when the client reads a stream, stops channel, then the steps that were not needed …
+--       '1' when the client reads a stream, stops channel, the steps that end with it (see settle.lua), then those that were not needed …
 -- Returns 'committed' | 'refused'
 local ctx = open_job(KEYS[1], KEYS[3], ARGV[1], ARGV[2])
 if not ctx or TERMINAL[ctx.state] then return 'refused' end
-for i = 10, #ARGV do redis.call('HSET', KEYS[2], 'state:' .. ARGV[i], 'skipped') end
+local rest = settle_steps(ctx, KEYS[2], 5, 10)
+if not rest then return 'refused' end
+for i = rest, #ARGV do redis.call('HSET', KEYS[2], 'state:' .. ARGV[i], 'skipped') end
 
 local fields = { ARGV[3] == 'completed' and 'result' or 'error', ARGV[4] }
 if ARGV[5] ~= '' then
