@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
+import { OPEN_RATE } from '#contracts/open-rate.js';
 import type { Limits } from '#contracts/registry-snapshot.js';
 import { HORIZON_MS, Tickets, type LimitScope, type TicketReply } from '#limits/tickets.js';
 import type { NewJob } from '#jobs/job-record.js';
@@ -8,7 +9,7 @@ import { newJob } from './support/new-job.js';
 import { RedisFixture } from './support/redis-fixture.js';
 import { model, provider, registryContent } from './support/registry-content.js';
 import { answers, fails } from './support/turns.js';
-import { ended, payloadOf, ScriptedAdapter, startWorkerRig, submit } from './support/worker-rig.js';
+import { ended, payloadOf, read, ScriptedAdapter, startWorkerRig, submit } from './support/worker-rig.js';
 
 const fixture = new RedisFixture();
 const SMALL = { model: 'small', provider: 'acme', pool: 'acme' };
@@ -105,6 +106,20 @@ describe('a ticket', () => {
     // 10.2 s a call, less the 0.6 s that may be ahead and the lead of 0.75 s.
     expect(await gateMs()).toBeGreaterThan(5_000);
     expect(await gateMs()).toBeLessThanOrEqual(8_803);
+  });
+
+  it('that takes the pool beyond the horizon lets its queue hand out little more than the pace', async () => {
+    const rate = (): Promise<(string | null)[]> => fixture.redis.hmget(keys.poolMeta('acme'), 'max', 'duration');
+    // 965 tokens a second, and calls of 301 on average of late: 0.8 of them in a quarter of a second.
+    const limits = { tpm: 60_000 };
+    await take(limits, 1);
+    expect(await rate()).toEqual([String(OPEN_RATE.max), String(OPEN_RATE.durationMs)]);
+    await take(limits, 3_000);
+    expect(await rate()).toEqual(['3', '250']);
+    await waitFor(async () => {
+      await take(limits, 1);
+      return (await rate())[0] === String(OPEN_RATE.max);
+    });
   });
 
   it('is shared by all: twenty takers at once get no more than one', async () => {
@@ -209,6 +224,9 @@ describe('a pool with limits', () => {
     const took = Math.max(...startedAt) - Math.min(...startedAt);
     // 60 calls, 12 of them ahead of a pace of 19.7 a second.
     expect(took).toBeGreaterThan(1_500);
+    const numbers = await Promise.all(jobs.map(async (job) => (await read(fixture, job)).attempts[0]?.n ?? NaN));
+    // Before the queue was slowed down, two thirds were taken in vain, many of them several times.
+    expect(numbers.filter((n) => n > 1).length).toBeLessThan(jobs.length / 2);
   });
 
   it('hears what its provider says of its limits', async () => {

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { OPEN_RATE } from '#contracts/open-rate.js';
 import type { RateLimitReading, RateLimitUnit } from '#contracts/rate-limits.js';
 import type { Limits } from '#contracts/registry-snapshot.js';
 import { keys } from '#platform/keys.js';
@@ -71,13 +72,13 @@ export class Tickets {
 
   /** Charges a call against every scope at once and says when it may start; `later` charges nothing. */
   async take(pool: string, { scopes, cost }: Ticket): Promise<TicketReply> {
-    const args = this.scoped(scopes, 2).flatMap(({ place, unit, msPerUnit, toleranceMs, small }) => {
+    const args = this.scoped(scopes, 3).flatMap(({ place, unit, msPerUnit, toleranceMs, small }) => {
       const units = costIn(unit, cost);
       return [place, unit, msPerUnit, toleranceMs, units, Math.max(units - small, 0)];
     });
     const [kind, waitMs] = (await this.takeScript(
-      [keys.poolGate(pool), ...scopes.map(({ id }) => keys.paces(id))],
-      [HORIZON_MS, LONGEST_HOLD_MS, ...args],
+      [keys.poolGate(pool), keys.poolMeta(pool), ...scopes.map(({ id }) => keys.paces(id))],
+      [OPEN_RATE.max, OPEN_RATE.durationMs, HORIZON_MS, LONGEST_HOLD_MS, ...args],
     )) as [TicketReply['kind'], number];
     return { kind, waitMs };
   }

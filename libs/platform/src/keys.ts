@@ -34,6 +34,8 @@ export const keys = {
   latencies: () => `${KEY_PREFIX}:latencies`,
   /** BullMQ's own counter of a pool's rate limit; while it is full no worker takes an attempt from the pool. */
   poolGate: (poolId: string) => `${KEY_PREFIX}:${poolQueueName(poolId)}:limiter`,
+  /** BullMQ's own: the settings of a pool's queue, its rate limit among them. */
+  poolMeta: (poolId: string) => `${KEY_PREFIX}:${poolQueueName(poolId)}:meta`,
   /** Hash: how far ahead of each of its limits a provider, or a model with limits of its own, is. */
   paces: (scope: string) => `${KEY_PREFIX}:paces:${scope}`,
   /** Hash: the virtual time of a pool's queue, the last tag of each key that waits in it, and how fast it starts attempts. */

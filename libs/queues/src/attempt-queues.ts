@@ -1,4 +1,5 @@
 import { ErrorCode, Queue, type JobsOptions } from 'bullmq';
+import { OPEN_RATE } from '#contracts/open-rate.js';
 import { assertAttemptPayload, attemptId, type AttemptPayload } from '#contracts/queue-payloads.js';
 import { GRAPH_QUEUE, KEY_PREFIX, keys, poolQueueName } from '#platform/keys.js';
 import type { RedisClient } from '#platform/redis.js';
@@ -10,12 +11,6 @@ export interface EnqueueOptions {
   /** Milliseconds until a worker may take it. */
   delayMs?: number;
 }
-
-/**
- * Far more than any pool starts. BullMQ looks at a queue's rate limit, by which `PoolPauses` holds a pool back, only where one
- * is set.
- */
-const RATE_LIMIT = { max: 1_000_000, durationMs: 1_000 };
 
 /** No attempt is served so far before its turn: half of what time is set back by (`rebase.lua`). */
 const SET_BACK = 2 ** 19;
@@ -87,7 +82,7 @@ export class AttemptQueues {
   /** Lets a pool be paused, and sets how many of its attempts run at once over all workers; null lifts that limit. */
   async configure(pool: string, { concurrency }: { concurrency: number | null }): Promise<void> {
     const queue = this.queueOf(pool);
-    await queue.setGlobalRateLimit(RATE_LIMIT.max, RATE_LIMIT.durationMs);
+    await queue.setGlobalRateLimit(OPEN_RATE.max, OPEN_RATE.durationMs);
     if (concurrency === null) await queue.removeGlobalConcurrency();
     else await queue.setGlobalConcurrency(concurrency);
   }
