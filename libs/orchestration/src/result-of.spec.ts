@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import type { JsonObject } from '#contracts/json.js';
-import { ORCHESTRATION_MODES, type OrchestrationSpec, type Verdict } from '#contracts/orchestration.js';
-import { failed, outputWith, PENDING, RUNNING, specOf } from './fixtures/graphs.js';
+import type { OrchestrationSpec, Verdict } from '#contracts/orchestration.js';
+import { failed, outputWith, specOf } from './fixtures/graphs.js';
 import { progressOf } from './progress-of.js';
-import { artifactsSoFar, resultOf } from './result-of.js';
+import { resultOf } from './result-of.js';
 import type { StepStatus } from './step-states.js';
 import { stepsOf } from './steps-of.js';
 
@@ -30,11 +30,6 @@ function resultWith(change: Partial<OrchestrationSpec>, states: Record<string, S
   const progress = progressOf(nodes, new Map(Object.entries(states)));
   if (progress.kind !== 'done') throw new Error(`The graph is ${progress.kind}`);
   return resultOf(spec, nodes, new Map(Object.entries(states)), progress.final);
-}
-
-function soFar(change: Partial<OrchestrationSpec>, states: Record<string, StepStatus>) {
-  const spec = specOf(change);
-  return artifactsSoFar(spec, stepsOf(spec), new Map(Object.entries(states)));
 }
 
 describe('resultOf', () => {
@@ -172,75 +167,6 @@ describe('resultOf a vote', () => {
       responses: [{ selected: false }, { selected: false }],
       judge: { verdict: 'unreadable', named: [], reason: 'Hm.' },
       response: completion('two'),
-    });
-  });
-});
-
-describe('artifactsSoFar', () => {
-  it('of a job that never began is the empty shape', () => {
-    expect(ORCHESTRATION_MODES.map((mode) => soFar({ mode }, {}))).toEqual([
-      { mode: 'planning', plan: null, response: null },
-      { mode: 'adversarial', initial_plan: null, critique: null, refined_plan: null, rounds: [], response: null },
-      { mode: 'vote', responses: [], selected: null, judge: null, failed: [], response: null },
-      {
-        mode: 'refine',
-        initial_response: null,
-        refined_response: null,
-        iterations: 0,
-        model: null,
-        rounds: [],
-        response: null,
-      },
-    ]);
-  });
-
-  it('of adversarial keeps the critique that nobody came to take up', () => {
-    const states = { plan: answer('P'), 'critique-1': opinion('C1'), 'refine-1': failed('budget_exceeded') };
-    expect(soFar({}, states)).toEqual({
-      mode: 'adversarial',
-      initial_plan: 'P',
-      critique: 'C1',
-      refined_plan: null,
-      rounds: [{ round: 1, critique: 'C1', approved: false, critic, refined_plan: null }],
-      response: null,
-    });
-  });
-
-  it('of adversarial keeps the newest refinement, and what is running is not there yet', () => {
-    const states = {
-      plan: answer('P'),
-      'critique-1': opinion('C1'),
-      'refine-1': answer('R1'),
-      'critique-2': RUNNING,
-      'refine-2': PENDING,
-    };
-    expect(soFar({ iterations: 2 }, states)).toMatchObject({ critique: 'C1', refined_plan: 'R1', response: null });
-  });
-
-  it('of refine has no refined response before one was written', () => {
-    const states = { answer: answer('A'), 'review-1': opinion('V1'), 'improve-1': failed('job_expired') };
-    expect(soFar({ mode: 'refine' }, states)).toMatchObject({
-      initial_response: 'A',
-      refined_response: null,
-      iterations: 1,
-      model: 'm',
-    });
-  });
-
-  it('of a failed vote has the one that answered, and why the others did not', () => {
-    const states = {
-      'candidate-1': answer('one', 'm1'),
-      'candidate-2': failed('provider_error'),
-      'candidate-3': { state: 'failed', output: null } as const,
-    };
-    expect(soFar({ mode: 'vote' }, states)).toMatchObject({
-      responses: [{ candidate: 'candidate-1', content: 'one', selected: false }],
-      selected: null,
-      judge: null,
-      failed: [
-        { candidate: 'candidate-2', code: 'provider_error' },
-        { candidate: 'candidate-3', code: 'internal_error' },
-      ],
     });
   });
 });

@@ -20,27 +20,8 @@ export function resultOf(
   states: StepStates,
   final: string,
 ): OrchestrationResult {
-  return artifactsOf(spec, { nodes, states, final });
-}
-
-/** The same shape as far as it exists, for a job that ended early: nothing is its response. */
-export function artifactsSoFar(
-  spec: OrchestrationSpec,
-  nodes: readonly StepNode[],
-  states: StepStates,
-): OrchestrationResult {
-  return artifactsOf(spec, { nodes, states, final: null });
-}
-
-interface Graph {
-  nodes: readonly StepNode[];
-  states: StepStates;
-  /** The step whose completion is the answer; null while there is none. */
-  final: string | null;
-}
-
-function artifactsOf({ mode }: OrchestrationSpec, graph: Graph): OrchestrationResult {
-  switch (mode) {
+  const graph: Graph = { nodes, states, final };
+  switch (spec.mode) {
     case 'planning':
       return planningOf(graph);
     case 'adversarial':
@@ -50,6 +31,13 @@ function artifactsOf({ mode }: OrchestrationSpec, graph: Graph): OrchestrationRe
     case 'refine':
       return refineOf(graph);
   }
+}
+
+interface Graph {
+  nodes: readonly StepNode[];
+  states: StepStates;
+  /** The step whose completion is the answer. */
+  final: string;
 }
 
 function planningOf(graph: Graph): PlanningResult {
@@ -92,7 +80,7 @@ function voteOf(graph: Graph): VoteResult {
   const candidates = nodes.filter(({ name }) => name === 'candidate').map(({ id }) => id);
   const judge = outputOf(states, 'judge');
   const verdict = judge?.verdict ?? null;
-  const chosen = final !== null && verdict?.named.includes(final) ? final : null;
+  const chosen = verdict?.named.includes(final) ? final : null;
   const responses = candidates.flatMap((id) => {
     const output = outputOf(states, id);
     return output ? [{ candidate: id, ...authorOf(output), content: output.text, selected: id === chosen }] : [];
@@ -138,7 +126,7 @@ function newestDraft({ nodes, states }: Graph): StepOutput | null {
 }
 
 function responseOf({ states, final }: Graph): JsonObject | null {
-  return final === null ? null : (outputOf(states, final)?.completion ?? null);
+  return outputOf(states, final)?.completion ?? null;
 }
 
 function textOf({ states }: Graph, id: string): string | null {
