@@ -1,5 +1,5 @@
 /**
- * The import arrows of Tokenhub (docs/architecture.md): contracts ← platform ← {http, queues, limits, jobs} ←
+ * The import arrows of Tokenhub (docs/architecture.md): contracts ← platform ← {http, queues, limits, jobs, database} ←
  * {providers, registry, health} ← planner ← apps, and contracts ← {routing, tokens, directives, structured-output,
  * orchestration} ← apps. No cycles. One library per fenced package.
  */
@@ -38,6 +38,7 @@ module.exports = {
     mayImport('queues', 'contracts', 'platform'),
     mayImport('limits', 'contracts', 'platform'),
     mayImport('jobs', 'contracts', 'platform'),
+    mayImport('database', 'contracts', 'platform'),
     mayImport('health', 'contracts', 'platform', 'limits'),
     mayImport('providers', 'contracts', 'platform', 'http'),
     mayImport('registry', 'contracts', 'platform'),
@@ -68,6 +69,9 @@ module.exports = {
     fenced('tiktoken', lib('tokens')),
     fenced('undici', lib('http')),
     fenced('ipaddr.js', lib('platform')),
+    fenced('pg', lib('database')),
+    fenced('kysely', lib('database', 'history', 'registry')),
+    fenced('@electric-sql', lib('database')),
     fenced('standardwebhooks', '^apps/worker/src/webhooks/'),
     {
       name: 'environment-is-fenced',

@@ -5,6 +5,7 @@ const libs = [
   'http',
   'queues',
   'jobs',
+  'database',
   'limits',
   'health',
   'routing',
