@@ -152,7 +152,7 @@ const VIEWS_EVERY_MS = 1_000;
     },
     {
       provide: JobSubmission,
-      inject: [JobStore, AttemptQueues, StepQueue, RoutePlanner, LiveRegistry, HookTargets, PROCESS_ID],
+      inject: [JobStore, AttemptQueues, StepQueue, RoutePlanner, LiveRegistry, HookTargets, CONFIG, PROCESS_ID],
       useFactory: buildSubmission,
     },
     { provide: ModelList, inject: [LiveRegistry], useFactory: (registry: LiveRegistry) => new ModelList(registry) },
@@ -201,18 +201,20 @@ const VIEWS_EVERY_MS = 1_000;
 export class ApiModule {}
 
 function buildSubmission(
-  ...[store, queues, steps, planner, registry, hooks, processId]: [
+  ...[store, queues, steps, planner, registry, hooks, { history }, processId]: [
     JobStore,
     AttemptQueues,
     StepQueue,
     RoutePlanner,
     LiveRegistry,
     HookTargets,
+    TokenhubConfig,
     string,
   ]
 ): JobSubmission {
   const stepPlanner = new StepPlanner(planner, registry);
-  return new JobSubmission({ store, queues, steps, planner, stepPlanner, hooks, processId });
+  const settings = history && { hotMs: history.hotMs, bytes: history.backlogBytes };
+  return new JobSubmission({ store, queues, steps, planner, stepPlanner, hooks, history: settings, processId });
 }
 
 function buildLifecycle(

@@ -19,6 +19,7 @@ const VERBS = [
   'cancel',
   'watch',
   'delete',
+  'recorded',
   'look',
   'requeue',
   'move',

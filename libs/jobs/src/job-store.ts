@@ -1,4 +1,4 @@
-import type { JobState } from '#contracts/job-state.js';
+import { isTerminal, type JobState } from '#contracts/job-state.js';
 import type { JsonObject } from '#contracts/json.js';
 import type { HookTarget } from '#contracts/webhook.js';
 import type { KeyCharge, KeyLevel, KeyRefusal } from '#contracts/key-limits.js';
@@ -13,12 +13,16 @@ import { turnStep } from './turn.js';
 /** How long after creation the reconciler first looks whether the job is really in its queue. */
 export const FIRST_LOOK_MS = 15_000;
 
-/** `turn`: the place of its first attempt in the order of its pool; `levels`: how the limits of its key stand after it. */
+/** An idempotency key stands for its job for at least so long after the end. */
+const REPLAY_MS = 24 * 3_600_000;
+
+/** `full`: too much waits for the history to be recorded. `turn`: the place of its first attempt in the order of its pool; `levels`: how the limits of its key stand after it. */
 export type CreateOutcome =
   | { kind: 'created'; turn: number; levels: KeyLevel[] }
   | { kind: 'replayed'; jobId: string; levels: KeyLevel[] }
   | { kind: 'limited'; refusal: KeyRefusal; levels: KeyLevel[] }
-  | { kind: 'conflict' };
+  | { kind: 'conflict' }
+  | { kind: 'full' };
 export type CancelOutcome = 'missing' | 'finished' | 'cancelled' | 'requested';
 export type DeleteOutcome = 'missing' | 'unfinished' | 'deleted';
 
@@ -28,6 +32,14 @@ export interface JobWork {
   /** Null for a job of one call. */
   graph: GraphPlan | null;
   hooks: HookTarget[];
+}
+
+/** All that is worth keeping of a job that has ended. */
+export interface FinishedJob {
+  record: JobRecord;
+  work: JobWork;
+  /** The Redis key of its idempotency key; null when it had none. */
+  idempotency: string | null;
 }
 
 export interface JobPage {
@@ -74,6 +86,7 @@ export class JobStore {
         keys.poolDelayed(pool),
         keys.call(stepCallId(job.id, first?.id ?? '', 1)),
         ...(rules.length === 0 ? [] : limitKeys(job)),
+        ...(job.historyBytes === null ? [] : [keys.ledger(), keys.ledgerWaiting()]),
       ],
       [
         job.id,
@@ -82,11 +95,12 @@ export class JobStore {
         job.keep ? '1' : '0',
         job.idempotency?.fingerprint ?? '',
         // The key outlives the job by its retention: finishing sets its time to live anew.
-        job.deadline - job.createdAt + job.retainMs,
+        job.deadline - job.createdAt + Math.max(job.retainMs, REPLAY_MS),
         `${job.project}/${job.key}/${job.priority}`,
         turnsOf(job),
         first ? stepEvent(first) : '',
         rules.length,
+        job.historyBytes ?? '',
         ...rules,
         fields.job.length,
         ...fields.job,
@@ -145,6 +159,16 @@ export class JobStore {
     };
   }
 
+  /** All that is worth keeping of a job that has ended; null when it is gone, or not over. */
+  async readFinished(jobId: string): Promise<FinishedJob | null> {
+    const [record, idempotency] = await Promise.all([
+      this.read(jobId),
+      this.redis.hget(keys.job(jobId), 'idempotency'),
+    ]);
+    if (record === null || !isTerminal(record.state)) return null;
+    return { record, work: await this.readWork(jobId), idempotency };
+  }
+
   /** The project that a job belongs to and its state: what a door needs to know before it lets anybody at it. */
   async look(jobId: string): Promise<{ project: string; state: JobState } | null> {
     const [project, state] = await this.redis.hmget(keys.job(jobId), 'project', 'state');
@@ -194,6 +218,15 @@ export class JobStore {
     return reply as DeleteOutcome;
   }
 
+  /** The history has it: its record may go when its time has come. False for one that was erased meanwhile. */
+  async release(jobId: string): Promise<boolean> {
+    const reply = await this.scripts.recorded(
+      [keys.job(jobId), keys.call(answerCallId(jobId)), keys.events(jobId), keys.ledgerWaiting()],
+      [jobId],
+    );
+    return reply === 'released';
+  }
+
   /** Makes a process a waiter (told of the end) or a reader (told of each event); answers with the state at that moment. */
   async watch(jobId: string, processId: string, as: 'waiters' | 'readers'): Promise<JobState | null> {
     return (await this.scripts.watch([keys.job(jobId)], [processId, as])) as JobState | null;
@@ -238,6 +271,7 @@ function parseCreateReply(
       return { kind, refusal: { charge, waitMs }, levels: parseLevels(charges, figures) };
     }
     case 'conflict':
+    case 'full':
       return { kind };
   }
 }

@@ -59,6 +59,12 @@ export const keys = {
   webhooksDead: () => `${KEY_PREFIX}:webhooks-dead`,
   /** Hash: endpoints (`project/endpoint`) whose receiver wants no more, with the reason. */
   webhooksDisabled: () => `${KEY_PREFIX}:webhooks-disabled`,
+  /** Stream: attempts that ended and ends of jobs, until the recorder has committed them; written by the script that ends them. */
+  ledger: () => `${KEY_PREFIX}:ledger`,
+  /** Number: bytes of finished records that wait for the recorder. The scripts make its name from the stream's. */
+  ledgerWaiting: () => `${KEY_PREFIX}:ledger-waiting`,
+  /** Stream: entries of the ledger that the database refused. */
+  ledgerRefused: () => `${KEY_PREFIX}:ledger-refused`,
   /** Hash: version and content of the registry snapshot. */
   registry: () => `${KEY_PREFIX}:registry`,
 } as const;

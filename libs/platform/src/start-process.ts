@@ -59,7 +59,7 @@ function boundShutdown(role: ProcessRole, logger: Logger): void {
 }
 
 function reasonOf(error: unknown): string {
-  if (error instanceof ConfigError) return error.message;
+  if (error instanceof ConfigError || (error instanceof Error && error.name === 'DatabaseTooNew')) return error.message;
   if (!(error instanceof Error)) return String(error);
   const { code, address, port } = error as NodeJS.ErrnoException & { address?: string; port?: number };
   if (code === 'EADDRINUSE') return `${address}:${port} is already in use`;

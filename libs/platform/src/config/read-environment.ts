@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { ConfigError } from './config-error.js';
 import type { ConfigFile } from './config-file.js';
-import { LOG_LEVELS, type LogLevel, type TokenhubConfig } from './config.js';
+import { LOG_LEVELS, type HistoryConfig, type LogLevel, type TokenhubConfig } from './config.js';
 import { readVariable, type Environment } from './environment.js';
 import { OutboundPolicy } from '../network/outbound-policy.js';
 import { isLoopbackHost } from './loopback.js';
@@ -25,6 +25,7 @@ export function readEnvironment(env: Environment, cwd: string, server: ConfigFil
       null,
     adminToken: readMatching(env, 'TOKENHUB_ADMIN_TOKEN', /^\S{16,}$/, 'at least 16 characters without spaces') ?? null,
     redis: readRedisTarget(env),
+    history: readHistory(env),
     worker: {
       host: readHost(env, 'TOKENHUB_WORKER_HOST') ?? '127.0.0.1',
       port: readInteger(env, 'TOKENHUB_WORKER_PORT', { min: 0, max: 65_535 }) ?? 8081,
@@ -62,12 +63,43 @@ const KNOWN = [
     'LOG_FORMAT',
     'STATE_DIR',
     'SIMULATOR_PORT',
+    'DATABASE_URL',
+    'HOT_MINUTES',
+    'RETENTION_DAYS',
+    'HISTORY_BACKLOG_MB',
   ],
 ].map((name) => `TOKENHUB_${name}`);
 
-const LATER = ['ENCRYPTION_KEY', 'CLUSTER_SECRET', 'DATABASE_URL', 'BLOB_STORE', 'HOT_MINUTES', 'RETENTION_DAYS'].map(
-  (name) => `TOKENHUB_${name}`,
-);
+const LATER = ['ENCRYPTION_KEY', 'CLUSTER_SECRET', 'BLOB_STORE'].map((name) => `TOKENHUB_${name}`);
+
+const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
+
+function readHistory(env: Environment): HistoryConfig | null {
+  const hotMinutes = readInteger(env, 'TOKENHUB_HOT_MINUTES', { min: 1, max: 10_080 }) ?? 60;
+  const retentionDays = readInteger(env, 'TOKENHUB_RETENTION_DAYS', { min: 1, max: 36_500 }) ?? 90;
+  const backlogMb = readInteger(env, 'TOKENHUB_HISTORY_BACKLOG_MB', { min: 1, max: 1_000_000 }) ?? 256;
+  const databaseUrl = readDatabaseUrl(env);
+  if (databaseUrl === null) return null;
+  return {
+    databaseUrl,
+    hotMs: hotMinutes * MINUTE_MS,
+    retentionMs: retentionDays * DAY_MS,
+    backlogBytes: backlogMb * 1_048_576,
+  };
+}
+
+function readDatabaseUrl(env: Environment): string | null {
+  for (const name of ['TOKENHUB_DATABASE_URL', 'DATABASE_URL']) {
+    const value = readVariable(env, name);
+    if (value === undefined) continue;
+    if (!/^postgres(ql)?:\/\/\S+$/.test(value) || !URL.canParse(value)) {
+      throw new ConfigError(name, 'must be a URL such as postgres://user:password@host:5432/database');
+    }
+    return value;
+  }
+  return null;
+}
 
 function readAuth(env: Environment, host: string): 'on' | 'off' {
   const value = readVariable(env, 'TOKENHUB_AUTH') ?? 'on';
