@@ -1,6 +1,6 @@
 /**
  * The import arrows of Tokenhub (docs/architecture.md): contracts ← platform ← {http, queues, limits, jobs, database} ←
- * {providers, registry, health} ← planner ← apps, and contracts ← {routing, tokens, directives, structured-output,
+ * {providers, registry, health, history} ← planner ← apps, and contracts ← {routing, tokens, directives, structured-output,
  * orchestration} ← apps. No cycles. One library per fenced package.
  */
 const lib = (...names) => `^libs/(${names.join('|')})/src`;
@@ -39,6 +39,7 @@ module.exports = {
     mayImport('limits', 'contracts', 'platform'),
     mayImport('jobs', 'contracts', 'platform'),
     mayImport('database', 'contracts', 'platform'),
+    mayImport('history', 'contracts', 'platform', 'database', 'jobs'),
     mayImport('health', 'contracts', 'platform', 'limits'),
     mayImport('providers', 'contracts', 'platform', 'http'),
     mayImport('registry', 'contracts', 'platform'),

@@ -6,6 +6,7 @@ const libs = [
   'queues',
   'jobs',
   'database',
+  'history',
   'limits',
   'health',
   'routing',

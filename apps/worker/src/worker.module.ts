@@ -35,6 +35,7 @@ import { PoolSupervisor } from './pools/pool-supervisor.js';
 import { ProviderDirectory } from './pools/provider-directory.js';
 import { RunAttempt } from './pools/run-attempt.js';
 import { RunningAttempts } from './pools/running-attempts.js';
+import { RecorderModule } from './recorder/recorder.module.js';
 import { WebhooksModule } from './webhooks/webhooks.module.js';
 import { WorkerLifecycle } from './worker-lifecycle.js';
 import { PLACES, ReconcilerProcessor } from './reconciler/reconciler.processor.js';
@@ -53,7 +54,7 @@ import {
   buildViews,
 } from './build-parts.js';
 
-/** A worker process: the pools, the reconciler and the webhooks. */
+/** A worker process: the pools, the reconciler, the webhooks and the recorder. */
 @Module({
   imports: [
     PlatformModule.forRole('worker'),
@@ -63,6 +64,7 @@ import {
     }),
     BullModule.registerQueue({ name: RECONCILER }),
     WebhooksModule,
+    RecorderModule,
   ],
   controllers: [HealthController],
   providers: [
