@@ -2,6 +2,8 @@ import type { Server } from 'node:http';
 import { Module } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { TerminusModule } from '@nestjs/terminus';
+import { HistoryModule } from '#history/history.module.js';
+import { KeptJobs } from '#history/kept-jobs.js';
 import { HttpClient } from '#http/http-client.js';
 import { EventReader } from '#jobs/event-reader.js';
 import { JobStore } from '#jobs/job-store.js';
@@ -47,9 +49,16 @@ import { WorkerReports } from './routing/worker-reports.js';
 /** How old what routing knows of the moment may be. */
 const VIEWS_EVERY_MS = 1_000;
 
+/** Readings of the history at a time; more wait for one another. */
+const HISTORY_CONNECTIONS = 5;
+
 /** An API process. */
 @Module({
-  imports: [PlatformModule.forRole('api'), TerminusModule.forRoot({ logger: false })],
+  imports: [
+    PlatformModule.forRole('api'),
+    HistoryModule.forRole('api', HISTORY_CONNECTIONS),
+    TerminusModule.forRoot({ logger: false }),
+  ],
   // Express tries routes in order: the busiest come first.
   controllers: [OpenAiController, JobsController, EnvelopesController, RouteController, HealthController],
   providers: [
@@ -62,8 +71,8 @@ const VIEWS_EVERY_MS = 1_000;
     { provide: HookTargets, inject: [CONFIG], useFactory: (config: TokenhubConfig) => new HookTargets(config) },
     {
       provide: JobAccess,
-      inject: [JobStore, PoolLoads],
-      useFactory: (store: JobStore, loads: PoolLoads) => new JobAccess(store, loads),
+      inject: [KeptJobs, PoolLoads],
+      useFactory: (jobs: KeptJobs, loads: PoolLoads) => new JobAccess(jobs, loads),
     },
     {
       provide: AttemptQueues,
@@ -120,8 +129,8 @@ const VIEWS_EVERY_MS = 1_000;
     },
     {
       provide: EndWaiter,
-      inject: [JobStore, Notices],
-      useFactory: (store: JobStore, notices: Notices) => new EndWaiter(store, notices),
+      inject: [JobStore, Notices, KeptJobs],
+      useFactory: (store: JobStore, notices: Notices, jobs: KeptJobs) => new EndWaiter(store, notices, jobs),
     },
     {
       provide: EventReader,
@@ -152,22 +161,38 @@ const VIEWS_EVERY_MS = 1_000;
     },
     {
       provide: JobSubmission,
-      inject: [JobStore, AttemptQueues, StepQueue, RoutePlanner, LiveRegistry, HookTargets, CONFIG, PROCESS_ID],
+      inject: [
+        JobStore,
+        KeptJobs,
+        AttemptQueues,
+        StepQueue,
+        RoutePlanner,
+        LiveRegistry,
+        HookTargets,
+        CONFIG,
+        PROCESS_ID,
+      ],
       useFactory: buildSubmission,
     },
     { provide: ModelList, inject: [LiveRegistry], useFactory: (registry: LiveRegistry) => new ModelList(registry) },
     {
       provide: StreamedAnswer,
-      inject: [JobSubmission, JobStore, EventReader],
-      useFactory: (submission: JobSubmission, store: JobStore, events: EventReader) =>
-        new StreamedAnswer({ submission, store, events }),
+      inject: [JobSubmission, JobStore, KeptJobs, EventReader],
+      useFactory: (submission: JobSubmission, store: JobStore, jobs: KeptJobs, events: EventReader) =>
+        new StreamedAnswer({ submission, store, jobs, events }),
     },
     {
       provide: SynchronousJob,
-      inject: [JobSubmission, JobStore, EndWaiter, CONFIG],
+      inject: [JobSubmission, JobStore, KeptJobs, EndWaiter, CONFIG],
       useFactory: (
-        ...[submission, store, waiter, { syncTimeoutMs }]: [JobSubmission, JobStore, EndWaiter, TokenhubConfig]
-      ) => new SynchronousJob({ submission, store, waiter, syncTimeoutMs }),
+        ...[submission, store, jobs, waiter, { syncTimeoutMs }]: [
+          JobSubmission,
+          JobStore,
+          KeptJobs,
+          EndWaiter,
+          TokenhubConfig,
+        ]
+      ) => new SynchronousJob({ submission, store, jobs, waiter, syncTimeoutMs }),
     },
     {
       provide: SynchronousAnswer,
@@ -176,8 +201,8 @@ const VIEWS_EVERY_MS = 1_000;
     },
     {
       provide: EnvelopeAnswer,
-      inject: [SynchronousJob, JobStore],
-      useFactory: (jobs: SynchronousJob, store: JobStore) => new EnvelopeAnswer({ jobs, store }),
+      inject: [SynchronousJob, KeptJobs],
+      useFactory: (jobs: SynchronousJob, store: KeptJobs) => new EnvelopeAnswer({ jobs, store }),
     },
     {
       provide: ApiLifecycle,
@@ -201,8 +226,9 @@ const VIEWS_EVERY_MS = 1_000;
 export class ApiModule {}
 
 function buildSubmission(
-  ...[store, queues, steps, planner, registry, hooks, { history }, processId]: [
+  ...[store, jobs, queues, steps, planner, registry, hooks, { history }, processId]: [
     JobStore,
+    KeptJobs,
     AttemptQueues,
     StepQueue,
     RoutePlanner,
@@ -214,7 +240,7 @@ function buildSubmission(
 ): JobSubmission {
   const stepPlanner = new StepPlanner(planner, registry);
   const settings = history && { hotMs: history.hotMs, bytes: history.backlogBytes };
-  return new JobSubmission({ store, queues, steps, planner, stepPlanner, hooks, history: settings, processId });
+  return new JobSubmission({ store, jobs, queues, steps, planner, stepPlanner, hooks, history: settings, processId });
 }
 
 function buildLifecycle(

@@ -3,6 +3,7 @@ import { Module } from '@nestjs/common';
 import { HealthStore } from '#health/health-store.js';
 import { LiveViewsSource } from '#health/live-views-source.js';
 import { OutcomeReporter } from '#health/outcome-reporter.js';
+import { HistoryModule } from '#history/history.module.js';
 import { HttpClient } from '#http/http-client.js';
 import { AttemptStore } from '#jobs/attempt-store.js';
 import { GraphStore } from '#jobs/graph-store.js';
@@ -54,10 +55,14 @@ import {
   buildViews,
 } from './build-parts.js';
 
+/** For the recorder, the retention and webhooks of jobs that Redis has no more. */
+const HISTORY_CONNECTIONS = 3;
+
 /** A worker process: the pools, the reconciler, the webhooks and the recorder. */
 @Module({
   imports: [
     PlatformModule.forRole('worker'),
+    HistoryModule.forRole('worker', HISTORY_CONNECTIONS),
     BullModule.forRootAsync({
       inject: [REDIS],
       useFactory: (redis: RedisClient) => ({ connection: redis, prefix: KEY_PREFIX, skipVersionCheck: true }),

@@ -51,6 +51,8 @@ export interface ListOptions {
   /** The last job of the page before; it may be gone by now. */
   after: { id: string; createdAt: number } | null;
   limit: number;
+  /** Others are passed over. */
+  matches?: (record: JobRecord) => boolean;
 }
 
 /** The API's side of the job record: create, read, list, cancel, delete. Every change is one script. */
@@ -187,6 +189,7 @@ export class JobStore {
   async list(project: string, options: ListOptions): Promise<JobPage> {
     const index = keys.projectJobs(project);
     const records: JobRecord[] = [];
+    const { matches = () => true } = options;
     let offset = options.after === null ? 0 : await this.rankAfter(index, options.after);
     while (records.length <= options.limit) {
       const ids = await this.redis.zrevrange(index, offset, offset + options.limit);
@@ -194,7 +197,7 @@ export class JobStore {
       const found = await Promise.all(ids.map((id) => this.read(id)));
       const expired = ids.filter((_, i) => found[i] === null);
       if (expired.length > 0) await this.redis.zrem(index, ...expired);
-      records.push(...found.filter((record) => record !== null));
+      records.push(...found.filter((record) => record !== null).filter(matches));
       offset += ids.length - expired.length;
     }
     return { records: records.slice(0, options.limit), hasMore: records.length > options.limit };

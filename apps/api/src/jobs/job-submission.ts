@@ -46,6 +46,8 @@ export interface HistorySettings {
 
 export interface JobSubmissionDeps {
   store: JobStore;
+  /** Also has jobs that Redis has no more. */
+  jobs: Pick<JobStore, 'readWork'>;
   queues: AttemptQueues;
   steps: StepQueue;
   planner: RoutePlanner;
@@ -104,7 +106,7 @@ export class JobSubmission {
         outputTokens: decision.outputTokens,
       },
       request: body,
-      retainMs: this.retainMs({ keep, hooked: hooks.length > 0 }),
+      retainMs: this.retainMs({ keep, hooked: hooks.length > 0, stream: delivery === 'stream' }),
       keep,
       owner: keep ? null : this.deps.processId,
       waiter: delivery === 'answer' ? this.deps.processId : null,
@@ -117,9 +119,10 @@ export class JobSubmission {
   }
 
   /** How long Redis has it after its end, or, of what the history keeps, after it was recorded. */
-  private retainMs({ keep, hooked }: { keep: boolean; hooked: boolean }): number {
+  private retainMs({ keep, hooked, stream }: { keep: boolean; hooked: boolean; stream: boolean }): number {
     const { history } = this.deps;
-    if (keep && history) return history.hotMs;
+    // The history has no events: a stream that is asked for again with its key is replayed from Redis.
+    if (keep && history && !stream) return history.hotMs;
     return keep || hooked ? KEPT_MS : UNKEPT_MS;
   }
 
@@ -202,7 +205,7 @@ export class JobSubmission {
    */
   async retry(record: JobRecord, principal: Principal): Promise<Created> {
     if (record.state !== 'failed' && record.state !== 'expired') throw notRetryable(record.state);
-    const { request, graph, hooks } = await this.deps.store.readWork(record.id);
+    const { request, graph, hooks } = await this.deps.jobs.readWork(record.id);
     const since = Math.max(record.createdAt, record.notBefore ?? 0);
     const job = await this.plan({
       kind: record.type === 'orchestration' ? 'chat' : record.type,

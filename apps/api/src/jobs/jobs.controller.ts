@@ -82,10 +82,12 @@ export class JobsController {
   }
 
   @Get()
-  @ApiOperation({ summary: 'Jobs of the project, newest first' })
+  @ApiOperation({
+    summary: 'Jobs of the project, newest first; with a database also by state, type, model, key and metadata[…]',
+  })
   async list(@Req() request: AuthenticatedRequest, @Query() query: Record<string, unknown>): Promise<object> {
-    const page = parsePage(query);
-    const { records, hasMore } = await this.store.list(request.principal.project, page);
+    const { filter, ...page } = parsePage(query, { filters: this.access.canFilter });
+    const { records, hasMore } = await this.access.list(request.principal, page, filter);
     return {
       object: 'list',
       data: await Promise.all(records.map((record) => this.access.view(record))),
@@ -171,7 +173,6 @@ export class JobsController {
     await this.access.look(request.principal, id);
     switch (await this.store.cancel(id)) {
       case 'missing':
-        throw jobNotFound(id);
       case 'finished': {
         const { state } = await this.access.read(request.principal, id);
         throw new TokenhubError('job_finished', `The job is already ${state}.`, { shouldRetry: false });
@@ -205,7 +206,7 @@ export class JobsController {
   @ApiOperation({ summary: 'Erase a finished job' })
   async delete(@Req() request: AuthenticatedRequest, @Param('id') id: string): Promise<void> {
     await this.access.look(request.principal, id);
-    switch (await this.store.delete(id, request.principal.project)) {
+    switch (await this.access.erase(request.principal, id)) {
       case 'missing':
         throw jobNotFound(id);
       case 'unfinished':

@@ -6,15 +6,15 @@ const CREATED = 0x018cc251f400;
 
 describe('a page', () => {
   it.each([
-    [{}, { after: null, limit: 20 }],
-    [{ limit: '1' }, { after: null, limit: 1 }],
-    [{ limit: '100' }, { after: null, limit: 100 }],
-    [{ after: ID }, { after: { id: ID, createdAt: CREATED }, limit: 20 }],
+    [{}, { after: null, limit: 20, filter: {} }],
+    [{ limit: '1' }, { after: null, limit: 1, filter: {} }],
+    [{ limit: '100' }, { after: null, limit: 100, filter: {} }],
+    [{ after: ID }, { after: { id: ID, createdAt: CREATED }, limit: 20, filter: {} }],
     [
       { after: ID, limit: '7' },
-      { after: { id: ID, createdAt: CREATED }, limit: 7 },
+      { after: { id: ID, createdAt: CREATED }, limit: 7, filter: {} },
     ],
-  ])('%j', (query, page) => expect(parsePage(query)).toStrictEqual(page));
+  ])('%j', (query, page) => expect(parsePage(query, { filters: false })).toStrictEqual(page));
 
   it.each<[Record<string, unknown>, string, string]>([
     [{ limit: '0' }, 'invalid_value', 'limit'],
@@ -34,7 +34,30 @@ describe('a page', () => {
     [{ state: 'queued' }, 'unknown_parameter', 'state'],
     [{ limit: '5', 'metadata[k]': 'v' }, 'unknown_parameter', 'metadata[k]'],
   ])('%j is refused', (query, code, param) => {
-    expect(() => parsePage(query)).toThrow(expect.objectContaining({ code, options: { param } }));
+    expect(() => parsePage(query, { filters: false })).toThrow(expect.objectContaining({ code, options: { param } }));
+  });
+
+  it.each([
+    [{ state: 'queued' }, { state: 'queued' }],
+    [
+      { type: 'orchestration', model: 'gpt-4o', key: 'ci' },
+      { type: 'orchestration', model: 'gpt-4o', key: 'ci' },
+    ],
+    [{ 'metadata[run]': 'eval-7', 'metadata[a b]': '' }, { metadata: { run: 'eval-7', 'a b': '' } }],
+  ])('%j filters where there is a history', (query, filter) =>
+    expect(parsePage(query, { filters: true })).toStrictEqual({ after: null, limit: 20, filter }),
+  );
+
+  it.each<[Record<string, unknown>, string, string]>([
+    [{ state: 'done' }, 'invalid_value', 'state'],
+    [{ type: 'song' }, 'invalid_value', 'type'],
+    [{ model: ['a', 'b'] }, 'invalid_value', 'model'],
+    [{ metadata: 'x' }, 'unknown_parameter', 'metadata'],
+    [{ 'metadata[]': 'x' }, 'unknown_parameter', 'metadata[]'],
+    [{ 'metadata[a]': ['x', 'y'] }, 'invalid_value', 'metadata[a]'],
+    [{ project: 'other' }, 'unknown_parameter', 'project'],
+  ])('%j is refused there too', (query, code, param) => {
+    expect(() => parsePage(query, { filters: true })).toThrow(expect.objectContaining({ code, options: { param } }));
   });
 });
 

@@ -13,7 +13,6 @@ export interface RecorderRoleDeps {
   redis: RedisClient;
   /** A connection of its own; its owner is this role. */
   blocking: RedisClient;
-  /** Its owner is this role. */
   database: Database;
   retentionMs: number;
   processId: string;
@@ -52,7 +51,6 @@ export class RecorderRole implements OnApplicationBootstrap, OnModuleDestroy {
     this.stopped.abort();
     await this.recorder.stop();
     await this.sweeping;
-    await this.deps.database.close();
   }
 
   private async sweep(): Promise<void> {

@@ -1,0 +1,47 @@
+import { Global, Inject, Module, type DynamicModule, type OnApplicationShutdown } from '@nestjs/common';
+import type { Database } from '#database/connect-database.js';
+import { JobStore } from '#jobs/job-store.js';
+import type { TokenhubConfig } from '#platform/config/config.js';
+import type { Logger } from '#platform/logging.js';
+import { CONFIG, LOGGER, REDIS } from '#platform/platform.module.js';
+import type { RedisClient } from '#platform/redis.js';
+import { JobHistory } from './job-history.js';
+import { KeptJobs } from './kept-jobs.js';
+import { openHistory } from './open-history.js';
+
+/** `@Inject(HISTORY_DATABASE)`: the Database, or null where no history is kept. */
+export const HISTORY_DATABASE = Symbol('history database');
+
+/** The history of a process: its database, and the jobs wherever they are. */
+@Global()
+@Module({})
+export class HistoryModule implements OnApplicationShutdown {
+  constructor(@Inject(HISTORY_DATABASE) private readonly database: Database | null) {}
+
+  static forRole(role: 'api' | 'worker', connections: number): DynamicModule {
+    const providers = [
+      {
+        provide: HISTORY_DATABASE,
+        inject: [CONFIG, LOGGER],
+        useFactory: ({ history }: TokenhubConfig, logger: Logger) =>
+          history && openHistory(history, { name: role, connections, logger }),
+      },
+      {
+        provide: KeptJobs,
+        inject: [REDIS, HISTORY_DATABASE],
+        useFactory: (redis: RedisClient, database: Database | null) =>
+          new KeptJobs({
+            store: new JobStore(redis),
+            history: database && new JobHistory(database.db),
+            free: (key) => redis.del(key),
+          }),
+      },
+    ];
+    return { module: HistoryModule, providers, exports: providers };
+  }
+
+  /** Whoever used it has ended by now. */
+  async onApplicationShutdown(): Promise<void> {
+    await this.database?.close();
+  }
+}

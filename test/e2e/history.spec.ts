@@ -1,0 +1,127 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { keys } from '#platform/keys.js';
+import { connectRedis, type RedisClient } from '#platform/redis.js';
+import { startStack, type Stack } from '#testing/stack.js';
+import { waitFor } from '#testing/wait-for.js';
+
+interface Job {
+  id: string;
+  state: string;
+  metadata: Record<string, string>;
+}
+interface Page {
+  data: Job[];
+  has_more: boolean;
+}
+
+describe.each(['pglite', 'postgres'] as const)('a stack with %s', (database) => {
+  let stack: Stack;
+  let redis: RedisClient;
+
+  beforeAll(async () => {
+    stack = await startStack({ database, workers: 2 });
+    redis = connectRedis({ kind: 'single', url: stack.redis.url }, { name: 'test', whenAway: 'wait' });
+    redis.on('error', () => undefined);
+  }, 120_000);
+
+  afterAll(async () => {
+    redis.disconnect();
+    await stack.stop();
+  }, 60_000);
+
+  const call = (path: string, init?: RequestInit): Promise<Response> => fetch(`${stack.url}${path}`, init);
+  const read = async <T>(path: string): Promise<T> => (await call(path)).json() as Promise<T>;
+
+  async function post(metadata: Record<string, string>, headers: Record<string, string> = {}): Promise<Job> {
+    const body = { type: 'chat', request: { messages: [{ role: 'user', content: 'Say it.' }] }, metadata };
+    const answer = await call('/v1/jobs', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', prefer: 'wait=30', ...headers },
+      body: JSON.stringify(body),
+    });
+    expect([200, 202]).toContain(answer.status);
+    return (await answer.json()) as Job;
+  }
+
+  const recorded = (): Promise<boolean> =>
+    waitFor(async () => (await redis.xlen(keys.ledger())) === 0 && (await redis.get(keys.ledgerWaiting())) === '0', {
+      timeoutMs: 20_000,
+      describe: 'everything to be recorded',
+    });
+
+  /** As the end of the hot window would have it. */
+  async function forget({ id }: Job): Promise<void> {
+    const own = await redis.keys(`{th}:*${id}*`);
+    if (own.length > 0) await redis.del(...own.filter((key) => !key.includes(':order:')));
+  }
+
+  it('shows a job that has left Redis as it was', async () => {
+    const job = await post({ run: 'shown' });
+    expect(job.state).toBe('completed');
+    await recorded();
+    await expect(redis.pttl(keys.job(job.id))).resolves.toBeGreaterThan(0);
+    await forget(job);
+    await expect(read(`/v1/jobs/${job.id}`)).resolves.toStrictEqual(job);
+    const result = await call(`/v1/jobs/${job.id}/result`);
+    expect(result.status).toBe(200);
+    await expect(result.json()).resolves.toStrictEqual((job as unknown as { result: object }).result);
+    await expect(call(`/v1/jobs/${job.id}/cancel`, { method: 'POST' })).resolves.toMatchObject({ status: 409 });
+    await expect(call(`/v1/jobs/${job.id}/events`)).resolves.toMatchObject({ status: 204 });
+  });
+
+  it('answers a repeated idempotency key with the job of then, also when it has left Redis', async () => {
+    const again = { 'idempotency-key': `again-${database}` };
+    const job = await post({ run: 'again' }, again);
+    await recorded();
+    await forget(job);
+    await expect(post({ run: 'again' }, again)).resolves.toStrictEqual(job);
+  });
+
+  it('erases a job that has left Redis, with its idempotency key', async () => {
+    const once = { 'idempotency-key': `erased-${database}` };
+    const job = await post({ run: 'erased' }, once);
+    await recorded();
+    await forget(job);
+    await expect(call(`/v1/jobs/${job.id}`, { method: 'DELETE' })).resolves.toMatchObject({ status: 204 });
+    await expect(call(`/v1/jobs/${job.id}`)).resolves.toMatchObject({ status: 404 });
+    await expect(call(`/v1/jobs/${job.id}`, { method: 'DELETE' })).resolves.toMatchObject({ status: 404 });
+    expect((await post({ run: 'erased' }, once)).id).not.toBe(job.id);
+  });
+
+  it('lists what is in Redis and what has left it as one list, filtered', async () => {
+    const jobs: Job[] = [];
+    for (let i = 0; i < 6; i++) jobs.push(await post({ run: 'listed', i: String(i) }));
+    await recorded();
+    for (const job of jobs.slice(0, 4)) await forget(job);
+    jobs.push(await post({ run: 'listed', i: '6' }));
+    const expected = jobs.map(({ id }) => id).toReversed();
+    const found: string[] = [];
+    for (let after = '', more = true; more;) {
+      const page = await read<Page>(`/v1/jobs?metadata[run]=listed&limit=2${after}`);
+      found.push(...page.data.map(({ id }) => id));
+      more = page.has_more;
+      after = `&after=${found.at(-1) ?? ''}`;
+    }
+    expect(found).toStrictEqual(expected);
+    const one = await read<Page>('/v1/jobs?metadata[run]=listed&metadata[i]=2&state=completed&type=chat');
+    expect(one.data.map(({ metadata }) => metadata.i)).toStrictEqual(['2']);
+    await expect(read<Page>('/v1/jobs?metadata[run]=listed&state=failed')).resolves.toMatchObject({ data: [] });
+  });
+
+  it('with the database killed and back: jobs go on, nothing is lost', async () => {
+    const before = await post({ run: 'outage' });
+    await recorded();
+    await forget(before);
+    await stack.database?.kill();
+    const during = await post({ run: 'outage' });
+    expect(during.state).toBe('completed');
+    await expect(call(`/v1/jobs/${during.id}`)).resolves.toMatchObject({ status: 200 });
+    const away = await call(`/v1/jobs/${before.id}`);
+    expect(away.status).toBe(503);
+    expect(away.headers.get('retry-after')).not.toBeNull();
+    await stack.database?.restart();
+    await recorded();
+    const page = await waitFor(() => read<Page>('/v1/jobs?metadata[run]=outage'));
+    expect(page.data.map(({ id }) => id)).toStrictEqual([during.id, before.id]);
+  }, 60_000);
+});
