@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { accessSync, chownSync, constants, existsSync, readdirSync, rmSync } from 'node:fs';
-import { connect } from 'node:net';
 import { delimiter, extname, join } from 'node:path';
 import process from 'node:process';
+import pg from 'pg';
 import { freePort } from './free-port.js';
 import { type RunningProcess, startProcess } from './process-harness.js';
 import { temporaryFolder } from './reaper.js';
@@ -32,19 +32,21 @@ export function startDatabase(kind: DatabaseKind): Promise<DatabaseServer> {
 /** The embedded database, as `npm start` runs it. */
 export async function startPglite(): Promise<DatabaseServer> {
   const port = await freePort();
+  const url = `postgres://postgres@127.0.0.1:${port}/postgres`;
   const dir = temporaryFolder('pglite');
   // It imports packages alone: Node runs its source.
   const entry = join('libs', 'database', 'src', 'embedded-main.ts');
   const args = [join(dir, 'data'), String(port)];
   const source = extname(import.meta.filename) === '.ts' ? entry : join('dist', entry.replace(/ts$/, 'js'));
   const launch = (): RunningProcess =>
-    startProcess({ name: 'pglite', entry: source, args, isReady: () => opens(port) });
-  return serverOf({ url: `postgres://postgres@127.0.0.1:${port}/postgres`, dir, launch });
+    startProcess({ name: 'pglite', entry: source, args, isReady: () => answers(url) });
+  return serverOf({ url, dir, launch });
 }
 
 /** A PostgreSQL of the machine's package. As root it is run by the user `postgres`, else by `nobody`: it refuses root. */
 export async function startPostgres(): Promise<DatabaseServer> {
   const port = await freePort();
+  const url = `postgres://postgres@127.0.0.1:${port}/postgres`;
   const dir = temporaryFolder('postgres');
   const user = unprivilegedUser();
   if (user) chownSync(dir, user.uid, user.gid);
@@ -73,9 +75,9 @@ export async function startPostgres(): Promise<DatabaseServer> {
       user,
       // Fast: SIGTERM would wait until every client has left.
       stopSignal: 'SIGINT',
-      isReady: () => opens(port),
+      isReady: () => answers(url),
     });
-  return serverOf({ url: `postgres://postgres@127.0.0.1:${port}/postgres`, dir, launch });
+  return serverOf({ url, dir, launch });
 }
 
 /** A program of PostgreSQL 15 or later, from the PATH or where Debian puts it. Throws when there is none. */
@@ -148,9 +150,16 @@ async function serverOf({
   };
 }
 
-function opens(port: number): Promise<boolean> {
-  const { promise, resolve, reject } = Promise.withResolvers<boolean>();
-  const socket = connect(port, '127.0.0.1');
-  socket.once('connect', () => resolve(true)).once('error', reject);
-  return promise.finally(() => socket.destroy());
+/** PostgreSQL listens before it can answer. */
+async function answers(url: string): Promise<boolean> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 2_000 });
+  // What a connection that breaks reports besides: the refusal that matters is the one of connect() or query().
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    await client.query('SELECT 1');
+    return true;
+  } finally {
+    await client.end();
+  }
 }
