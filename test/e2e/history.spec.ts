@@ -4,6 +4,8 @@ import { connectRedis, type RedisClient } from '#platform/redis.js';
 import { startStack, type Stack } from '#testing/stack.js';
 import { waitFor } from '#testing/wait-for.js';
 
+const ADMIN = 'an-administrators-token';
+
 interface Job {
   id: string;
   state: string;
@@ -19,7 +21,7 @@ describe.each(['pglite', 'postgres'] as const)('a stack with %s', (database) => 
   let redis: RedisClient;
 
   beforeAll(async () => {
-    stack = await startStack({ database, workers: 2 });
+    stack = await startStack({ database, workers: 2, env: { TOKENHUB_ADMIN_TOKEN: ADMIN } });
     redis = connectRedis({ kind: 'single', url: stack.redis.url }, { name: 'test', whenAway: 'wait' });
     redis.on('error', () => undefined);
   }, 120_000);
@@ -106,6 +108,27 @@ describe.each(['pglite', 'postgres'] as const)('a stack with %s', (database) => 
     const one = await read<Page>('/v1/jobs?metadata[run]=listed&metadata[i]=2&state=completed&type=chat');
     expect(one.data.map(({ metadata }) => metadata.i)).toStrictEqual(['2']);
     await expect(read<Page>('/v1/jobs?metadata[run]=listed&state=failed')).resolves.toMatchObject({ data: [] });
+  });
+
+  it('tells the administrator, and nobody else, what was used', async () => {
+    const job = await post({ run: 'used' });
+    await recorded();
+    const admin = { headers: { authorization: `Bearer ${ADMIN}` } };
+    const usage = await call('/admin/v1/usage?group_by=key', admin);
+    expect(usage.status).toBe(200);
+    const { data } = (await usage.json()) as { data: Record<string, number | string>[] };
+    expect(data).toMatchObject([{ project: 'default', key: 'anonymous' }]);
+    const attempts = await call('/admin/v1/usage/attempts?limit=10000', admin);
+    expect(attempts.headers.get('content-type')).toContain('application/jsonl');
+    const lines = (await attempts.text()).split('\n').filter((line) => line !== '');
+    const rows = lines.map((line) => JSON.parse(line) as { id: string; job_id: string; cost_nano: number });
+    expect(rows.filter(({ job_id }) => job_id === job.id)).toHaveLength(1);
+    expect(rows).toHaveLength(Number(data[0]?.attempts));
+    expect(rows.reduce((sum, { cost_nano }) => sum + cost_nano, 0)).toBe(data[0]?.cost_nano);
+    for (const path of ['/admin/v1/usage?group_by=key', '/admin/v1/usage/attempts']) {
+      await expect(call(path)).resolves.toMatchObject({ status: 401 });
+    }
+    await expect(call('/admin/v1/usage?group_by=user', admin)).resolves.toMatchObject({ status: 400 });
   });
 
   it('with the database killed and back: jobs go on, nothing is lost', async () => {

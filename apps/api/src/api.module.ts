@@ -25,6 +25,7 @@ import { PoolLoads } from '#limits/pool-loads.js';
 import { PoolPauses } from '#limits/pool-pauses.js';
 import { LiveRegistry } from '#registry/live-registry.js';
 import { TokenCounter } from '#tokens/count-tokens.js';
+import { UsageController } from './admin/usage.controller.js';
 import { ApiLifecycle } from './api-lifecycle.js';
 import { AdminToken } from './auth/admin-token.js';
 import { HealthController } from './health/health.controller.js';
@@ -60,7 +61,14 @@ const HISTORY_CONNECTIONS = 5;
     TerminusModule.forRoot({ logger: false }),
   ],
   // Express tries routes in order: the busiest come first.
-  controllers: [OpenAiController, JobsController, EnvelopesController, RouteController, HealthController],
+  controllers: [
+    OpenAiController,
+    JobsController,
+    EnvelopesController,
+    RouteController,
+    HealthController,
+    UsageController,
+  ],
   providers: [
     TokenCounter,
     { provide: HttpClient, useFactory: () => new HttpClient() },

@@ -7,12 +7,14 @@ import { CONFIG, LOGGER, REDIS } from '#platform/platform.module.js';
 import type { RedisClient } from '#platform/redis.js';
 import { JobHistory } from './job-history.js';
 import { KeptJobs } from './kept-jobs.js';
+import { AttemptExport } from './attempt-export.js';
 import { openHistory } from './open-history.js';
+import { UsageReport } from './usage-report.js';
 
 /** `@Inject(HISTORY_DATABASE)`: the Database, or null where no history is kept. */
 export const HISTORY_DATABASE = Symbol('history database');
 
-/** The history of a process: its database, and the jobs wherever they are. */
+/** The history of a process: its database, the jobs wherever they are, and the usage (null without a database). */
 @Global()
 @Module({})
 export class HistoryModule implements OnApplicationShutdown {
@@ -26,6 +28,11 @@ export class HistoryModule implements OnApplicationShutdown {
         useFactory: ({ history }: TokenhubConfig, logger: Logger) =>
           history && openHistory(history, { name: role, connections, logger }),
       },
+      ...[UsageReport, AttemptExport].map((part) => ({
+        provide: part,
+        inject: [HISTORY_DATABASE],
+        useFactory: (database: Database | null) => database && new part(database.db),
+      })),
       {
         provide: KeptJobs,
         inject: [REDIS, HISTORY_DATABASE],
