@@ -1,5 +1,12 @@
-import { Global, Inject, Module, type DynamicModule, type OnApplicationShutdown } from '@nestjs/common';
-import type { Database } from '#database/connect-database.js';
+import {
+  Global,
+  Inject,
+  Module,
+  type DynamicModule,
+  type OnApplicationShutdown,
+  type OnModuleInit,
+} from '@nestjs/common';
+import { connectDatabase, type Database } from '#database/connect-database.js';
 import { JobStore } from '#jobs/job-store.js';
 import type { TokenhubConfig } from '#platform/config/config.js';
 import type { Logger } from '#platform/logging.js';
@@ -8,7 +15,7 @@ import type { RedisClient } from '#platform/redis.js';
 import { JobHistory } from './job-history.js';
 import { KeptJobs } from './kept-jobs.js';
 import { AttemptExport } from './attempt-export.js';
-import { openHistory } from './open-history.js';
+import { prepareDatabase } from './prepare-database.js';
 import { UsageReport } from './usage-report.js';
 
 /** `@Inject(HISTORY_DATABASE)`: the Database, or null where no history is kept. */
@@ -17,8 +24,11 @@ export const HISTORY_DATABASE = Symbol('history database');
 /** The history of a process: its database, the jobs wherever they are, and the usage (null without a database). */
 @Global()
 @Module({})
-export class HistoryModule implements OnApplicationShutdown {
-  constructor(@Inject(HISTORY_DATABASE) private readonly database: Database | null) {}
+export class HistoryModule implements OnModuleInit, OnApplicationShutdown {
+  constructor(
+    @Inject(HISTORY_DATABASE) private readonly database: Database | null,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {}
 
   static forRole(role: 'api' | 'worker', connections: number): DynamicModule {
     const providers = [
@@ -26,7 +36,12 @@ export class HistoryModule implements OnApplicationShutdown {
         provide: HISTORY_DATABASE,
         inject: [CONFIG, LOGGER],
         useFactory: ({ history }: TokenhubConfig, logger: Logger) =>
-          history && openHistory(history, { name: role, connections, logger }),
+          history &&
+          connectDatabase(history.databaseUrl, {
+            name: role,
+            connections,
+            onError: (error) => logger.debug({ err: error }, 'database connection'),
+          }),
       },
       ...[UsageReport, AttemptExport].map((part) => ({
         provide: part,
@@ -45,6 +60,11 @@ export class HistoryModule implements OnApplicationShutdown {
       },
     ];
     return { module: HistoryModule, providers, exports: providers };
+  }
+
+  /** Not where it is connected: around what a provider throws Nest prints a stack of its own. */
+  async onModuleInit(): Promise<void> {
+    if (this.database) await prepareDatabase(this.database.db, this.logger);
   }
 
   /** Whoever used it has ended by now. */

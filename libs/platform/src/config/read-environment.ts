@@ -1,10 +1,12 @@
 import { resolve } from 'node:path';
 import { ConfigError } from './config-error.js';
 import type { ConfigFile } from './config-file.js';
-import { LOG_LEVELS, type HistoryConfig, type LogLevel, type TokenhubConfig } from './config.js';
+import { LOG_LEVELS, type LogLevel, type TokenhubConfig } from './config.js';
 import { readVariable, type Environment } from './environment.js';
 import { OutboundPolicy } from '../network/outbound-policy.js';
 import { isLoopbackHost } from './loopback.js';
+import { readHistory } from './read-history.js';
+import { readInteger } from './read-integer.js';
 import { readRedisTarget } from './read-redis-target.js';
 
 /** The part of the configuration that the environment decides, alone or over the file. */
@@ -72,35 +74,6 @@ const KNOWN = [
 
 const LATER = ['ENCRYPTION_KEY', 'CLUSTER_SECRET', 'BLOB_STORE'].map((name) => `TOKENHUB_${name}`);
 
-const MINUTE_MS = 60_000;
-const DAY_MS = 24 * 60 * MINUTE_MS;
-
-function readHistory(env: Environment): HistoryConfig | null {
-  const hotMinutes = readInteger(env, 'TOKENHUB_HOT_MINUTES', { min: 1, max: 10_080 }) ?? 60;
-  const retentionDays = readInteger(env, 'TOKENHUB_RETENTION_DAYS', { min: 1, max: 36_500 }) ?? 90;
-  const backlogMb = readInteger(env, 'TOKENHUB_HISTORY_BACKLOG_MB', { min: 1, max: 1_000_000 }) ?? 256;
-  const databaseUrl = readDatabaseUrl(env);
-  if (databaseUrl === null) return null;
-  return {
-    databaseUrl,
-    hotMs: hotMinutes * MINUTE_MS,
-    retentionMs: retentionDays * DAY_MS,
-    backlogBytes: backlogMb * 1_048_576,
-  };
-}
-
-function readDatabaseUrl(env: Environment): string | null {
-  for (const name of ['TOKENHUB_DATABASE_URL', 'DATABASE_URL']) {
-    const value = readVariable(env, name);
-    if (value === undefined) continue;
-    if (!/^postgres(ql)?:\/\/\S+$/.test(value) || !URL.canParse(value)) {
-      throw new ConfigError(name, 'must be a URL such as postgres://user:password@host:5432/database');
-    }
-    return value;
-  }
-  return null;
-}
-
 function readAuth(env: Environment, host: string): 'on' | 'off' {
   const value = readVariable(env, 'TOKENHUB_AUTH') ?? 'on';
   if (value !== 'on' && value !== 'off') throw new ConfigError('TOKENHUB_AUTH', 'must be on or off');
@@ -145,14 +118,6 @@ function readWebhookAllow(env: Environment): string[] {
 
 function readHost(env: Environment, name: string): string | undefined {
   return readMatching(env, name, /^[A-Za-z0-9.:_-]+$/, 'a host name or an IP address');
-}
-
-function readInteger(env: Environment, name: string, { min, max }: { min: number; max: number }): number | undefined {
-  const value = readVariable(env, name);
-  if (value === undefined) return undefined;
-  const number = /^\d{1,15}$/.test(value) ? Number(value) : NaN;
-  if (!(number >= min && number <= max)) throw new ConfigError(name, `must be a whole number from ${min} to ${max}`);
-  return number;
 }
 
 function readMatching(env: Environment, name: string, pattern: RegExp, allowed: string): string | undefined {
