@@ -71,6 +71,24 @@ describe.each(['pglite', 'postgres'] as const)('a stack with %s', (database) => 
     await expect(call(`/v1/jobs/${job.id}/events`)).resolves.toMatchObject({ status: 204 });
   });
 
+  it('shows an orchestration that has left Redis with all its steps', async () => {
+    const answer = await call('/v1/jobs', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', prefer: 'wait=30' },
+      body: JSON.stringify({
+        type: 'orchestration',
+        request: { messages: [{ role: 'user', content: 'Plan it.' }] },
+        orchestration: { mode: 'refine', iterations: 1 },
+      }),
+    });
+    const job = (await answer.json()) as Job & { steps: { output: string | null }[] };
+    expect(job.state).toBe('completed');
+    expect(job.steps.filter(({ output }) => output !== null).length).toBeGreaterThan(1);
+    await recorded();
+    await forget(job);
+    await expect(read(`/v1/jobs/${job.id}`)).resolves.toStrictEqual(job);
+  });
+
   it('answers a repeated idempotency key with the job of then, also when it has left Redis', async () => {
     const again = { 'idempotency-key': `again-${database}` };
     const job = await post({ run: 'again' }, again);

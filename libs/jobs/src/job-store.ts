@@ -13,7 +13,7 @@ import { turnStep } from './turn.js';
 /** How long after creation the reconciler first looks whether the job is really in its queue. */
 export const FIRST_LOOK_MS = 15_000;
 
-/** An idempotency key stands for its job for at least so long after the end. */
+/** Where a history is kept, an idempotency key stands for its job for at least so long after the end. */
 const REPLAY_MS = 24 * 3_600_000;
 
 /** `full`: too much waits for the history to be recorded. `turn`: the place of its first attempt in the order of its pool; `levels`: how the limits of its key stand after it. */
@@ -97,7 +97,7 @@ export class JobStore {
         job.keep ? '1' : '0',
         job.idempotency?.fingerprint ?? '',
         // The key outlives the job by its retention: finishing sets its time to live anew.
-        job.deadline - job.createdAt + Math.max(job.retainMs, REPLAY_MS),
+        job.deadline - job.createdAt + Math.max(job.retainMs, job.historyBytes === null ? 0 : REPLAY_MS),
         `${job.project}/${job.key}/${job.priority}`,
         turnsOf(job),
         first ? stepEvent(first) : '',

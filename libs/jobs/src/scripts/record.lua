@@ -8,7 +8,7 @@
 
 local TERMINAL = { completed = true, failed = true, cancelled = true, expired = true }
 
--- An idempotency key stands for its job for at least so long after the end, wherever the job is by then.
+-- Where a history is kept, an idempotency key stands for its job for at least so long after the end, wherever the job is by then.
 local REPLAY_MS = 86400000
 
 -- Redis's own clock, so that all processes agree.
@@ -168,7 +168,9 @@ local function end_job(ctx, call_key, unfinished_key, state, fields, body)
   else
     for _, key in ipairs(keys) do redis.call('PEXPIRE', key, ctx.retain_ms) end
   end
-  if ctx.idempotency then redis.call('PEXPIRE', ctx.idempotency, math.max(ctx.retain_ms, REPLAY_MS)) end
+  if ctx.idempotency then
+    redis.call('PEXPIRE', ctx.idempotency, ctx.ledger and math.max(ctx.retain_ms, REPLAY_MS) or ctx.retain_ms)
+  end
   return true
 end
 
