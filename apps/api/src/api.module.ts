@@ -25,6 +25,7 @@ import { PoolLoads } from '#limits/pool-loads.js';
 import { PoolPauses } from '#limits/pool-pauses.js';
 import { LiveRegistry } from '#registry/live-registry.js';
 import { TokenCounter } from '#tokens/count-tokens.js';
+import { AdminJobsController } from './admin/admin-jobs.controller.js';
 import { UsageController } from './admin/usage.controller.js';
 import { ApiLifecycle } from './api-lifecycle.js';
 import { AdminToken } from './auth/admin-token.js';
@@ -68,6 +69,7 @@ const HISTORY_CONNECTIONS = 5;
     RouteController,
     HealthController,
     UsageController,
+    AdminJobsController,
   ],
   providers: [
     TokenCounter,

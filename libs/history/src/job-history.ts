@@ -1,21 +1,10 @@
 import { sql } from 'kysely';
 import { TokenhubError } from '#contracts/error-catalogue.js';
-import type { JobState, JobType } from '#contracts/job-state.js';
+import type { JobState } from '#contracts/job-state.js';
 import { isDatabaseUnavailable, type Db } from '#database/connect-database.js';
 import type { FinishedJob } from '#jobs/job-store.js';
 import { ERASURE_LOCK } from './erasure.js';
-import { searchable } from './history-writer.js';
-
-/** Which jobs of a project; what is absent does not matter. */
-export interface JobFilter {
-  state?: JobState;
-  type?: JobType;
-  /** That answered. */
-  model?: string;
-  key?: string;
-  /** Pairs that it must have, among others. */
-  metadata?: Record<string, string>;
-}
+import { jobQuery, type ListOptions } from './job-query.js';
 
 /** A server that hangs looks, to an HTTP request, like one that is away. */
 const ANSWER_MS = 5_000;
@@ -41,24 +30,9 @@ export class JobHistory {
     return row ? { project: row.project, state: row.state as JobState } : null;
   }
 
-  /** A project's jobs, newest first, from the one after `after`. */
-  async list(
-    project: string,
-    { after, limit, filter }: { after: string | null; limit: number; filter: JobFilter },
-  ): Promise<FinishedJob[]> {
-    const { state, type, model, key, metadata } = filter;
-    let query = this.db.selectFrom('finished_jobs').select('record').where('project', '=', project);
-    if (after !== null) query = query.where('id', '<', after);
-    for (const [column, value] of [
-      ['state', state],
-      ['type', type],
-      ['model', model],
-      ['key', key],
-    ] as const) {
-      if (value !== undefined) query = query.where(column, '=', value);
-    }
-    if (metadata) query = query.where(sql<boolean>`metadata @> ${JSON.stringify(searchable(metadata))}::jsonb`);
-    const rows = await answered(query.orderBy('id', 'desc').limit(limit).execute());
+  /** The jobs of a project, or (null) of all, newest first, from the one after `after`. */
+  async list(project: string | null, options: ListOptions): Promise<FinishedJob[]> {
+    const { rows } = await answered(jobQuery(project, options).execute(this.db));
     return rows.map(({ record }) => toFinishedJob(record));
   }
 

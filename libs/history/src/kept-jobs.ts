@@ -1,8 +1,10 @@
 import type { JobState } from '#contracts/job-state.js';
+import type { FindOptions } from '#jobs/job-finder.js';
+import { pageOf, type JobPage } from '#jobs/job-page.js';
 import type { JobRecord } from '#jobs/job-record.js';
-import type { DeleteOutcome, JobPage, JobStore, JobWork, ListOptions } from '#jobs/job-store.js';
+import type { DeleteOutcome, JobStore, JobWork } from '#jobs/job-store.js';
 import { isTerminal } from '#contracts/job-state.js';
-import type { JobFilter, JobHistory } from './job-history.js';
+import type { JobHistory } from './job-history.js';
 
 export interface KeptJobsDeps {
   store: JobStore;
@@ -18,11 +20,6 @@ export interface KeptJobsDeps {
  */
 export class KeptJobs {
   constructor(private readonly deps: KeptJobsDeps) {}
-
-  /** False: lists have what Redis has, and cannot be filtered. */
-  get hasHistory(): boolean {
-    return this.deps.history !== null;
-  }
 
   /** The whole record, or null when there is no such job. */
   async read(jobId: string): Promise<JobRecord | null> {
@@ -44,17 +41,19 @@ export class KeptJobs {
     return kept?.work ?? store.readWork(jobId);
   }
 
-  /** A project's jobs that pass the filter, newest first, from the one after `after`; each once. */
-  async list(project: string, { after, limit }: ListOptions, filter: JobFilter = {}): Promise<JobPage> {
+  /**
+   * The jobs of a project, or (null) of all, that pass the filter, newest first, from the one after `after`; each once. A page may be
+   * short, even empty, with more to come: so much of Redis is looked through at a time, and no more.
+   */
+  async list(project: string | null, { after, limit, filter = {} }: FindOptions): Promise<JobPage> {
     const { store, history } = this.deps;
-    if (history === null) return store.list(project, { after, limit });
+    const wanted = { after, limit: limit + 1, filter };
     // In this order: what the recorder takes out of Redis's list meanwhile is in the history by then.
-    const live = await store.list(project, { after, limit: limit + 1, matches: (record) => matches(record, filter) });
-    const recorded = await history.list(project, { after: after?.id ?? null, limit: limit + 1, filter });
+    const live = await store.find(project, wanted);
+    const recorded = (await history?.list(project, { ...wanted, after: after?.id ?? null })) ?? [];
     // What was recorded while the lists were read is newer than what Redis said of it.
     const byId = new Map([...live.records, ...recorded.map(({ record }) => record)].map((one) => [one.id, one]));
-    const records = [...byId.values()].toSorted((a, b) => (a.id > b.id ? -1 : 1));
-    return { records: records.slice(0, limit), hasMore: records.length > limit };
+    return pageOf({ records: [...byId.values()], lookedTo: live.lookedTo }, limit);
   }
 
   /** Erases a finished job of this project everywhere. Fails with nothing erased while the database is away. */
@@ -68,14 +67,4 @@ export class KeptJobs {
     if (idempotency !== null) await free(idempotency);
     return outcome === 'missing' && found ? 'deleted' : outcome;
   }
-}
-
-function matches(record: JobRecord, { state, type, model, key, metadata = {} }: JobFilter): boolean {
-  return (
-    (state === undefined || record.state === state) &&
-    (type === undefined || record.type === type) &&
-    (model === undefined || record.model === model) &&
-    (key === undefined || record.key === key) &&
-    Object.entries(metadata).every(([name, value]) => record.metadata[name] === value)
-  );
 }

@@ -21,6 +21,7 @@ const VERBS = [
   'delete',
   'recorded',
   'look',
+  'find',
   'requeue',
   'move',
   'rebase',

@@ -4,6 +4,9 @@ import type { HookTarget } from '#contracts/webhook.js';
 import type { KeyCharge, KeyLevel, KeyRefusal } from '#contracts/key-limits.js';
 import { channels, keys, prefixes } from '#platform/keys.js';
 import type { RedisClient } from '#platform/redis.js';
+import { passesFilter } from './job-filter.js';
+import { JobFinder, type FinderBounds, type FindOptions } from './job-finder.js';
+import type { JobsFound } from './job-page.js';
 import { parseGraphFields, stepCallId, stepEvent, type GraphPlan } from './graph-record.js';
 import { answerCallId, newJobFields, parseJobRecord, type JobRecord, type NewJob } from './job-record.js';
 import { loadJobScripts, type JobScripts } from './job-scripts.js';
@@ -42,25 +45,17 @@ export interface FinishedJob {
   idempotency: string | null;
 }
 
-export interface JobPage {
-  records: JobRecord[];
-  hasMore: boolean;
-}
-
-export interface ListOptions {
-  /** The last job of the page before; it may be gone by now. */
-  after: { id: string; createdAt: number } | null;
-  limit: number;
-  /** Others are passed over. */
-  matches?: (record: JobRecord) => boolean;
-}
-
 /** The API's side of the job record: create, read, list, cancel, delete. Every change is one script. */
 export class JobStore {
   private readonly scripts: JobScripts;
+  private readonly finder: JobFinder;
 
-  constructor(private readonly redis: RedisClient) {
+  constructor(
+    private readonly redis: RedisClient,
+    bounds?: FinderBounds,
+  ) {
     this.scripts = loadJobScripts(redis);
+    this.finder = new JobFinder(redis, bounds);
   }
 
   /**
@@ -75,7 +70,8 @@ export class JobStore {
     const rules = chargeArgs(job.charges);
     const lookAt = Math.min(job.deadline, Math.max(job.createdAt, job.notBefore ?? 0) + FIRST_LOOK_MS);
     const first = graph?.first?.step;
-    const reply = (await this.scripts.create(
+    const noted = this.finder.note(job.project);
+    const created = this.scripts.create(
       [
         keys.job(job.id),
         graph === null ? keys.call(answerCallId(job.id)) : keys.steps(job.id),
@@ -110,8 +106,9 @@ export class JobStore {
         ...fields.work,
         ...fields.firstCall,
       ],
-    )) as [CreateOutcome['kind'], ...unknown[]];
-    return parseCreateReply(reply, job.charges);
+    );
+    const [reply] = await Promise.all([created, noted]);
+    return parseCreateReply(reply as [CreateOutcome['kind'], ...unknown[]], job.charges);
   }
 
   /** How the limits of a key stand; charges nothing. */
@@ -183,24 +180,15 @@ export class JobStore {
   }
 
   /**
-   * A project's jobs, newest first, from the one after `after`. Index entries whose record has expired are passed over
-   * and removed.
+   * The newest jobs of a project, or (null) of all, after `after` that pass the filter; as many as are wanted, or as are found within a
+   * bounded number of looks at the list.
    */
-  async list(project: string, options: ListOptions): Promise<JobPage> {
-    const index = keys.projectJobs(project);
-    const records: JobRecord[] = [];
-    const { matches = () => true } = options;
-    let offset = options.after === null ? 0 : await this.rankAfter(index, options.after);
-    while (records.length <= options.limit) {
-      const ids = await this.redis.zrevrange(index, offset, offset + options.limit);
-      if (ids.length === 0) break;
-      const found = await Promise.all(ids.map((id) => this.read(id)));
-      const expired = ids.filter((_, i) => found[i] === null);
-      if (expired.length > 0) await this.redis.zrem(index, ...expired);
-      records.push(...found.filter((record) => record !== null).filter(matches));
-      offset += ids.length - expired.length;
-    }
-    return { records: records.slice(0, options.limit), hasMore: records.length > options.limit };
+  async find(project: string | null, options: FindOptions): Promise<JobsFound> {
+    const { ids, lookedTo } = await this.finder.find(project, options);
+    const found = await Promise.all(ids.map((id) => this.read(id)));
+    const { filter = {} } = options;
+    const records = found.filter((record) => record !== null).filter((record) => passesFilter(record, filter));
+    return { records, lookedTo };
   }
 
   /** Cancels at once, or asks the worker that runs the job to stop. */
@@ -233,18 +221,6 @@ export class JobStore {
   /** Makes a process a waiter (told of the end) or a reader (told of each event); answers with the state at that moment. */
   async watch(jobId: string, processId: string, as: 'waiters' | 'readers'): Promise<JobState | null> {
     return (await this.scripts.watch([keys.job(jobId)], [processId, as])) as JobState | null;
-  }
-
-  /** How many jobs come before the page, newest first. */
-  private async rankAfter(index: string, after: { id: string; createdAt: number }): Promise<number> {
-    const rank = await this.redis.zrevrank(index, after.id);
-    if (rank !== null) return rank + 1;
-    // It was deleted or has expired: its place is known all the same.
-    const [newer, sameTime] = await Promise.all([
-      this.redis.zcount(index, `(${after.createdAt}`, '+inf'),
-      this.redis.zrangebyscore(index, after.createdAt, after.createdAt),
-    ]);
-    return newer + sameTime.filter((id) => id > after.id).length;
   }
 }
 

@@ -17,6 +17,8 @@ export const keys = {
   unfinished: () => `${KEY_PREFIX}:unfinished`,
   /** Sorted set: a project's jobs by creation time (ms). */
   projectJobs: (project: string) => `${KEY_PREFIX}:jobs:${project}`,
+  /** Set: the projects that have, or had, such a list. */
+  jobLists: () => `${KEY_PREFIX}:job-lists`,
   /** String: job id and body fingerprint of an idempotency key; `scope` is the route. */
   idempotency: (project: string, scope: string, keyHash: string) =>
     `${KEY_PREFIX}:idempotency:${project}:${scope}:${keyHash}`,
@@ -83,6 +85,7 @@ export const prefixes = {
   toProcess: `${KEY_PREFIX}:to:`,
   presence: `${KEY_PREFIX}:presence:`,
   call: `${KEY_PREFIX}:call:`,
+  job: `${KEY_PREFIX}:job:`,
 } as const;
 
 /** BullMQ refuses `:` in queue names, and model names such as `llama3:8b` have it: everything unusual is percent-encoded. */

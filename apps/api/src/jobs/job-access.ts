@@ -3,8 +3,9 @@ import type { JobState } from '#contracts/job-state.js';
 import { attemptId } from '#contracts/queue-payloads.js';
 import type { Principal } from '#contracts/scopes.js';
 import type { JobRecord } from '#jobs/job-record.js';
-import type { DeleteOutcome, JobPage, ListOptions } from '#jobs/job-store.js';
-import type { JobFilter } from '#history/job-history.js';
+import type { FindOptions } from '#jobs/job-finder.js';
+import type { JobPage } from '#jobs/job-page.js';
+import type { DeleteOutcome } from '#jobs/job-store.js';
 import type { KeptJobs } from '#history/kept-jobs.js';
 import type { PoolLoads } from '#limits/pool-loads.js';
 import { isJobId } from './job-id.js';
@@ -31,14 +32,9 @@ export class JobAccess {
     return found.state;
   }
 
-  /** Lists can be filtered. */
-  get canFilter(): boolean {
-    return this.jobs.hasHistory;
-  }
-
   /** Its project's jobs, newest first. */
-  async list(principal: Principal, page: ListOptions, filter: JobFilter): Promise<JobPage> {
-    return this.jobs.list(principal.project, page, filter);
+  async list(principal: Principal, options: FindOptions): Promise<JobPage> {
+    return this.jobs.list(principal.project, options);
   }
 
   /** Erases a finished job wherever it is kept. */

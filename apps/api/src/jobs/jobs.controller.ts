@@ -30,6 +30,7 @@ import { errorOfJob } from './job-error.js';
 import { JobRequestDto } from './job-request.dto.js';
 import { JobSubmission } from './job-submission.js';
 import { urlsOf } from '#jobs/job-view.js';
+import { pageView } from './page-view.js';
 import { parsePage, parseStartingAfter } from './parse-page.js';
 import { parseJobRequest } from './parse-job-request.js';
 
@@ -83,18 +84,13 @@ export class JobsController {
 
   @Get()
   @ApiOperation({
-    summary: 'Jobs of the project, newest first; with a database also by state, type, model, key and metadata[…]',
+    summary:
+      'Jobs of the project, newest first; by state, type, model, key, created_after, created_before and metadata[…]. ' +
+      'A page may be short, even empty, with has_more: go on after last_id',
   })
   async list(@Req() request: AuthenticatedRequest, @Query() query: Record<string, unknown>): Promise<object> {
-    const { filter, ...page } = parsePage(query, { filters: this.access.canFilter });
-    const { records, hasMore } = await this.access.list(request.principal, page, filter);
-    return {
-      object: 'list',
-      data: await Promise.all(records.map((record) => this.access.view(record))),
-      first_id: records[0]?.id ?? null,
-      last_id: records.at(-1)?.id ?? null,
-      has_more: hasMore,
-    };
+    const page = await this.access.list(request.principal, parsePage(query));
+    return pageView(page, (record) => this.access.view(record));
   }
 
   @Get(':id')

@@ -16,9 +16,11 @@ CREATE TABLE finished_jobs (
 );
 CREATE INDEX finished_jobs_project ON finished_jobs (project, id);
 CREATE INDEX finished_jobs_state ON finished_jobs (project, state, id);
+CREATE INDEX finished_jobs_type ON finished_jobs (project, type, id);
 CREATE INDEX finished_jobs_key ON finished_jobs (project, key, id);
 CREATE INDEX finished_jobs_model ON finished_jobs (project, model, id);
-CREATE INDEX finished_jobs_metadata ON finished_jobs USING gin (metadata jsonb_path_ops);
+-- What was added lately is looked through one by one until it is merged: 256 kB of it, not the usual 4 MB.
+CREATE INDEX finished_jobs_metadata ON finished_jobs USING gin (metadata jsonb_path_ops) WITH (gin_pending_list_limit = 256);
 CREATE INDEX finished_jobs_age ON finished_jobs (finished_ms);
 
 -- Jobs that were erased: whoever was about to record one must not bring it back.
