@@ -9,6 +9,7 @@ const ADMIN = 'an-administrators-token';
 interface Job {
   id: string;
   state: string;
+  created_at: string;
   metadata: Record<string, string>;
 }
 interface Page {
@@ -126,6 +127,35 @@ describe.each(['pglite', 'postgres'] as const)('a stack with %s', (database) => 
     const one = await read<Page>('/v1/jobs?metadata[run]=listed&metadata[i]=2&state=completed&type=chat');
     expect(one.data.map(({ metadata }) => metadata.i)).toStrictEqual(['2']);
     await expect(read<Page>('/v1/jobs?metadata[run]=listed&state=failed')).resolves.toMatchObject({ data: [] });
+    const between = `created_after=${jobs[2]?.created_at}&created_before=${jobs[5]?.created_at}`;
+    const some = await read<Page>(`/v1/jobs?metadata[run]=listed&${between}`);
+    expect(some.data.map(({ metadata }) => metadata.i)).toStrictEqual(['4', '3', '2']);
+  });
+
+  it('shows the administrator, and nobody else, the jobs of all projects', async () => {
+    const job = await post({ run: 'administered' });
+    const waiting = await post({ run: 'administered' }, { prefer: 'respond-async' });
+    await recorded();
+    await forget(job);
+    const admin = { headers: { authorization: `Bearer ${ADMIN}` } };
+    const list = async (query: string): Promise<Page> =>
+      (await (await call(`/admin/v1/jobs?${query}`, admin)).json()) as Page;
+    const shown = { ...job, project: 'default', key: 'anonymous' };
+    const page = await list('metadata[run]=administered');
+    expect(page.data.map(({ id }) => id)).toStrictEqual([waiting.id, job.id]);
+    expect(page.data[1]).toStrictEqual(shown);
+    await expect(list('metadata[run]=administered&project=default&limit=1')).resolves.toMatchObject({
+      data: [{ id: waiting.id }],
+      has_more: true,
+    });
+    await expect(list('project=another')).resolves.toMatchObject({ data: [], has_more: false, last_id: null });
+    await expect((await call(`/admin/v1/jobs/${job.id}`, admin)).json()).resolves.toStrictEqual(shown);
+    const unknown = `/admin/v1/jobs/job_${'0'.repeat(32)}`;
+    await expect(call(unknown, admin)).resolves.toMatchObject({ status: 404 });
+    await expect(call('/admin/v1/jobs?user=me', admin)).resolves.toMatchObject({ status: 400 });
+    for (const path of ['/admin/v1/jobs', `/admin/v1/jobs/${job.id}`]) {
+      await expect(call(path)).resolves.toMatchObject({ status: 401 });
+    }
   });
 
   it('tells the administrator, and nobody else, what was used', async () => {
@@ -143,6 +173,12 @@ describe.each(['pglite', 'postgres'] as const)('a stack with %s', (database) => 
     expect(rows.filter(({ job_id }) => job_id === job.id)).toHaveLength(1);
     expect(rows).toHaveLength(Number(data[0]?.attempts));
     expect(rows.reduce((sum, { cost_nano }) => sum + cost_nano, 0)).toBe(data[0]?.cost_nano);
+    expect(attempts.headers.get('x-has-more')).toBe('false');
+    const later = await post({ run: 'used' });
+    await recorded();
+    const cursor = attempts.headers.get('x-next-cursor') ?? '';
+    const more = await call(`/admin/v1/usage/attempts?format=csv&after=${cursor}`, admin);
+    expect((await more.text()).split('\r\n').map((line) => line.split(',')[1])).toStrictEqual([later.id, undefined]);
     for (const path of ['/admin/v1/usage?group_by=key', '/admin/v1/usage/attempts']) {
       await expect(call(path)).resolves.toMatchObject({ status: 401 });
     }
@@ -153,6 +189,7 @@ describe.each(['pglite', 'postgres'] as const)('a stack with %s', (database) => 
     const before = await post({ run: 'outage' });
     await recorded();
     await forget(before);
+    await expect(read('/ready')).resolves.toMatchObject({ database: 'reachable' });
     await stack.database?.kill();
     const during = await post({ run: 'outage' });
     expect(during.state).toBe('completed');
@@ -160,6 +197,10 @@ describe.each(['pglite', 'postgres'] as const)('a stack with %s', (database) => 
     const away = await call(`/v1/jobs/${before.id}`);
     expect(away.status).toBe(503);
     expect(away.headers.get('retry-after')).not.toBeNull();
+    for (const { url } of [...stack.apis, ...stack.workers]) {
+      const ready = await fetch(`${url}/ready`);
+      expect([ready.status, await ready.json()]).toMatchObject([200, { database: 'away' }]);
+    }
     await stack.database?.restart();
     await recorded();
     const page = await waitFor(() => read<Page>('/v1/jobs?metadata[run]=outage'));

@@ -117,6 +117,22 @@ describe.each(DATABASE_KINDS)('over %s', (kind) => {
     });
   });
 
+  it('a connection that is lost in the middle of a transaction fails the transaction, and not the process', async () => {
+    const reported: unknown[] = [];
+    const database = connectDatabase(server.url, { name: 'test', onError: (error) => reported.push(error) });
+    opened.push(database);
+    const lost = database.db.transaction().execute(async (trx) => {
+      await sql`SELECT 1`.execute(trx);
+      await server.kill();
+      await waitFor(() => reported.length > 0, { describe: 'the loss to be noticed' });
+      await sql`SELECT 2`.execute(trx);
+    });
+    const refusal = await lost.catch((error: unknown) => error);
+    expect(isDatabaseUnavailable(refusal)).toBe(true);
+    await server.restart();
+    await waitFor(() => sql`SELECT 1`.execute(database.db), { timeoutMs: 20_000 });
+  }, 60_000);
+
   it('a server that was killed keeps what was committed, and the pool finds it again', async () => {
     const { db } = connect();
     await sql`CREATE TABLE kept (id integer)`.execute(db);

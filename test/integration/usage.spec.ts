@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { AttemptExport, type ExportCursor } from '#history/attempt-export.js';
-import { HistoryWriter, type AttemptEntry } from '#history/history-writer.js';
+import type { AttemptEntry } from '#history/attempt-row.js';
+import { HistoryWriter } from '#history/history-writer.js';
 import { UsageReport, type UsageSum } from '#history/usage-report.js';
 import { DATABASE_KINDS } from '#testing/postgres-harness.js';
 import { HistoryFixture } from './support/history-fixture.js';
@@ -82,26 +82,6 @@ describe.each(DATABASE_KINDS)('usage over %s', (kind) => {
     await new HistoryWriter(history.db).addAttempts(entries);
     const sums = await new UsageReport(history.db).sums('day', { from: '2026-02-28', to: '2026-03-01' });
     expect(sums.map(({ group }) => group.day)).toStrictEqual(['2026-02-28', '2026-03-01']);
-  });
-
-  it('is exported page by page, each attempt once, in the order of their ends', async () => {
-    const entries = attempts(250, 11);
-    await new HistoryWriter(history.db).addAttempts(entries);
-    const period = { fromMs: FIRST + DAY_MS, toMs: FIRST + 4 * DAY_MS };
-    const ids: string[] = [];
-    let after: ExportCursor | null = null;
-    do {
-      const page: Awaited<ReturnType<AttemptExport['page']>> = await new AttemptExport(history.db).page(period, {
-        after,
-        limit: 17,
-      });
-      ids.push(...page.attempts.map(({ id }) => String(id)));
-      after = page.next;
-    } while (after !== null);
-    const expected = entries
-      .filter(({ at }) => at >= period.fromMs && at < period.toMs)
-      .toSorted((a, b) => a.at - b.at || (a.attempt.id < b.attempt.id ? -1 : 1));
-    expect(ids).toStrictEqual(expected.map(({ attempt }) => attempt.id));
   });
 });
 

@@ -2,6 +2,7 @@ import type { Server } from 'node:http';
 import { Module } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { TerminusModule } from '@nestjs/terminus';
+import { DatabaseProbe } from '#history/database-probe.js';
 import { HistoryModule } from '#history/history.module.js';
 import { KeptJobs } from '#history/kept-jobs.js';
 import { HttpClient } from '#http/http-client.js';
@@ -76,7 +77,11 @@ const HISTORY_CONNECTIONS = 5;
     { provide: HttpClient, useFactory: () => new HttpClient() },
     { provide: AdminToken, inject: [CONFIG], useFactory: (config: TokenhubConfig) => new AdminToken(config) },
     { provide: KeyRing, inject: [CONFIG], useFactory: (config: TokenhubConfig) => new KeyRing(config) },
-    { provide: StoreProbe, inject: [REDIS], useFactory: (redis: RedisClient) => new StoreProbe(redis) },
+    {
+      provide: StoreProbe,
+      inject: [REDIS, DatabaseProbe],
+      useFactory: (redis: RedisClient, database: DatabaseProbe) => new StoreProbe(redis, database),
+    },
     { provide: JobStore, inject: [REDIS], useFactory: (redis: RedisClient) => new JobStore(redis) },
     { provide: HookTargets, inject: [CONFIG], useFactory: (config: TokenhubConfig) => new HookTargets(config) },
     {

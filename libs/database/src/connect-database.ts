@@ -40,6 +40,8 @@ export function connectDatabase(url: string, options: DatabaseOptions): Database
     types: { getTypeParser: parserOf },
   });
   pool.on('error', options.onError);
+  // The pool listens only to connections that wait: one that breaks between two statements of a transaction would end the process.
+  pool.on('connect', (client) => client.on('error', options.onError));
   const db = new Kysely<DatabaseSchema>({ dialect: new PostgresDialect({ pool }) });
   return {
     db,
@@ -76,8 +78,8 @@ export function isDatabaseUnavailable(error: unknown): boolean {
   const { code = '', message = '', errors = [] } = error as { code?: string; message?: string; errors?: unknown[] };
   return (
     AWAY_CODES.has(code) ||
-    // Connection exceptions, operator intervention, insufficient resources.
-    /^(08|57P|53)/.test(code) ||
+    // Connection exceptions, operator intervention, insufficient resources, a transaction that was silent for too long.
+    /^(08|57P|53|25P03)/.test(code) ||
     AWAY_MESSAGES.some((part) => message.includes(part)) ||
     // Each address of a name was tried.
     errors.some(isDatabaseUnavailable)

@@ -1,4 +1,4 @@
-import type { Generated, JSONColumnType } from 'kysely';
+import type { Generated, GeneratedAlways, JSONColumnType } from 'kysely';
 
 /** Every table, as the newest migration leaves it. Times are Unix milliseconds, money integer nano-dollars. */
 export interface DatabaseSchema {
@@ -45,6 +45,8 @@ interface UsageColumns {
 }
 
 export interface UsageAttemptsTable extends UsageColumns {
+  /** In the order of recording. */
+  seq: GeneratedAlways<number>;
   id: string;
   job_id: string;
   project: string;
@@ -72,4 +74,7 @@ export interface UsageDailyTable extends UsageColumns {
   wasted_attempts: number;
   wasted_cost_nano: number;
   duration_ms: number;
+  /** The lowest and the highest `seq` of its attempts. */
+  first_seq: number;
+  last_seq: number;
 }

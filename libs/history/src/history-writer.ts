@@ -1,12 +1,9 @@
-import { sql } from 'kysely';
-import { NO_USAGE } from '#contracts/usage.js';
+import { sql, type RawBuilder } from 'kysely';
 import type { Db } from '#database/connect-database.js';
 import type { FinishedJob } from '#jobs/job-store.js';
+import { ATTEMPT_COLUMNS, attemptRow, type AttemptEntry } from './attempt-row.js';
 import { ERASURE_LOCK } from './erasure.js';
-import type { LedgerAttempt, LedgerEntry } from './ledger-entry.js';
-
-/** An entry that has an attempt. */
-export type AttemptEntry = LedgerEntry & { attempt: LedgerAttempt };
+import { waitForTurn } from './recording-order.js';
 
 /** What is written twice is there once: each row is known by the id of its attempt or job. */
 export class HistoryWriter {
@@ -16,32 +13,10 @@ export class HistoryWriter {
   async addAttempts(entries: readonly AttemptEntry[]): Promise<void> {
     if (entries.length === 0) return;
     const rows = JSON.stringify(entries.map(attemptRow));
-    // In the order of their keys: two recorders that have the same entries then wait for each other, never both at once.
-    await sql`
-      WITH incoming AS (
-        SELECT DISTINCT ON (id) * FROM json_populate_recordset(NULL::usage_attempts, ${rows}::json) ORDER BY id
-      ), added AS (
-        INSERT INTO usage_attempts SELECT * FROM incoming ORDER BY id ON CONFLICT (id) DO NOTHING RETURNING *
-      )
-      INSERT INTO usage_daily AS daily (day, project, key, provider, model, attempts, wasted_attempts,
-        input_tokens, output_tokens, cached_input_tokens, cache_write_input_tokens, reasoning_tokens,
-        cost_nano, wasted_cost_nano, duration_ms)
-      SELECT (to_timestamp(ended_ms / 1000.0) AT TIME ZONE 'UTC')::date, project, key, provider, model,
-        count(*), count(*) FILTER (WHERE wasted),
-        sum(input_tokens), sum(output_tokens), sum(cached_input_tokens), sum(cache_write_input_tokens),
-        sum(reasoning_tokens), sum(cost_nano), coalesce(sum(cost_nano) FILTER (WHERE wasted), 0), sum(duration_ms)
-      FROM added GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5
-      ON CONFLICT (day, project, key, provider, model) DO UPDATE SET
-        attempts = daily.attempts + excluded.attempts,
-        wasted_attempts = daily.wasted_attempts + excluded.wasted_attempts,
-        input_tokens = daily.input_tokens + excluded.input_tokens,
-        output_tokens = daily.output_tokens + excluded.output_tokens,
-        cached_input_tokens = daily.cached_input_tokens + excluded.cached_input_tokens,
-        cache_write_input_tokens = daily.cache_write_input_tokens + excluded.cache_write_input_tokens,
-        reasoning_tokens = daily.reasoning_tokens + excluded.reasoning_tokens,
-        cost_nano = daily.cost_nano + excluded.cost_nano,
-        wasted_cost_nano = daily.wasted_cost_nano + excluded.wasted_cost_nano,
-        duration_ms = daily.duration_ms + excluded.duration_ms`.execute(this.db);
+    await this.db.transaction().execute(async (trx) => {
+      await waitForTurn(trx);
+      await addAttemptRows(rows).execute(trx);
+    });
   }
 
   /** Adds finished jobs, but none that was erased. */
@@ -65,23 +40,37 @@ export class HistoryWriter {
   }
 }
 
-function attemptRow({ job, project, key, at, late, attempt }: AttemptEntry): Record<string, unknown> {
-  const usage = attempt.usage ?? NO_USAGE;
-  return {
-    ...{ id: attempt.id, job_id: job, project, key, provider: attempt.provider, model: attempt.model },
-    ...{ state: attempt.state, error_class: attempt.errorClass, wasted: late || attempt.state !== 'completed' },
-    usage_estimated: attempt.usageEstimated,
-    input_tokens: usage.inputTokens,
-    output_tokens: usage.outputTokens,
-    cached_input_tokens: usage.cachedInputTokens,
-    cache_write_input_tokens: usage.cacheWriteInputTokens,
-    reasoning_tokens: usage.reasoningTokens,
-    cost_nano: attempt.costNano,
-    waited_ms: Math.round(attempt.waitedMs),
-    ttft_ms: attempt.ttftMs === null ? null : Math.round(attempt.ttftMs),
-    duration_ms: Math.round(attempt.durationMs),
-    ended_ms: at,
-  };
+/** The statement that adds attempts (JSON), and those that it really added to the sums of their days. */
+function addAttemptRows(rows: string): RawBuilder<unknown> {
+  const columns = sql.join(ATTEMPT_COLUMNS.map((column) => sql.ref(column)));
+  return sql`
+      WITH incoming AS (
+        SELECT DISTINCT ON (id) ${columns} FROM json_populate_recordset(NULL::usage_attempts, ${rows}::json) ORDER BY id
+      ), added AS (
+        INSERT INTO usage_attempts (${columns}) SELECT * FROM incoming ON CONFLICT (id) DO NOTHING RETURNING *
+      )
+      INSERT INTO usage_daily AS daily (day, project, key, provider, model, attempts, wasted_attempts,
+        input_tokens, output_tokens, cached_input_tokens, cache_write_input_tokens, reasoning_tokens,
+        cost_nano, wasted_cost_nano, duration_ms, first_seq, last_seq)
+      SELECT (to_timestamp(ended_ms / 1000.0) AT TIME ZONE 'UTC')::date, project, key, provider, model,
+        count(*), count(*) FILTER (WHERE wasted),
+        sum(input_tokens), sum(output_tokens), sum(cached_input_tokens), sum(cache_write_input_tokens),
+        sum(reasoning_tokens), sum(cost_nano), coalesce(sum(cost_nano) FILTER (WHERE wasted), 0), sum(duration_ms),
+        min(seq), max(seq)
+      FROM added GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5
+      ON CONFLICT (day, project, key, provider, model) DO UPDATE SET
+        attempts = daily.attempts + excluded.attempts,
+        wasted_attempts = daily.wasted_attempts + excluded.wasted_attempts,
+        input_tokens = daily.input_tokens + excluded.input_tokens,
+        output_tokens = daily.output_tokens + excluded.output_tokens,
+        cached_input_tokens = daily.cached_input_tokens + excluded.cached_input_tokens,
+        cache_write_input_tokens = daily.cache_write_input_tokens + excluded.cache_write_input_tokens,
+        reasoning_tokens = daily.reasoning_tokens + excluded.reasoning_tokens,
+        cost_nano = daily.cost_nano + excluded.cost_nano,
+        wasted_cost_nano = daily.wasted_cost_nano + excluded.wasted_cost_nano,
+        duration_ms = daily.duration_ms + excluded.duration_ms,
+        first_seq = least(daily.first_seq, excluded.first_seq),
+        last_seq = greatest(daily.last_seq, excluded.last_seq)`;
 }
 
 type JobRow = ReturnType<typeof jobRow>;

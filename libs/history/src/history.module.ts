@@ -12,6 +12,7 @@ import type { TokenhubConfig } from '#platform/config/config.js';
 import type { Logger } from '#platform/logging.js';
 import { CONFIG, LOGGER, REDIS } from '#platform/platform.module.js';
 import type { RedisClient } from '#platform/redis.js';
+import { DatabaseProbe } from './database-probe.js';
 import { JobHistory } from './job-history.js';
 import { KeptJobs } from './kept-jobs.js';
 import { AttemptExport } from './attempt-export.js';
@@ -48,6 +49,11 @@ export class HistoryModule implements OnModuleInit, OnApplicationShutdown {
         inject: [HISTORY_DATABASE],
         useFactory: (database: Database | null) => database && new part(database.db),
       })),
+      {
+        provide: DatabaseProbe,
+        inject: [HISTORY_DATABASE],
+        useFactory: (database: Database | null) => new DatabaseProbe(database),
+      },
       {
         provide: KeptJobs,
         inject: [REDIS, HISTORY_DATABASE],

@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isDatabaseUnavailable, type Db } from '#database/connect-database.js';
 import { DatabaseTooNew, migrate } from '#database/migrate.js';
 import type { FinishedJob, JobStore } from '#jobs/job-store.js';
-import { HistoryWriter, type AttemptEntry } from './history-writer.js';
+import type { AttemptEntry } from './attempt-row.js';
+import { HistoryWriter } from './history-writer.js';
 import type { ReadEntry } from './ledger-entry.js';
 import { isGroupGone, type LedgerReader } from './ledger-reader.js';
 

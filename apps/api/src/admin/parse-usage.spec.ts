@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { cursorText, parseExport, parseUsage } from './parse-usage.js';
+import { parseExport, parseUsage } from './parse-usage.js';
 
 const NOW = Date.parse('2026-03-01T12:00:00Z');
 
@@ -31,15 +31,17 @@ describe('sums', () => {
 });
 
 describe('an export', () => {
-  it('has a day from its first to its last millisecond, and goes on from its own cursor', () => {
-    const cursor = { endedMs: 1_772_323_200_123, id: 'job_0-answer.1' };
-    const query = { format: 'csv', from: '2026-03-01', to: '2026-03-01', after: cursorText(cursor), limit: '5' };
-    expect(parseExport(query, NOW)).toStrictEqual({
-      ...{ format: 'csv', after: cursor, limit: 5 },
-      fromMs: Date.parse('2026-03-01T00:00:00.000Z'),
-      toMs: Date.parse('2026-03-02T00:00:00.000Z'),
-    });
-  });
+  it.each([
+    [{}, { format: 'jsonl', period: { from: null, to: null }, after: null, limit: 1_000 }],
+    [
+      { format: 'csv', from: '2026-03-01', to: '2026-03-01', after: '0', limit: '5' },
+      { format: 'csv', period: { from: '2026-03-01', to: '2026-03-01' }, after: 0, limit: 5 },
+    ],
+    [
+      { to: '2024-02-29', after: '9007' },
+      { format: 'jsonl', period: { from: null, to: '2024-02-29' }, after: 9_007, limit: 1_000 },
+    ],
+  ])('%j', (query, request) => expect(parseExport(query)).toStrictEqual(request));
 
   it.each<[Record<string, unknown>, string, string]>([
     [{ format: 'xml' }, 'invalid_value', 'format'],
@@ -47,8 +49,11 @@ describe('an export', () => {
     [{ limit: '10001' }, 'invalid_value', 'limit'],
     [{ after: 'bogus' }, 'invalid_value', 'after'],
     [{ after: '' }, 'invalid_value', 'after'],
+    [{ after: '-1' }, 'invalid_value', 'after'],
+    [{ from: '2026-02-30' }, 'invalid_value', 'from'],
+    [{ from: '2026-03-02', to: '2026-03-01' }, 'invalid_value', 'from'],
     [{ group_by: 'key' }, 'unknown_parameter', 'group_by'],
   ])('%j is refused', (query, code, param) => {
-    expect(() => parseExport(query, NOW)).toThrow(expect.objectContaining({ code, options: { param } }));
+    expect(() => parseExport(query)).toThrow(expect.objectContaining({ code, options: { param } }));
   });
 });

@@ -1,5 +1,5 @@
 import { TokenhubError } from '#contracts/error-catalogue.js';
-import type { ExportCursor } from '#history/attempt-export.js';
+import type { ExportPeriod } from '#history/attempt-export.js';
 import { USAGE_GROUPS, type UsageGroup, type UsagePeriod } from '#history/usage-report.js';
 
 const DAY_MS = 24 * 3_600_000;
@@ -19,9 +19,9 @@ export interface UsageRequest {
 
 export interface ExportRequest {
   format: ExportFormat;
-  fromMs: number;
-  toMs: number;
-  after: ExportCursor | null;
+  period: ExportPeriod;
+  /** Null on the first page. */
+  after: number | null;
   limit: number;
 }
 
@@ -33,21 +33,18 @@ export function parseUsage(query: Record<string, unknown>, now: number): UsageRe
 }
 
 /** Reads `format`, `from`, `to`, `after` (the cursor of the page before) and `limit`; throws for anything else in the query. */
-export function parseExport(query: Record<string, unknown>, now: number): ExportRequest {
+export function parseExport(query: Record<string, unknown>): ExportRequest {
   const values = valuesOf(query, ['format', 'from', 'to', 'after', 'limit']);
-  const { from, to } = readPeriod(values, now);
+  const period = { from: readDay('from', values.get('from')), to: readDay('to', values.get('to')) };
+  if (period.from !== null && period.to !== null && period.from > period.to) {
+    throw invalid('from', 'must not be after to');
+  }
   return {
     format: oneOf(EXPORT_FORMATS, 'format', values.get('format') ?? 'jsonl'),
-    fromMs: Date.parse(from),
-    toMs: Date.parse(to) + DAY_MS,
+    period,
     after: readCursor(values.get('after')),
     limit: readLimit(values.get('limit')),
   };
-}
-
-/** A cursor as clients see it. */
-export function cursorText({ endedMs, id }: ExportCursor): string {
-  return Buffer.from(`${endedMs} ${id}`).toString('base64url');
 }
 
 function valuesOf(query: Record<string, unknown>, known: readonly string[]): Map<string, string> {
@@ -78,11 +75,10 @@ function readDay(name: string, value: string | undefined): string | null {
   return value;
 }
 
-function readCursor(value: string | undefined): ExportCursor | null {
+function readCursor(value: string | undefined): number | null {
   if (value === undefined) return null;
-  const [, endedMs, id] = /^(\d{1,15}) (\S+)$/.exec(Buffer.from(value, 'base64url').toString()) ?? [];
-  if (endedMs === undefined || id === undefined) throw invalid('after', 'must be the cursor of the page before');
-  return { endedMs: Number(endedMs), id };
+  if (!/^\d{1,15}$/.test(value)) throw invalid('after', 'must be the cursor of the page before');
+  return Number(value);
 }
 
 function readLimit(value: string | undefined): number {

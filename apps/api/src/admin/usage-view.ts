@@ -1,5 +1,6 @@
 import { nanoToUsd } from '#contracts/money.js';
-import { EXPORTED_COLUMNS, type ExportedAttempt } from '#history/attempt-export.js';
+import type { ExportedAttempt } from '#history/attempt-export.js';
+import { ATTEMPT_COLUMNS } from '#history/attempt-row.js';
 import type { UsageSum } from '#history/usage-report.js';
 
 /** The sums of one group as the administrator sees them; `cost_nano` is exact, `cost_usd` for people. */
@@ -27,8 +28,8 @@ export function jsonLines(attempts: readonly ExportedAttempt[]): string {
 
 /** RFC 4180, with a line of names at the head of the first page. */
 export function csvLines(attempts: readonly ExportedAttempt[], { head }: { head: boolean }): string {
-  const lines = attempts.map((attempt) => EXPORTED_COLUMNS.map((column) => csvField(attempt[column])).join(','));
-  return [...(head ? [EXPORTED_COLUMNS.join(',')] : []), ...lines].map((line) => `${line}\r\n`).join('');
+  const lines = attempts.map((attempt) => ATTEMPT_COLUMNS.map((column) => csvField(attempt[column])).join(','));
+  return [...(head ? [ATTEMPT_COLUMNS.join(',')] : []), ...lines].map((line) => `${line}\r\n`).join('');
 }
 
 /** Quoted also where a spreadsheet would read a formula. */

@@ -5,7 +5,7 @@ import { TokenhubError } from '#contracts/error-catalogue.js';
 import { AttemptExport } from '#history/attempt-export.js';
 import { UsageReport } from '#history/usage-report.js';
 import { AdminGuard } from '../auth/admin.guard.js';
-import { cursorText, parseExport, parseUsage } from './parse-usage.js';
+import { parseExport, parseUsage } from './parse-usage.js';
 import { csvLines, jsonLines, usageView } from './usage-view.js';
 
 /** What everybody used. */
@@ -29,12 +29,17 @@ export class UsageController {
   }
 
   @Get('attempts')
-  @ApiOperation({ summary: 'Every attempt as JSONL or CSV; x-next-cursor is the `after` of the next page' })
+  @ApiOperation({
+    summary:
+      'Every attempt as JSONL or CSV, in the order of recording; x-next-cursor is the `after` of the next page, now while ' +
+      'x-has-more is true, else when more has been recorded',
+  })
   async export(@Query() query: Record<string, unknown>, @Res() response: Response): Promise<void> {
-    const { format, fromMs, toMs, after, limit } = parseExport(query, Date.now());
+    const { format, period, after, limit } = parseExport(query);
     if (this.attempts === null) throw noHistory();
-    const { attempts, next } = await this.attempts.page({ fromMs, toMs }, { after, limit });
-    if (next !== null) response.setHeader('x-next-cursor', cursorText(next));
+    const { attempts, next, hasMore } = await this.attempts.page(period, { after: after ?? 0, limit });
+    response.setHeader('x-next-cursor', String(next));
+    response.setHeader('x-has-more', String(hasMore));
     const csv = format === 'csv';
     response.setHeader('content-type', csv ? 'text/csv; charset=utf-8' : 'application/jsonl; charset=utf-8');
     response.end(csv ? csvLines(attempts, { head: after === null }) : jsonLines(attempts));

@@ -30,8 +30,10 @@ CREATE TABLE erased_jobs (
 );
 CREATE INDEX erased_jobs_age ON erased_jobs (erased_ms);
 
--- One row per attempt that ended. An attempt is wasted when no answer came of it.
+-- One row per attempt that ended. An attempt is wasted when no answer came of it. `seq` counts as they are recorded, and they
+-- become visible in its order: recorders add them one after the other.
 CREATE TABLE usage_attempts (
+  seq bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
   id text COLLATE "C" PRIMARY KEY,
   job_id text COLLATE "C" NOT NULL,
   project text NOT NULL,
@@ -53,9 +55,9 @@ CREATE TABLE usage_attempts (
   duration_ms bigint NOT NULL,
   ended_ms bigint NOT NULL
 );
-CREATE INDEX usage_attempts_age ON usage_attempts (ended_ms, id);
+CREATE INDEX usage_attempts_age ON usage_attempts (ended_ms);
 
--- The sums of usage_attempts by day (UTC), changed in the transaction that adds an attempt.
+-- The sums of usage_attempts by day (UTC), changed in the transaction that adds an attempt, and between which of them its attempts lie.
 CREATE TABLE usage_daily (
   day date NOT NULL,
   project text NOT NULL,
@@ -72,5 +74,7 @@ CREATE TABLE usage_daily (
   cost_nano bigint NOT NULL,
   wasted_cost_nano bigint NOT NULL,
   duration_ms bigint NOT NULL,
+  first_seq bigint NOT NULL,
+  last_seq bigint NOT NULL,
   PRIMARY KEY (day, project, key, provider, model)
 );
