@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { sql } from 'kysely';
 import pg from 'pg';
 import { connectDatabase, isDatabaseUnavailable, type Database } from '#database/connect-database.js';
-import { DatabaseTooNew, migrate, readMigrations, type Migration } from '#database/migrate.js';
+import { DatabaseTooNew, migrate, MigrationFailed, readMigrations, type Migration } from '#database/migrate.js';
 import { DATABASE_KINDS, startDatabase, type DatabaseServer } from '#testing/postgres-harness.js';
 import { waitFor } from '#testing/wait-for.js';
 
@@ -45,7 +45,9 @@ describe.each(DATABASE_KINDS)('over %s', (kind) => {
         { version: 2, name: '0002-bad.sql', sql: 'CREATE TABLE bad (id integer); SELECT no_such_column FROM good' },
       ];
       const { db } = connect();
-      await expect(migrate(db, broken)).rejects.toThrow(/no_such_column/);
+      const refused = migrate(db, broken);
+      await expect(refused).rejects.toBeInstanceOf(MigrationFailed);
+      await expect(refused).rejects.toThrow(/^The migration 0002-bad.sql failed, [^\n]+no_such_column[^\n]*$/);
       const { rows } = await sql<{
         tablename: string;
       }>`SELECT tablename FROM pg_tables WHERE schemaname = 'public'`.execute(db);
@@ -147,3 +149,36 @@ describe.each(DATABASE_KINDS)('over %s', (kind) => {
     expect(rows).toStrictEqual([{ id: 1 }]);
   }, 60_000);
 });
+
+it('a migration that is cut off half-way by the death of the server leaves nothing, and is done when it is back', async () => {
+  const server = await startDatabase('postgres');
+  const database = connectDatabase(server.url, { name: 'test', onError: () => undefined });
+  const gate = new pg.Client({ connectionString: server.url });
+  gate.on('error', () => undefined);
+  try {
+    await gate.connect();
+    await gate.query('SELECT pg_advisory_lock(1)');
+    const halves: Migration[] = [
+      { version: 1, name: '0001-first.sql', sql: 'CREATE TABLE first (id integer)' },
+      { version: 2, name: '0002-second.sql', sql: 'CREATE TABLE second (id integer); SELECT pg_advisory_xact_lock(1)' },
+    ];
+    const refusal = migrate(database.db, halves).catch((error: unknown) => error);
+    await waitFor(
+      async () => (await gate.query(`SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted`)).rows.length,
+      { describe: 'the migration to be half-way' },
+    );
+    await server.kill();
+    expect(isDatabaseUnavailable(await refusal)).toBe(true);
+    await server.restart();
+    const tables = await waitFor(
+      async () => (await sql`SELECT FROM pg_tables WHERE schemaname = 'public'`.execute(database.db)).rows,
+      { timeoutMs: 20_000 },
+    );
+    expect(tables).toStrictEqual([]);
+    await expect(migrate(database.db, halves)).resolves.toStrictEqual(['0001-first.sql', '0002-second.sql']);
+  } finally {
+    await gate.end();
+    await database.close();
+    await server.stop();
+  }
+}, 60_000);

@@ -4,7 +4,7 @@ import type { Logger } from '#platform/logging.js';
 
 /**
  * Brings the database to this version. One that is away is no reason not to start: jobs go on without it, and the recorder migrates when
- * it is back. Throws `DatabaseTooNew` when the database is ahead of this code.
+ * it is back. Throws `DatabaseTooNew` when the database is ahead of this code, and `MigrationFailed` when it cannot be brought up to it.
  */
 export async function prepareDatabase(db: Db, logger: Logger): Promise<void> {
   try {
