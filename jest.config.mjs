@@ -5,6 +5,8 @@ const libs = [
   'http',
   'queues',
   'jobs',
+  'database',
+  'history',
   'limits',
   'health',
   'routing',

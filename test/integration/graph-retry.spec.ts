@@ -21,7 +21,10 @@ function submissionOf({ planner, registry }: WorkerRig): JobSubmission {
   const hooks = new HookTargets({ projects: [], webhookAllow: [] });
   const { store, queues, graphQueue } = fixture;
   const stepPlanner = new StepPlanner(planner, registry);
-  return new JobSubmission({ store, queues, graphQueue, planner, stepPlanner, hooks, processId: 'api-1' });
+  return new JobSubmission({
+    ...{ store, jobs: store, queues, graphQueue, planner, stepPlanner, hooks },
+    ...{ history: null, processId: 'api-1' },
+  });
 }
 
 function requestOf(options: Partial<SubmitRequest> = {}): SubmitRequest {

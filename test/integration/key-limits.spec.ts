@@ -23,7 +23,7 @@ const create = (limits: Limits, tokens = 0, outputTokens = 0): Promise<CreateOut
 
 /** How much of each rule is left, by what a job was answered. */
 function left(outcome: CreateOutcome): Record<string, number> {
-  const levels: KeyLevel[] = outcome.kind === 'conflict' ? [] : outcome.levels;
+  const levels: KeyLevel[] = 'levels' in outcome ? outcome.levels : [];
   return Object.fromEntries(levels.map(({ rule, remaining }) => [rule, remaining]));
 }
 

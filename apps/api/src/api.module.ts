@@ -2,6 +2,9 @@ import type { Server } from 'node:http';
 import { Module } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { TerminusModule } from '@nestjs/terminus';
+import { DatabaseProbe } from '#history/database-probe.js';
+import { HistoryModule } from '#history/history.module.js';
+import { KeptJobs } from '#history/kept-jobs.js';
 import { HttpClient } from '#http/http-client.js';
 import { EventReader } from '#jobs/event-reader.js';
 import { JobStore } from '#jobs/job-store.js';
@@ -23,6 +26,8 @@ import { PoolLoads } from '#limits/pool-loads.js';
 import { PoolPauses } from '#limits/pool-pauses.js';
 import { LiveRegistry } from '#registry/live-registry.js';
 import { TokenCounter } from '#tokens/count-tokens.js';
+import { AdminJobsController } from './admin/admin-jobs.controller.js';
+import { UsageController } from './admin/usage.controller.js';
 import { ApiLifecycle } from './api-lifecycle.js';
 import { AdminToken } from './auth/admin-token.js';
 import { HealthController } from './health/health.controller.js';
@@ -47,23 +52,42 @@ import { WorkerReports } from './routing/worker-reports.js';
 /** How old what routing knows of the moment may be. */
 const VIEWS_EVERY_MS = 1_000;
 
+/** Readings of the history at a time; more wait for one another. */
+const HISTORY_CONNECTIONS = 5;
+
 /** An API process. */
 @Module({
-  imports: [PlatformModule.forRole('api'), TerminusModule.forRoot({ logger: false })],
+  imports: [
+    PlatformModule.forRole('api'),
+    HistoryModule.forRole('api', HISTORY_CONNECTIONS),
+    TerminusModule.forRoot({ logger: false }),
+  ],
   // Express tries routes in order: the busiest come first.
-  controllers: [OpenAiController, JobsController, EnvelopesController, RouteController, HealthController],
+  controllers: [
+    OpenAiController,
+    JobsController,
+    EnvelopesController,
+    RouteController,
+    HealthController,
+    UsageController,
+    AdminJobsController,
+  ],
   providers: [
     TokenCounter,
     { provide: HttpClient, useFactory: () => new HttpClient() },
     { provide: AdminToken, inject: [CONFIG], useFactory: (config: TokenhubConfig) => new AdminToken(config) },
     { provide: KeyRing, inject: [CONFIG], useFactory: (config: TokenhubConfig) => new KeyRing(config) },
-    { provide: StoreProbe, inject: [REDIS], useFactory: (redis: RedisClient) => new StoreProbe(redis) },
+    {
+      provide: StoreProbe,
+      inject: [REDIS, DatabaseProbe],
+      useFactory: (redis: RedisClient, database: DatabaseProbe) => new StoreProbe(redis, database),
+    },
     { provide: JobStore, inject: [REDIS], useFactory: (redis: RedisClient) => new JobStore(redis) },
     { provide: HookTargets, inject: [CONFIG], useFactory: (config: TokenhubConfig) => new HookTargets(config) },
     {
       provide: JobAccess,
-      inject: [JobStore, PoolLoads],
-      useFactory: (store: JobStore, loads: PoolLoads) => new JobAccess(store, loads),
+      inject: [KeptJobs, PoolLoads],
+      useFactory: (jobs: KeptJobs, loads: PoolLoads) => new JobAccess(jobs, loads),
     },
     {
       provide: AttemptQueues,
@@ -120,8 +144,8 @@ const VIEWS_EVERY_MS = 1_000;
     },
     {
       provide: EndWaiter,
-      inject: [JobStore, Notices],
-      useFactory: (store: JobStore, notices: Notices) => new EndWaiter(store, notices),
+      inject: [JobStore, Notices, KeptJobs],
+      useFactory: (store: JobStore, notices: Notices, jobs: KeptJobs) => new EndWaiter(store, notices, jobs),
     },
     {
       provide: EventReader,
@@ -152,22 +176,38 @@ const VIEWS_EVERY_MS = 1_000;
     },
     {
       provide: JobSubmission,
-      inject: [JobStore, AttemptQueues, GraphQueue, RoutePlanner, LiveRegistry, HookTargets, PROCESS_ID],
+      inject: [
+        JobStore,
+        KeptJobs,
+        AttemptQueues,
+        GraphQueue,
+        RoutePlanner,
+        LiveRegistry,
+        HookTargets,
+        CONFIG,
+        PROCESS_ID,
+      ],
       useFactory: buildSubmission,
     },
     { provide: ModelList, inject: [LiveRegistry], useFactory: (registry: LiveRegistry) => new ModelList(registry) },
     {
       provide: StreamedAnswer,
-      inject: [JobSubmission, JobStore, EventReader],
-      useFactory: (submission: JobSubmission, store: JobStore, events: EventReader) =>
-        new StreamedAnswer({ submission, store, events }),
+      inject: [JobSubmission, JobStore, KeptJobs, EventReader],
+      useFactory: (submission: JobSubmission, store: JobStore, jobs: KeptJobs, events: EventReader) =>
+        new StreamedAnswer({ submission, store, jobs, events }),
     },
     {
       provide: SynchronousJob,
-      inject: [JobSubmission, JobStore, EndWaiter, CONFIG],
+      inject: [JobSubmission, JobStore, KeptJobs, EndWaiter, CONFIG],
       useFactory: (
-        ...[submission, store, waiter, { syncTimeoutMs }]: [JobSubmission, JobStore, EndWaiter, TokenhubConfig]
-      ) => new SynchronousJob({ submission, store, waiter, syncTimeoutMs }),
+        ...[submission, store, jobs, waiter, { syncTimeoutMs }]: [
+          JobSubmission,
+          JobStore,
+          KeptJobs,
+          EndWaiter,
+          TokenhubConfig,
+        ]
+      ) => new SynchronousJob({ submission, store, jobs, waiter, syncTimeoutMs }),
     },
     {
       provide: SynchronousAnswer,
@@ -176,8 +216,8 @@ const VIEWS_EVERY_MS = 1_000;
     },
     {
       provide: EnvelopeAnswer,
-      inject: [SynchronousJob, JobStore],
-      useFactory: (jobs: SynchronousJob, store: JobStore) => new EnvelopeAnswer({ jobs, store }),
+      inject: [SynchronousJob, KeptJobs],
+      useFactory: (jobs: SynchronousJob, store: KeptJobs) => new EnvelopeAnswer({ jobs, store }),
     },
     {
       provide: ApiLifecycle,
@@ -201,18 +241,21 @@ const VIEWS_EVERY_MS = 1_000;
 export class ApiModule {}
 
 function buildSubmission(
-  ...[store, queues, graphQueue, planner, registry, hooks, processId]: [
+  ...[store, jobs, queues, graphQueue, planner, registry, hooks, { history }, processId]: [
     JobStore,
+    KeptJobs,
     AttemptQueues,
     GraphQueue,
     RoutePlanner,
     LiveRegistry,
     HookTargets,
+    TokenhubConfig,
     string,
   ]
 ): JobSubmission {
   const stepPlanner = new StepPlanner(planner, registry);
-  return new JobSubmission({ store, queues, graphQueue, planner, stepPlanner, hooks, processId });
+  const settings = history && { hotMs: history.hotMs, bytes: history.backlogBytes };
+  return new JobSubmission({ store, jobs, queues, graphQueue, planner, stepPlanner, hooks, history: settings, processId });
 }
 
 function buildLifecycle(

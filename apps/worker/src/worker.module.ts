@@ -3,6 +3,7 @@ import { Module } from '@nestjs/common';
 import { HealthStore } from '#health/health-store.js';
 import { LiveViewsSource } from '#health/live-views-source.js';
 import { OutcomeReporter } from '#health/outcome-reporter.js';
+import { HistoryModule } from '#history/history.module.js';
 import { HttpClient } from '#http/http-client.js';
 import { AttemptStore } from '#jobs/attempt-store.js';
 import { GraphStore } from '#jobs/graph-store.js';
@@ -35,6 +36,7 @@ import { PoolSupervisor } from './pools/pool-supervisor.js';
 import { ProviderDirectory } from './pools/provider-directory.js';
 import { RunAttempt } from './pools/run-attempt.js';
 import { RunningAttempts } from './pools/running-attempts.js';
+import { RecorderModule } from './recorder/recorder.module.js';
 import { WebhooksModule } from './webhooks/webhooks.module.js';
 import { WorkerLifecycle } from './worker-lifecycle.js';
 import { PLACES, ReconcilerProcessor } from './reconciler/reconciler.processor.js';
@@ -53,16 +55,21 @@ import {
   buildViews,
 } from './build-parts.js';
 
-/** A worker process: the pools, the reconciler and the webhooks. */
+/** For the recorder, the retention and webhooks of jobs that Redis has no more. */
+const HISTORY_CONNECTIONS = 3;
+
+/** A worker process: the pools, the reconciler, the webhooks and the recorder. */
 @Module({
   imports: [
     PlatformModule.forRole('worker'),
+    HistoryModule.forRole('worker', HISTORY_CONNECTIONS),
     BullModule.forRootAsync({
       inject: [REDIS],
       useFactory: (redis: RedisClient) => ({ connection: redis, prefix: KEY_PREFIX, skipVersionCheck: true }),
     }),
     BullModule.registerQueue({ name: RECONCILER }),
     WebhooksModule,
+    RecorderModule,
   ],
   controllers: [HealthController],
   providers: [

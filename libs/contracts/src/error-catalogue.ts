@@ -26,6 +26,7 @@ export const ERROR_CATALOGUE = {
   unknown_url: { status: 404, title: 'There is no such route' },
   model_not_found: { status: 404, title: 'There is no such model' },
   job_not_found: { status: 404, title: 'There is no such job' },
+  history_missing: { status: 404, title: 'This Tokenhub keeps no history' },
   method_not_allowed: { status: 405, title: 'The route does not take this method' },
   job_finished: { status: 409, title: 'The job has already finished' },
   job_unfinished: { status: 409, title: 'The job has not finished yet' },

@@ -91,6 +91,8 @@ export interface NewJob {
   idempotency: { key: string; fingerprint: string } | null;
   /** Who is told of the end by a webhook. */
   hooks: readonly HookTarget[];
+  /** Where a history is kept: how many bytes may wait for it before creation is refused. */
+  historyBytes: number | null;
 }
 
 /** The id of a job's only call. */
@@ -133,6 +135,7 @@ export function newJobFields(job: NewJob, list: string): NewFields {
   if (job.hooks.length > 0) fields.push('hooks', JSON.stringify({ outbox: keys.webhookOutbox(), targets: job.hooks }));
   if (job.charges.some(({ rule }) => rule === 'concurrency'))
     fields.push('key_jobs', keys.keyJobs(job.project, job.key));
+  if (job.historyBytes !== null) fields.push('ledger', ledgerField(job));
   const startable = Math.max(job.createdAt, job.notBefore ?? 0);
   if (job.graph !== null) {
     fields.push('steps', keys.steps(job.id));
@@ -150,6 +153,11 @@ export function newJobFields(job: NewJob, list: string): NewFields {
     startable,
   ];
   return { job: fields, work: call, firstCall: [] };
+}
+
+/** The stream, and what every entry about the job begins with. */
+function ledgerField({ id, project, key }: NewJob): string {
+  return `${keys.ledger()} ${JSON.stringify({ job: id, project, key }).slice(1, -1)}`;
 }
 
 /** A call's hash, and the id under which it lies. */

@@ -1,9 +1,12 @@
-import type { JobState } from '#contracts/job-state.js';
+import { isTerminal, type JobState } from '#contracts/job-state.js';
 import type { JsonObject } from '#contracts/json.js';
 import type { HookTarget } from '#contracts/webhook.js';
 import type { KeyCharge, KeyLevel, KeyRefusal } from '#contracts/key-limits.js';
 import { channels, keys, prefixes } from '#platform/keys.js';
 import type { RedisClient } from '#platform/redis.js';
+import { passesFilter } from './job-filter.js';
+import { JobFinder, type FinderBounds, type FindOptions } from './job-finder.js';
+import type { JobsFound } from './job-page.js';
 import { parseGraphFields, stepCallId, stepEvent, type GraphPlan } from './graph-record.js';
 import { answerCallId, newJobFields, parseJobRecord, type JobRecord, type NewJob } from './job-record.js';
 import { loadJobScripts, type JobScripts } from './job-scripts.js';
@@ -13,12 +16,16 @@ import { turnStep } from './turn.js';
 /** How long after creation the reconciler first looks whether the job is really in its queue. */
 export const FIRST_LOOK_MS = 15_000;
 
-/** `turn`: the place of its first attempt in the order of its pool; `levels`: how the limits of its key stand after it. */
+/** Where a history is kept, an idempotency key stands for its job for at least so long after the end. */
+const REPLAY_MS = 24 * 3_600_000;
+
+/** `full`: too much waits for the history to be recorded. `turn`: the place of its first attempt in the order of its pool; `levels`: how the limits of its key stand after it. */
 export type CreateOutcome =
   | { kind: 'created'; turn: number; levels: KeyLevel[] }
   | { kind: 'replayed'; jobId: string; levels: KeyLevel[] }
   | { kind: 'limited'; refusal: KeyRefusal; levels: KeyLevel[] }
-  | { kind: 'conflict' };
+  | { kind: 'conflict' }
+  | { kind: 'full' };
 export type CancelOutcome = 'missing' | 'finished' | 'cancelled' | 'requested';
 export type DeleteOutcome = 'missing' | 'unfinished' | 'deleted';
 
@@ -30,23 +37,25 @@ export interface JobWork {
   hooks: HookTarget[];
 }
 
-export interface JobPage {
-  records: JobRecord[];
-  hasMore: boolean;
-}
-
-export interface ListOptions {
-  /** The last job of the page before; it may be gone by now. */
-  after: { id: string; createdAt: number } | null;
-  limit: number;
+/** All that is worth keeping of a job that has ended. */
+export interface FinishedJob {
+  record: JobRecord;
+  work: JobWork;
+  /** The Redis key of its idempotency key; null when it had none. */
+  idempotency: string | null;
 }
 
 /** The API's side of the job record: create, read, list, cancel, delete. Every change is one script. */
 export class JobStore {
   private readonly scripts: JobScripts;
+  private readonly finder: JobFinder;
 
-  constructor(private readonly redis: RedisClient) {
+  constructor(
+    private readonly redis: RedisClient,
+    bounds?: FinderBounds,
+  ) {
     this.scripts = loadJobScripts(redis);
+    this.finder = new JobFinder(redis, bounds);
   }
 
   /**
@@ -61,7 +70,8 @@ export class JobStore {
     const rules = chargeArgs(job.charges);
     const lookAt = Math.min(job.deadline, Math.max(job.createdAt, job.notBefore ?? 0) + FIRST_LOOK_MS);
     const first = graph?.first?.step;
-    const reply = (await this.scripts.create(
+    const noted = this.finder.note(job.project);
+    const created = this.scripts.create(
       [
         keys.job(job.id),
         graph === null ? keys.call(answerCallId(job.id)) : keys.steps(job.id),
@@ -74,6 +84,7 @@ export class JobStore {
         keys.poolDelayed(pool),
         keys.call(stepCallId(job.id, first?.id ?? '', 1)),
         ...(rules.length === 0 ? [] : limitKeys(job)),
+        ...(job.historyBytes === null ? [] : [keys.ledger(), keys.ledgerWaiting()]),
       ],
       [
         job.id,
@@ -82,11 +93,12 @@ export class JobStore {
         job.keep ? '1' : '0',
         job.idempotency?.fingerprint ?? '',
         // The key outlives the job by its retention: finishing sets its time to live anew.
-        job.deadline - job.createdAt + job.retainMs,
+        job.deadline - job.createdAt + Math.max(job.retainMs, job.historyBytes === null ? 0 : REPLAY_MS),
         `${job.project}/${job.key}/${job.priority}`,
         turnsOf(job),
         first ? stepEvent(first) : '',
         rules.length,
+        job.historyBytes ?? '',
         ...rules,
         fields.job.length,
         ...fields.job,
@@ -94,8 +106,9 @@ export class JobStore {
         ...fields.work,
         ...fields.firstCall,
       ],
-    )) as [CreateOutcome['kind'], ...unknown[]];
-    return parseCreateReply(reply, job.charges);
+    );
+    const [reply] = await Promise.all([created, noted]);
+    return parseCreateReply(reply as [CreateOutcome['kind'], ...unknown[]], job.charges);
   }
 
   /** How the limits of a key stand; charges nothing. */
@@ -145,6 +158,16 @@ export class JobStore {
     };
   }
 
+  /** All that is worth keeping of a job that has ended; null when it is gone, or not over. */
+  async readFinished(jobId: string): Promise<FinishedJob | null> {
+    const [record, idempotency] = await Promise.all([
+      this.read(jobId),
+      this.redis.hget(keys.job(jobId), 'idempotency'),
+    ]);
+    if (record === null || !isTerminal(record.state)) return null;
+    return { record, work: await this.readWork(jobId), idempotency };
+  }
+
   /** The project that a job belongs to and its state: what a door needs to know before it lets anybody at it. */
   async look(jobId: string): Promise<{ project: string; state: JobState } | null> {
     const [project, state] = await this.redis.hmget(keys.job(jobId), 'project', 'state');
@@ -157,23 +180,15 @@ export class JobStore {
   }
 
   /**
-   * A project's jobs, newest first, from the one after `after`. Index entries whose record has expired are passed over
-   * and removed.
+   * The newest jobs of a project, or (null) of all, after `after` that pass the filter; as many as are wanted, or as are found within a
+   * bounded number of looks at the list.
    */
-  async list(project: string, options: ListOptions): Promise<JobPage> {
-    const index = keys.projectJobs(project);
-    const records: JobRecord[] = [];
-    let offset = options.after === null ? 0 : await this.rankAfter(index, options.after);
-    while (records.length <= options.limit) {
-      const ids = await this.redis.zrevrange(index, offset, offset + options.limit);
-      if (ids.length === 0) break;
-      const found = await Promise.all(ids.map((id) => this.read(id)));
-      const expired = ids.filter((_, i) => found[i] === null);
-      if (expired.length > 0) await this.redis.zrem(index, ...expired);
-      records.push(...found.filter((record) => record !== null));
-      offset += ids.length - expired.length;
-    }
-    return { records: records.slice(0, options.limit), hasMore: records.length > options.limit };
+  async find(project: string | null, options: FindOptions): Promise<JobsFound> {
+    const { ids, lookedTo } = await this.finder.find(project, options);
+    const found = await Promise.all(ids.map((id) => this.read(id)));
+    const { filter = {} } = options;
+    const records = found.filter((record) => record !== null).filter((record) => passesFilter(record, filter));
+    return { records, lookedTo };
   }
 
   /** Cancels at once, or asks the worker that runs the job to stop. */
@@ -194,21 +209,18 @@ export class JobStore {
     return reply as DeleteOutcome;
   }
 
+  /** The history has it: its record may go when its time has come. False for one that was erased meanwhile. */
+  async release(jobId: string): Promise<boolean> {
+    const reply = await this.scripts.recorded(
+      [keys.job(jobId), keys.call(answerCallId(jobId)), keys.events(jobId), keys.ledgerWaiting()],
+      [jobId],
+    );
+    return reply === 'released';
+  }
+
   /** Makes a process a waiter (told of the end) or a reader (told of each event); answers with the state at that moment. */
   async watch(jobId: string, processId: string, as: 'waiters' | 'readers'): Promise<JobState | null> {
     return (await this.scripts.watch([keys.job(jobId)], [processId, as])) as JobState | null;
-  }
-
-  /** How many jobs come before the page, newest first. */
-  private async rankAfter(index: string, after: { id: string; createdAt: number }): Promise<number> {
-    const rank = await this.redis.zrevrank(index, after.id);
-    if (rank !== null) return rank + 1;
-    // It was deleted or has expired: its place is known all the same.
-    const [newer, sameTime] = await Promise.all([
-      this.redis.zcount(index, `(${after.createdAt}`, '+inf'),
-      this.redis.zrangebyscore(index, after.createdAt, after.createdAt),
-    ]);
-    return newer + sameTime.filter((id) => id > after.id).length;
   }
 }
 
@@ -238,6 +250,7 @@ function parseCreateReply(
       return { kind, refusal: { charge, waitMs }, levels: parseLevels(charges, figures) };
     }
     case 'conflict':
+    case 'full':
       return { kind };
   }
 }

@@ -17,6 +17,8 @@ export const keys = {
   unfinished: () => `${KEY_PREFIX}:unfinished`,
   /** Sorted set: a project's jobs by creation time (ms). */
   projectJobs: (project: string) => `${KEY_PREFIX}:jobs:${project}`,
+  /** Set: the projects that have, or had, such a list. */
+  jobLists: () => `${KEY_PREFIX}:job-lists`,
   /** String: job id and body fingerprint of an idempotency key; `scope` is the route. */
   idempotency: (project: string, scope: string, keyHash: string) =>
     `${KEY_PREFIX}:idempotency:${project}:${scope}:${keyHash}`,
@@ -61,6 +63,12 @@ export const keys = {
   webhooksDead: () => `${KEY_PREFIX}:webhooks-dead`,
   /** Hash: endpoints (`project/endpoint`) whose receiver wants no more, with the reason. */
   webhooksDisabled: () => `${KEY_PREFIX}:webhooks-disabled`,
+  /** Stream: attempts that ended and ends of jobs, until the recorder has committed them; written by the script that ends them. */
+  ledger: () => `${KEY_PREFIX}:ledger`,
+  /** Number: bytes of finished records that wait for the recorder. The scripts make its name from the stream's. */
+  ledgerWaiting: () => `${KEY_PREFIX}:ledger-waiting`,
+  /** Stream: entries of the ledger that the database refused. */
+  ledgerRefused: () => `${KEY_PREFIX}:ledger-refused`,
   /** Hash: version and content of the registry snapshot. */
   registry: () => `${KEY_PREFIX}:registry`,
 } as const;
@@ -79,6 +87,7 @@ export const prefixes = {
   toProcess: `${KEY_PREFIX}:to:`,
   presence: `${KEY_PREFIX}:presence:`,
   call: `${KEY_PREFIX}:call:`,
+  job: `${KEY_PREFIX}:job:`,
 } as const;
 
 /** BullMQ refuses `:` in queue names, and model names such as `llama3:8b` have it: everything unusual is percent-encoded. */

@@ -37,6 +37,7 @@ export function newJob(options: NewJobOptions = {}): NewJob {
     syncStream: false,
     idempotency: null,
     hooks: [],
+    historyBytes: null,
     graph: null,
     retryOf: null,
     policy: DEFAULT_POLICY,

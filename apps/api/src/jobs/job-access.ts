@@ -3,7 +3,10 @@ import type { JobState } from '#contracts/job-state.js';
 import { attemptId } from '#contracts/queue-payloads.js';
 import type { Principal } from '#contracts/scopes.js';
 import type { JobRecord } from '#jobs/job-record.js';
-import type { JobStore } from '#jobs/job-store.js';
+import type { FindOptions } from '#jobs/job-finder.js';
+import type { JobPage } from '#jobs/job-page.js';
+import type { DeleteOutcome } from '#jobs/job-store.js';
+import type { KeptJobs } from '#history/kept-jobs.js';
 import type { PoolLoads } from '#limits/pool-loads.js';
 import { isJobId } from './job-id.js';
 import { jobView } from '#jobs/job-view.js';
@@ -11,22 +14,32 @@ import { jobView } from '#jobs/job-view.js';
 /** Finds jobs for a key: what belongs to another project does not exist, and throws `job_not_found`. */
 export class JobAccess {
   constructor(
-    private readonly store: JobStore,
+    private readonly jobs: KeptJobs,
     private readonly loads: PoolLoads,
   ) {}
 
   /** The whole record. */
   async read(principal: Principal, jobId: string): Promise<JobRecord> {
-    const record = isJobId(jobId) ? await this.store.read(jobId) : null;
+    const record = isJobId(jobId) ? await this.jobs.read(jobId) : null;
     if (record?.project !== principal.project) throw jobNotFound(jobId);
     return record;
   }
 
   /** Only that it exists, and its state. */
   async look(principal: Principal, jobId: string): Promise<JobState> {
-    const found = isJobId(jobId) ? await this.store.look(jobId) : null;
+    const found = isJobId(jobId) ? await this.jobs.look(jobId) : null;
     if (found?.project !== principal.project) throw jobNotFound(jobId);
     return found.state;
+  }
+
+  /** Its project's jobs, newest first. */
+  async list(principal: Principal, options: FindOptions): Promise<JobPage> {
+    return this.jobs.list(principal.project, options);
+  }
+
+  /** Erases a finished job wherever it is kept. */
+  async erase(principal: Principal, jobId: string): Promise<DeleteOutcome> {
+    return this.jobs.erase(jobId, principal.project);
   }
 
   /** The job as its owner sees it; a queued one with its place in the queue. */

@@ -19,11 +19,14 @@ import { beyondLimit, limitExceeded } from './key-limit-error.js';
 import type { SubmitRequest } from './submit-request.js';
 
 /**
- * Until finished jobs are kept in Postgres: what a client can come back to stays a day, and so does what a webhook tells of,
+ * Without a history, what a client can come back to stays a day, and so does what a webhook tells of,
  * whose last try comes within a day; the rest a minute.
  */
 const KEPT_MS = 24 * 3_600_000;
 const UNKEPT_MS = 60_000;
+
+/** When to try again what was refused because the history is behind. */
+const FULL_RETRY_S = 5;
 
 const NO_TOKENS = { inputTokens: 0, outputTokens: 0 };
 
@@ -34,13 +37,24 @@ export interface Created {
   levels: readonly KeyLevel[];
 }
 
+export interface HistorySettings {
+  /** How long a recorded job stays in Redis. */
+  hotMs: number;
+  /** How much may wait to be recorded before jobs are refused. */
+  bytes: number;
+}
+
 export interface JobSubmissionDeps {
   store: JobStore;
+  /** Also has jobs that Redis has no more. */
+  jobs: Pick<JobStore, 'readWork'>;
   queues: AttemptQueues;
   graphQueue: GraphQueue;
   planner: RoutePlanner;
   stepPlanner: StepPlanner;
   hooks: HookTargets;
+  /** Null where no history is kept. */
+  history: HistorySettings | null;
   /** This process: owner, waiter and reader of synchronous jobs. */
   processId: string;
 }
@@ -52,6 +66,7 @@ export class JobSubmission {
   /** Routes the request and makes the record, writing nothing. Throws when no model can take it, or its key never may. */
   async plan(request: SubmitRequest): Promise<NewJob> {
     const { kind, body, policy, principal, delivery } = request;
+    const { history } = this.deps;
     const hooks = this.deps.hooks.of(principal.project, request.webhook ?? null);
     const createdAt = Date.now();
     const id = newJobId(createdAt);
@@ -91,7 +106,7 @@ export class JobSubmission {
         outputTokens: decision.outputTokens,
       },
       request: body,
-      retainMs: keep || hooks.length > 0 ? KEPT_MS : UNKEPT_MS,
+      retainMs: this.retainMs({ keep, hooked: hooks.length > 0, stream: delivery === 'stream' }),
       keep,
       owner: keep ? null : this.deps.processId,
       waiter: delivery === 'answer' ? this.deps.processId : null,
@@ -99,7 +114,16 @@ export class JobSubmission {
       syncStream: delivery === 'stream',
       idempotency: request.idempotency,
       hooks,
+      historyBytes: history?.bytes ?? null,
     };
+  }
+
+  /** How long Redis has it after its end, or, of what the history keeps, after it was recorded. */
+  private retainMs({ keep, hooked, stream }: { keep: boolean; hooked: boolean; stream: boolean }): number {
+    const { history } = this.deps;
+    // The history has no events: a stream that is asked for again with its key is replayed from Redis.
+    if (keep && history && !stream) return history.hotMs;
+    return keep || hooked ? KEPT_MS : UNKEPT_MS;
   }
 
   /** A chat whose answer is checked is a graph of one step. */
@@ -135,6 +159,10 @@ export class JobSubmission {
         throw limitExceeded(job.key, outcome.refusal, outcome.levels);
       case 'conflict':
         throw conflict();
+      case 'full':
+        throw new TokenhubError('store_unavailable', 'The history is behind: too much waits to be recorded.', {
+          retryAfterS: FULL_RETRY_S,
+        });
     }
   }
 
@@ -172,7 +200,7 @@ export class JobSubmission {
    */
   async retry(record: JobRecord, principal: Principal): Promise<Created> {
     if (record.state !== 'failed' && record.state !== 'expired') throw notRetryable(record.state);
-    const { request, graph, hooks } = await this.deps.store.readWork(record.id);
+    const { request, graph, hooks } = await this.deps.jobs.readWork(record.id);
     const since = Math.max(record.createdAt, record.notBefore ?? 0);
     const job = await this.plan({
       kind: record.type === 'orchestration' ? 'chat' : record.type,

@@ -20,7 +20,7 @@ export interface WebhookRoleDeps {
   /** A connection of its own; its owner is this role. */
   blocking: RedisClient;
   processId: string;
-  jobs: JobStore;
+  jobs: Pick<JobStore, 'read'>;
   /** Guarded; its owner is this role. */
   http: HttpClient;
   projects: readonly ProjectConfig[];

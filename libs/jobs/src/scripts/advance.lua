@@ -17,6 +17,7 @@ if ARGV[8] ~= '' then
   redis.call('HSET', KEYS[2], 'attempt:' .. attempt, ARGV[8])
   redis.call('HSET', KEYS[1], 'totals', add_attempt(ctx.totals, 11))
   log_event(ctx, 'attempt.failed', ARGV[8])
+  if ctx.ledger then append_ledger(ctx, figures_of(ctx, KEYS[2], ARGV[8])) end
 end
 
 local streamed = redis.call('HGET', KEYS[2], 'streamed')

@@ -10,6 +10,7 @@ if not ctx or not is_current(KEYS[2], attempt, run) then return 'refused' end
 redis.call('HSET', KEYS[2], 'attempt:' .. attempt, ARGV[8])
 ctx.totals = add_attempt(ctx.totals, 11)
 redis.call('HSET', KEYS[1], 'totals', ctx.totals)
+if ctx.ledger then append_ledger(ctx, figures_of(ctx, KEYS[2], ARGV[8]), nil, TERMINAL[ctx.state]) end
 if state == 'completed' then
   end_call(KEYS[2], state, 'result', ARGV[6])
 else

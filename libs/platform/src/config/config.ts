@@ -15,6 +15,8 @@ export interface TokenhubConfig {
   readonly apiKey: string | null;
   readonly adminToken: string | null;
   readonly redis: RedisTarget;
+  /** Null keeps nothing beyond Redis. */
+  readonly history: HistoryConfig | null;
   readonly worker: WorkerConfig;
   /** How long a synchronous call may wait before it is answered with 504. */
   readonly syncTimeoutMs: number;
@@ -35,6 +37,16 @@ export interface ServerConfig {
   readonly host: string;
   readonly port: number;
   readonly bodyLimitBytes: number;
+}
+
+export interface HistoryConfig {
+  readonly databaseUrl: string;
+  /** How long a finished job stays in Redis once it is recorded. */
+  readonly hotMs: number;
+  /** How long finished jobs and attempts stay in the database. */
+  readonly retentionMs: number;
+  /** How many bytes may wait in Redis to be recorded before jobs are refused. */
+  readonly backlogBytes: number;
 }
 
 export interface WorkerConfig {

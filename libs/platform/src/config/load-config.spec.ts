@@ -63,6 +63,7 @@ describe('without a file or variables', () => {
       apiKey: null,
       adminToken: null,
       redis: { kind: 'single', url: 'redis://127.0.0.1:6379' },
+      history: null,
       worker: { host: '127.0.0.1', port: 8081, pools: null, concurrency: 200 },
       syncTimeoutMs: 280_000,
       logLevel: 'info',
