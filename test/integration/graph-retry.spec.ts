@@ -14,7 +14,7 @@ import { ended, read, ScriptedAdapter, startWorkerRig, type Turn, type WorkerRig
 
 const fixture = new RedisFixture();
 
-const PRINCIPAL: Principal = { project: 'default', key: 'ci', scopes: ['jobs'], share: 1, limits: {} };
+const PRINCIPAL: Principal = { project: 'default', key: 'ci', scopes: ['jobs'], share: 1, limits: {}, budgets: [] };
 const AN_HOUR = 3_600_000;
 
 function submissionOf({ planner, registry }: WorkerRig): JobSubmission {
@@ -23,7 +23,7 @@ function submissionOf({ planner, registry }: WorkerRig): JobSubmission {
   const stepPlanner = new StepPlanner(planner, registry);
   return new JobSubmission({
     ...{ store, jobs: store, queues, steps, planner, stepPlanner, hooks },
-    ...{ history: null, processId: 'api-1' },
+    ...{ history: null, processId: 'api-1', models: () => registry.current.snapshot.models },
   });
 }
 

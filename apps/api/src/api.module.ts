@@ -248,7 +248,11 @@ function buildSubmission(
 ): JobSubmission {
   const stepPlanner = new StepPlanner(planner, registry);
   const settings = history && { hotMs: history.hotMs, bytes: history.backlogBytes };
-  return new JobSubmission({ store, jobs, queues, steps, planner, stepPlanner, hooks, history: settings, processId });
+  const models = () => registry.current.snapshot.models;
+  return new JobSubmission({
+    ...{ store, jobs, queues, steps, planner, stepPlanner, models, hooks, processId },
+    history: settings,
+  });
 }
 
 function buildLifecycle(

@@ -36,10 +36,11 @@ export class OpenStep {
       call = await this.deps.planner.plan(graph, step, ask);
     } catch (error) {
       if (!(error instanceof TokenhubError)) throw error;
-      return this.fail(graph, step, ask, error);
+      return this.fail(graph, step, reasonOf(error, ask));
     }
     const parent = parentOf(graph, step, by);
     const reply = await this.deps.graphs.openCall(graph, step, { ...call, parent });
+    if (reply.kind === 'over_budget') return this.fail(graph, step, OVER_BUDGET);
     if (reply.kind !== 'opened') return false;
     const pool = call.plan.candidates[0]?.pool ?? '';
     await this.deps.queues.enqueue(
@@ -54,12 +55,7 @@ export class OpenStep {
     return true;
   }
 
-  /** An answer that nobody could give in the right form is worth more to its reader than the reason why nobody else was asked. */
-  private async fail(graph: Graph, step: GraphStep, ask: Ask, cause: TokenhubError): Promise<boolean> {
-    const error: PublicError =
-      ask.why === 'stronger' && ask.rejected
-        ? outputInvalid(ask.rejected)
-        : { code: cause.code, message: cause.message, class: null, providerStatus: null };
+  private async fail(graph: Graph, step: GraphStep, error: PublicError): Promise<boolean> {
     const end: StepEnd = { state: 'failed', error };
     if (!(await this.deps.graphs.finishStep(graph.jobId, step, end))) return false;
     step.state = 'failed';
@@ -67,6 +63,19 @@ export class OpenStep {
     return true;
   }
 }
+
+/** An answer that nobody could give in the right form is worth more to its reader than the reason why nobody else was asked. */
+function reasonOf({ code, message }: TokenhubError, ask: Ask): PublicError {
+  if (ask.why === 'stronger' && ask.rejected) return outputInvalid(ask.rejected);
+  return { code, message, class: null, providerStatus: null };
+}
+
+const OVER_BUDGET: PublicError = {
+  code: 'budget_exceeded',
+  message: 'No budget of the key or its project has room for the next call.',
+  class: null,
+  providerStatus: null,
+};
 
 /** Usually the step itself; where steps were lost, whoever drives the graph takes the place of all. */
 function parentOf({ jobId, build }: Graph, { id }: GraphStep, by: Driver): string {

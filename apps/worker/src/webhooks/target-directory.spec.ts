@@ -9,7 +9,8 @@ function directory(webhookSecret: SecretSource | null, env: Record<string, strin
   const project: ProjectConfig = {
     id: 'p',
     webhookSecret,
-    keys: [],
+    budget: {},
+  keys: [],
     webhookEndpoints: [{ id: 'hook', url: 'https://e.org/', secret: { source: 'config' }, events: ['job.*'] }],
   };
   const configSecrets = new Map([
