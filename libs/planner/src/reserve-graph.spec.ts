@@ -93,8 +93,8 @@ describe('the tokens of our own words', () => {
           const body = buildStepRequest({ node, request, outputs, quoteCharacters: null });
           const { inputTokens } = await tokens.countRequest('chat', body);
           // A revision quotes the draft as well as the opinion that it waits for.
-        const answers = node.needs.length + (roleOf(node.name) === 'primary' && node.round > 0 ? 1 : 0);
-        const quotes = answers + (request.messages as unknown[]).length;
+          const answers = node.needs.length + (roleOf(node.name) === 'primary' && node.round > 0 ? 1 : 0);
+          const quotes = answers + (request.messages as unknown[]).length;
           expect(inputTokens - asked.inputTokens).toBeLessThanOrEqual(PROMPT_TOKENS + QUOTE_TOKENS * quotes);
         }
       }

@@ -10,7 +10,7 @@ function directory(webhookSecret: SecretSource | null, env: Record<string, strin
     id: 'p',
     webhookSecret,
     budget: {},
-  keys: [],
+    keys: [],
     webhookEndpoints: [{ id: 'hook', url: 'https://e.org/', secret: { source: 'config' }, events: ['job.*'] }],
   };
   const configSecrets = new Map([
