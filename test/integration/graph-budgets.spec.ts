@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { JsonObject } from '#contracts/json.js';
 import { DEFAULT_OUTPUT, defaultOrchestration } from '#contracts/orchestration.js';
-import { FIRST_ASK, type Graph, type GraphStep } from '#jobs/graph-record.js';
+import { FIRST_ASK } from '#jobs/graph-record.js';
 import type { OpenReply } from '#jobs/graph-store.js';
 import type { JobRecord, NewJob } from '#jobs/job-record.js';
 import { keys } from '#platform/keys.js';
@@ -233,8 +233,9 @@ describe('opening a call', () => {
   }
 
   async function open(job: NewJob, id: string, reserveNano: number): Promise<OpenReply> {
-    const graph = (await fixture.graphs.read(job.id)) as Graph;
-    const step = graph.steps.find((one) => one.id === id) as GraphStep;
+    const graph = await fixture.graphs.read(job.id);
+    const step = graph?.steps.find((one) => one.id === id);
+    if (!graph || !step) throw new Error(`there is no ${id}`);
     const request: JsonObject = { messages: [] };
     const call = { parent: 'a-step', plan: job.plan, request, ask: FIRST_ASK, estimatedCostNano: 0, reserveNano };
     return fixture.graphs.openCall(graph, step, call);
@@ -271,9 +272,8 @@ describe('opening a call', () => {
     await open(job, 'plan', 10);
     const run = { jobId: job.id, callId: `${job.id}-plan`, attempt: 1, run: 'a' };
     await fixture.begin(run);
-    const graph = (await fixture.graphs.read(job.id)) as Graph;
     const failed = { state: 'failed', body: '{}', model: '', provider: '', delta: null, skipped: [] } as const;
-    expect(await fixture.graphs.finish(graph, failed)).toBe(true);
+    expect(await fixture.graphs.finish({ jobId: job.id, plan: { stream: false } }, failed)).toBe(true);
     expect(await standing(fixture, tight)).toEqual({ reserved: 0, spent: 0 });
     await fixture.attempts.finish(run, outcomeOf('cancelled'), 'plan');
     const { costNano }: JobRecord = await read(fixture, job);

@@ -5,6 +5,7 @@ import { TerminusModule } from '@nestjs/terminus';
 import { HistoryModule } from '#history/history.module.js';
 import { KeptJobs } from '#history/kept-jobs.js';
 import { HttpClient } from '#http/http-client.js';
+import { BudgetLevels } from '#jobs/budget-levels.js';
 import { EventReader } from '#jobs/event-reader.js';
 import { JobStore } from '#jobs/job-store.js';
 import { Notices } from '#jobs/notices.js';
@@ -17,6 +18,7 @@ import { Presence } from '#platform/process-identity.js';
 import type { RedisClient } from '#platform/redis.js';
 import { AttemptQueues } from '#queues/attempt-queues.js';
 import { StepQueue } from '#queues/step-queue.js';
+import { budgetOwners } from '#registry/budget-owners.js';
 import { buildSnapshot } from '#registry/build-snapshot.js';
 import { KeyRing } from '#registry/key-ring.js';
 import { HealthStore } from '#health/health-store.js';
@@ -25,6 +27,7 @@ import { PoolLoads } from '#limits/pool-loads.js';
 import { PoolPauses } from '#limits/pool-pauses.js';
 import { LiveRegistry } from '#registry/live-registry.js';
 import { TokenCounter } from '#tokens/count-tokens.js';
+import { BUDGET_OWNERS, BudgetsController } from './admin/budgets.controller.js';
 import { UsageController } from './admin/usage.controller.js';
 import { ApiLifecycle } from './api-lifecycle.js';
 import { AdminToken } from './auth/admin-token.js';
@@ -68,6 +71,7 @@ const HISTORY_CONNECTIONS = 5;
     RouteController,
     HealthController,
     UsageController,
+    BudgetsController,
   ],
   providers: [
     TokenCounter,
@@ -76,6 +80,12 @@ const HISTORY_CONNECTIONS = 5;
     { provide: KeyRing, inject: [CONFIG], useFactory: (config: TokenhubConfig) => new KeyRing(config) },
     { provide: StoreProbe, inject: [REDIS], useFactory: (redis: RedisClient) => new StoreProbe(redis) },
     { provide: JobStore, inject: [REDIS], useFactory: (redis: RedisClient) => new JobStore(redis) },
+    { provide: BudgetLevels, inject: [REDIS], useFactory: (redis: RedisClient) => new BudgetLevels(redis) },
+    {
+      provide: BUDGET_OWNERS,
+      inject: [CONFIG],
+      useFactory: (config: TokenhubConfig) => () => budgetOwners(config.projects),
+    },
     { provide: HookTargets, inject: [CONFIG], useFactory: (config: TokenhubConfig) => new HookTargets(config) },
     {
       provide: JobAccess,

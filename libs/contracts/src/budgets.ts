@@ -36,6 +36,13 @@ export function budgetRules(budgets: Record<BudgetScope, Budget>): BudgetRule[] 
   );
 }
 
+/** Whose budgets these are: a key's own, or, without a key, its project's. */
+export interface BudgetOwner {
+  project: string;
+  key: string | null;
+  rules: readonly BudgetRule[];
+}
+
 /** When a window began and ends (Unix milliseconds), and its name: `2026-11-22`, `2026-11`. */
 export interface BudgetPeriod {
   name: string;

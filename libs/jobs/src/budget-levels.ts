@@ -1,13 +1,6 @@
-import type { BudgetLevel, BudgetRule } from '#contracts/budgets.js';
+import type { BudgetLevel, BudgetOwner } from '#contracts/budgets.js';
 import type { RedisClient } from '#platform/redis.js';
 import { levelField, levelsKey } from './job-budgets.js';
-
-/** Whose budgets these are: a key's own, or, without a key, its project's. */
-export interface BudgetOwner {
-  project: string;
-  key: string | null;
-  rules: readonly BudgetRule[];
-}
 
 /** How budgets stand, for those who look at them; changes nothing. */
 export class BudgetLevels {
