@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Seen, SeenRequest } from '../../apps/simulator/src/counters.ts';
 import { allEvents, ask, type Job, type ServerEvent } from '../e2e/doors.ts';
 import type { Receipt } from './careful-client.ts';
+import type { SeenBudget } from './judge-budgets.ts';
 import type { Read } from './read-poller.ts';
 import type { Timeline } from './timeline.ts';
 
@@ -29,6 +30,8 @@ export interface Evidence {
   upstream: SeenRequest[];
   /** What the project's webhook endpoint received. */
   deliveries: Delivery[];
+  /** The project's budgets, which nothing comes near. */
+  budgets: SeenBudget[];
   reads: Read[];
   timeline: Timeline;
 }
@@ -76,6 +79,14 @@ export async function upstreamOf(simulatorUrl: string, giveUpAt: number): Promis
     if (seen.counters.in_flight === 0 || Date.now() >= giveUpAt) return seen.requests;
     await sleep(PAUSE_MS);
   }
+}
+
+/** How the budgets stand, once nothing runs any more. */
+export async function readBudgets(api: string, adminToken: string): Promise<SeenBudget[]> {
+  const headers = { authorization: `Bearer ${adminToken}` };
+  const { status, text, body } = await ask<{ data: SeenBudget[] }>(`${api}/admin/v1/budgets`, { headers });
+  if (status !== 200) throw new Error(`budgets: ${status} ${text}`);
+  return body.data;
 }
 
 /** Also what comes after the end: a reader stops at the first terminal event, and would never see a second. */

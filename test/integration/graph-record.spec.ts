@@ -24,7 +24,7 @@ const DONE: GraphEnd = {
   ...{ delta: null, skipped: [] },
 };
 const CALL: NewCall = {
-  ...{ parent: 'a-step', request: { messages: [] }, estimatedCostNano: 7 },
+  ...{ parent: 'a-step', request: { messages: [] }, estimatedCostNano: 7, reserveNano: 9 },
   ask: { why: 'first', quoteCharacters: null, native: false, refused: false, rejected: null },
   plan: newJob().plan,
 };

@@ -48,7 +48,7 @@ beforeEach(async () => {
   });
   const secret = { source: 'env', name: 'S' } as const;
   const endpoint = { id: 'hook', url: receiver.url('/hook'), secret, events: ['job.*'] as const };
-  projects = [{ id: 'default', webhookSecret: secret, keys: [], webhookEndpoints: [endpoint] }];
+  projects = [{ id: 'default', webhookSecret: secret, budget: {}, keys: [], webhookEndpoints: [endpoint] }];
 });
 
 afterEach(async () => {

@@ -6,6 +6,7 @@ import { DatabaseProbe } from '#history/database-probe.js';
 import { HistoryModule } from '#history/history.module.js';
 import { KeptJobs } from '#history/kept-jobs.js';
 import { HttpClient } from '#http/http-client.js';
+import { BudgetLevels } from '#jobs/budget-levels.js';
 import { EventReader } from '#jobs/event-reader.js';
 import { JobStore } from '#jobs/job-store.js';
 import { Notices } from '#jobs/notices.js';
@@ -18,6 +19,7 @@ import { Presence } from '#platform/process-identity.js';
 import type { RedisClient } from '#platform/redis.js';
 import { AttemptQueues } from '#queues/attempt-queues.js';
 import { GraphQueue } from '#queues/graph-queue.js';
+import { budgetOwners } from '#registry/budget-owners.js';
 import { buildSnapshot } from '#registry/build-snapshot.js';
 import { KeyRing } from '#registry/key-ring.js';
 import { HealthStore } from '#health/health-store.js';
@@ -27,6 +29,7 @@ import { PoolPauses } from '#limits/pool-pauses.js';
 import { LiveRegistry } from '#registry/live-registry.js';
 import { TokenCounter } from '#tokens/count-tokens.js';
 import { AdminJobsController } from './admin/admin-jobs.controller.js';
+import { BUDGET_OWNERS, BudgetsController } from './admin/budgets.controller.js';
 import { UsageController } from './admin/usage.controller.js';
 import { ApiLifecycle } from './api-lifecycle.js';
 import { AdminToken } from './auth/admin-token.js';
@@ -71,6 +74,7 @@ const HISTORY_CONNECTIONS = 5;
     HealthController,
     UsageController,
     AdminJobsController,
+    BudgetsController,
   ],
   providers: [
     TokenCounter,
@@ -83,6 +87,12 @@ const HISTORY_CONNECTIONS = 5;
       useFactory: (redis: RedisClient, database: DatabaseProbe) => new StoreProbe(redis, database),
     },
     { provide: JobStore, inject: [REDIS], useFactory: (redis: RedisClient) => new JobStore(redis) },
+    { provide: BudgetLevels, inject: [REDIS], useFactory: (redis: RedisClient) => new BudgetLevels(redis) },
+    {
+      provide: BUDGET_OWNERS,
+      inject: [CONFIG],
+      useFactory: (config: TokenhubConfig) => () => budgetOwners(config.projects),
+    },
     { provide: HookTargets, inject: [CONFIG], useFactory: (config: TokenhubConfig) => new HookTargets(config) },
     {
       provide: JobAccess,
@@ -255,7 +265,11 @@ function buildSubmission(
 ): JobSubmission {
   const stepPlanner = new StepPlanner(planner, registry);
   const settings = history && { hotMs: history.hotMs, bytes: history.backlogBytes };
-  return new JobSubmission({ store, jobs, queues, graphQueue, planner, stepPlanner, hooks, history: settings, processId });
+  const models = () => registry.current.snapshot.models;
+  return new JobSubmission({
+    ...{ store, jobs, queues, graphQueue, planner, stepPlanner, models, hooks, processId },
+    history: settings,
+  });
 }
 
 function buildLifecycle(

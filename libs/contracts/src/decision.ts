@@ -52,6 +52,12 @@ export interface Exclusion {
   detail: string;
 }
 
+/** A decision that has just been made, with what is not worth keeping of it. */
+export interface Route extends Decision {
+  /** The most that the call can cost at any of its candidates: what budgets reserve for it. */
+  dearestCostNano: number;
+}
+
 /** The outcome of routing: kept on the job and shown to its owner. */
 export interface Decision {
   mode: RoutingMode;

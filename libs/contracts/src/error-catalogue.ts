@@ -61,6 +61,8 @@ export interface TokenhubErrorOptions {
   retryAfterS?: number | undefined;
   /** The limit of the client's own that refused the request; named in both dialects. */
   limit?: { rule: string; limit: number; retryAfterMs: number } | undefined;
+  /** What else there is to know, in both dialects. */
+  members?: Record<string, unknown> | undefined;
   /** False tells clients that trying again is useless whatever the status says. */
   shouldRetry?: boolean | undefined;
   /** Further members of a problem document, such as the exclusions of a routing decision. */

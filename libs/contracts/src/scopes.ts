@@ -1,3 +1,4 @@
+import type { BudgetRule } from './budgets.js';
 import type { Limits } from './registry-snapshot.js';
 
 /** What a key may do: jobs (jobs, webhooks, explain), chat, embeddings, batches (batches, files), models. */
@@ -13,4 +14,6 @@ export interface Principal {
   share: number;
   /** The key's own limits; an absent one is no limit. */
   limits: Limits;
+  /** What its jobs may cost, the key's own budgets and its project's; empty means whatever they do. */
+  budgets: readonly BudgetRule[];
 }

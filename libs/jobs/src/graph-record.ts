@@ -22,6 +22,8 @@ export interface GraphPlan {
   share: number;
   /** So many calls pay for their turns at once, in the pool of the first: a chain goes on where it began instead of lining up again. */
   paidCalls: number;
+  /** Of a job with budgets: nano-dollars that are reserved for each step's first call until it is opened, by step id. */
+  reserved?: Record<string, number>;
 }
 
 /** Why a step has the call that it has, and what the one after it must know. */
@@ -137,6 +139,8 @@ export interface NewCall extends Kept {
   parent: string;
   plan: CallPlan;
   request: JsonObject;
+  /** Nano-dollars: the most that it can cost. */
+  reserveNano: number;
 }
 
 /** A new graph as `HSET` pairs of its steps and, where one begins, of that one's call. */
@@ -161,6 +165,7 @@ export function newGraphFields(
     call: [
       ...['step', id, 'attempt', 1, 'enqueued_at', startable, 'parent', graphId(jobId, FIRST_BUILD)],
       ...['plan', JSON.stringify(first.plan), 'request', JSON.stringify(first.request)],
+      ...(plan.reserved === undefined ? [] : ['reserved', first.reserveNano]),
     ],
   };
 }

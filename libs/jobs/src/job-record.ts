@@ -8,6 +8,7 @@ import type { AttemptPayload } from '#contracts/queue-payloads.js';
 import type { HookTarget } from '#contracts/webhook.js';
 import { NO_USAGE, type Usage } from '#contracts/usage.js';
 import { keys } from '#platform/keys.js';
+import { budgetFields, type JobBudget } from './job-budgets.js';
 import type { CallPlan } from './call-plan.js';
 import { newGraphFields, type GraphStep, type NewGraph } from './graph-record.js';
 
@@ -63,6 +64,8 @@ export interface NewJob {
   share: number;
   /** What it counts against the limits of its key. */
   charges: readonly KeyCharge[];
+  /** What it reserves of the budgets of its key and project; null without any. */
+  budget: JobBudget | null;
   createdAt: number;
   deadline: number;
   notBefore: number | null;
@@ -126,6 +129,7 @@ export function newJobFields(job: NewJob, list: string): NewFields {
     ...['state', 'queued', 'project', job.project, 'priority', job.priority, 'info', JSON.stringify(info)],
     ...['created_at', job.createdAt, 'deadline', job.deadline, 'retain_ms', job.retainMs, 'keep', job.keep ? '1' : '0'],
     ...['list', list],
+    ...budgetFields(job),
   ];
   if (job.owner !== null) fields.push('owner', job.owner);
   if (job.waiter !== null) fields.push('waiters', job.waiter);

@@ -1,31 +1,25 @@
 import { isTerminal, type JobState } from '#contracts/job-state.js';
 import type { JsonObject } from '#contracts/json.js';
 import type { HookTarget } from '#contracts/webhook.js';
-import type { KeyCharge, KeyLevel, KeyRefusal } from '#contracts/key-limits.js';
+import type { KeyCharge, KeyLevel } from '#contracts/key-limits.js';
 import { channels, keys, prefixes } from '#platform/keys.js';
 import type { RedisClient } from '#platform/redis.js';
+import {
+  createArgs,
+  createKeys,
+  limitKeys,
+  parseCreateReply,
+  type CreateOutcome,
+  type CreateReply,
+} from './create-job.js';
 import { passesFilter } from './job-filter.js';
 import { JobFinder, type FinderBounds, type FindOptions } from './job-finder.js';
 import type { JobsFound } from './job-page.js';
-import { parseGraphFields, stepCallId, stepEvent, type GraphPlan } from './graph-record.js';
-import { answerCallId, newJobFields, parseJobRecord, type JobRecord, type NewJob } from './job-record.js';
+import { parseGraphFields, stepCallId, type GraphPlan } from './graph-record.js';
+import { answerCallId, parseJobRecord, type JobRecord, type NewJob } from './job-record.js';
 import { loadJobScripts, type JobScripts } from './job-scripts.js';
 import { chargeArgs, parseLevels } from './key-levels.js';
-import { turnStep } from './turn.js';
 
-/** How long after creation the reconciler first looks whether the job is really in its queue. */
-export const FIRST_LOOK_MS = 15_000;
-
-/** Where a history is kept, an idempotency key stands for its job for at least so long after the end. */
-const REPLAY_MS = 24 * 3_600_000;
-
-/** `full`: too much waits for the history to be recorded. `turn`: the place of its first attempt in the order of its pool; `levels`: how the limits of its key stand after it. */
-export type CreateOutcome =
-  | { kind: 'created'; turn: number; levels: KeyLevel[] }
-  | { kind: 'replayed'; jobId: string; levels: KeyLevel[] }
-  | { kind: 'limited'; refusal: KeyRefusal; levels: KeyLevel[] }
-  | { kind: 'conflict' }
-  | { kind: 'full' };
 export type CancelOutcome = 'missing' | 'finished' | 'cancelled' | 'requested';
 export type DeleteOutcome = 'missing' | 'unfinished' | 'deleted';
 
@@ -59,56 +53,14 @@ export class JobStore {
   }
 
   /**
-   * Writes the job and its call and charges its key, unless its idempotency key was used or a limit of its key has no room:
+   * Writes the job and its call and charges its key, unless its idempotency key was used or a budget or limit of its key has no room:
    * then nothing is written. Resolves only once Redis has it; rejects when Redis is away.
    */
   async create(job: NewJob): Promise<CreateOutcome> {
-    const list = keys.projectJobs(job.project);
-    const pool = job.plan.candidates[0]?.pool ?? '';
-    const { graph } = job;
-    const fields = newJobFields(job, list);
-    const rules = chargeArgs(job.charges);
-    const lookAt = Math.min(job.deadline, Math.max(job.createdAt, job.notBefore ?? 0) + FIRST_LOOK_MS);
-    const first = graph?.first?.step;
     const noted = this.finder.note(job.project);
-    const created = this.scripts.create(
-      [
-        keys.job(job.id),
-        graph === null ? keys.call(answerCallId(job.id)) : keys.steps(job.id),
-        keys.events(job.id),
-        keys.unfinished(),
-        list,
-        job.idempotency?.key ?? keys.unfinished(),
-        keys.poolOrder(pool),
-        keys.poolWaiting(pool),
-        keys.poolDelayed(pool),
-        keys.call(stepCallId(job.id, first?.id ?? '', 1)),
-        ...(rules.length === 0 ? [] : limitKeys(job)),
-        ...(job.historyBytes === null ? [] : [keys.ledger(), keys.ledgerWaiting()]),
-      ],
-      [
-        job.id,
-        job.createdAt,
-        lookAt,
-        job.keep ? '1' : '0',
-        job.idempotency?.fingerprint ?? '',
-        // The key outlives the job by its retention: finishing sets its time to live anew.
-        job.deadline - job.createdAt + Math.max(job.retainMs, job.historyBytes === null ? 0 : REPLAY_MS),
-        `${job.project}/${job.key}/${job.priority}`,
-        turnsOf(job),
-        first ? stepEvent(first) : '',
-        rules.length,
-        job.historyBytes ?? '',
-        ...rules,
-        fields.job.length,
-        ...fields.job,
-        fields.work.length,
-        ...fields.work,
-        ...fields.firstCall,
-      ],
-    );
+    const created = this.scripts.create(createKeys(job), createArgs(job));
     const [reply] = await Promise.all([created, noted]);
-    return parseCreateReply(reply as [CreateOutcome['kind'], ...unknown[]], job.charges);
+    return parseCreateReply(reply as CreateReply, job);
   }
 
   /** How the limits of a key stand; charges nothing. */
@@ -221,36 +173,5 @@ export class JobStore {
   /** Makes a process a waiter (told of the end) or a reader (told of each event); answers with the state at that moment. */
   async watch(jobId: string, processId: string, as: 'waiters' | 'readers'): Promise<JobState | null> {
     return (await this.scripts.watch([keys.job(jobId)], [processId, as])) as JobState | null;
-  }
-}
-
-/** How far a job takes its key's line forward; nothing where its steps each see to that when they begin. */
-function turnsOf({ graph, priority, share }: NewJob): number | '' {
-  if (graph !== null && graph.first === null) return '';
-  return turnStep(priority, share) * (graph?.plan.paidCalls ?? 1);
-}
-
-function limitKeys({ project, key }: { project: string; key: string }): string[] {
-  return [keys.keyLevels(project, key), keys.keyJobs(project, key)];
-}
-
-function parseCreateReply(
-  [kind, detail, ...figures]: [CreateOutcome['kind'], ...unknown[]],
-  charges: readonly KeyCharge[],
-): CreateOutcome {
-  switch (kind) {
-    case 'created':
-      return { kind, turn: Number(detail), levels: parseLevels(charges, figures) };
-    case 'replayed':
-      return { kind, jobId: String(detail), levels: parseLevels(charges, figures) };
-    case 'limited': {
-      const [place, waitMs] = detail as [number, number];
-      const charge = charges[place - 1];
-      if (!charge) throw new RangeError(`rule ${place} of ${charges.length}`);
-      return { kind, refusal: { charge, waitMs }, levels: parseLevels(charges, figures) };
-    }
-    case 'conflict':
-    case 'full':
-      return { kind };
   }
 }

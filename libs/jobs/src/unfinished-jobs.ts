@@ -6,7 +6,7 @@ import type { RedisClient } from '#platform/redis.js';
 import { MAX_CRASHES } from './attempt-store.js';
 import type { CallPlan } from './call-plan.js';
 import { answerCallId } from './job-record.js';
-import { FIRST_LOOK_MS } from './job-store.js';
+import { FIRST_LOOK_MS } from './create-job.js';
 import { loadJobScripts, type JobScripts } from './job-scripts.js';
 
 /** A job is looked at again after a tenth of its age, within these bounds. */

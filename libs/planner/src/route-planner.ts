@@ -1,4 +1,4 @@
-import type { Decision } from '#contracts/decision.js';
+import type { Route } from '#contracts/decision.js';
 import type { CallKind } from '#contracts/job-state.js';
 import type { JsonObject } from '#contracts/json.js';
 import type { ContextView } from '#contracts/live-views.js';
@@ -41,7 +41,7 @@ export class RoutePlanner {
    * The decision for a job that is to be made. Where the estimate cannot tell whether the request fits a model, the model's
    * server is asked, which takes a second at the most. Throws `model_not_found`; a decision may have no candidates.
    */
-  async plan(request: RouteRequest): Promise<Decision> {
+  async plan(request: RouteRequest): Promise<Route> {
     const { exactCounts } = this.deps;
     const features = await this.featuresOf(request);
     const options = this.optionsOf(request, features, NO_COUNTS);
@@ -52,7 +52,7 @@ export class RoutePlanner {
   }
 
   /** The decision by estimates alone: calls no provider. Throws and answers as `plan` does. */
-  async explain(request: RouteRequest): Promise<Decision> {
+  async explain(request: RouteRequest): Promise<Route> {
     return planRoute(this.optionsOf(request, await this.featuresOf(request), NO_COUNTS));
   }
 

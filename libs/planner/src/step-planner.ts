@@ -1,4 +1,4 @@
-import type { Candidate, Decision } from '#contracts/decision.js';
+import type { Candidate, Decision, Route } from '#contracts/decision.js';
 import { TokenhubError } from '#contracts/error-catalogue.js';
 import type { JsonObject } from '#contracts/json.js';
 import { nanoToUsd, usdToNano } from '#contracts/money.js';
@@ -29,13 +29,13 @@ const SHORTER = 0.6;
 export type PlannableGraph = Pick<Graph, 'jobId' | 'project' | 'key' | 'costNano' | 'plan' | 'request' | 'steps'>;
 
 export interface PlannedCall extends Omit<NewCall, 'parent'> {
-  decision: Decision;
+  decision: Route;
 }
 
 interface Routed {
   body: JsonObject;
   candidates: Candidate[];
-  decision: Decision;
+  decision: Route;
   quoteCharacters: number | null;
 }
 
@@ -55,6 +55,7 @@ export class StepPlanner {
     return {
       ask: { ...ask, native: format !== null, quoteCharacters },
       estimatedCostNano: candidates[0]?.estimatedCostNano ?? 0,
+      reserveNano: decision.dearestCostNano,
       plan: callPlan(graph, step, { routed, format }),
       request: body,
       decision: { ...decision, candidates },

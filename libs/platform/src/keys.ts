@@ -26,6 +26,8 @@ export const keys = {
   keyLevels: (project: string, key: string) => `${KEY_PREFIX}:key-levels:${project}/${key}`,
   /** Set: the unfinished jobs of a key that may have only so many. */
   keyJobs: (project: string, key: string) => `${KEY_PREFIX}:key-jobs:${project}/${key}`,
+  /** Hash: what of each budget of a project and its keys is reserved and spent, for the jobs made in a month (`2026-11`). */
+  budgetLevels: (project: string, month: string) => `${KEY_PREFIX}:budgets:${project}:${month}`,
   /** String with a time to live: the process is alive; its value is what it reports of itself. */
   presence: (processId: string) => `${KEY_PREFIX}:presence:${processId}`,
   /** Sorted set: process ids by the time (ms) of their last sign of life. */

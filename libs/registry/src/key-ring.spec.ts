@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { SCOPES } from '#contracts/scopes.js';
-import type { KeyConfig } from '#platform/config/config.js';
+import type { KeyConfig, ProjectConfig } from '#platform/config/config.js';
 import { KeyRing } from './key-ring.js';
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
@@ -12,11 +12,14 @@ const key = (id: string, text: string, change: Partial<KeyConfig> = {}): KeyConf
   scopes: ['jobs'],
   share: 2,
   limits: { rpm: 600 },
+  budget: {},
   expiresAtMs: null,
   ...change,
 });
 
-const project = (id: string, ...keys: KeyConfig[]) => ({ id, webhookSecret: null, keys, webhookEndpoints: [] });
+const project = (id: string, ...keys: KeyConfig[]): ProjectConfig => ({
+  ...{ id, webhookSecret: null, budget: {}, keys, webhookEndpoints: [] },
+});
 
 describe('KeyRing', () => {
   const declared = {
@@ -31,6 +34,7 @@ describe('KeyRing', () => {
       scopes: ['jobs'],
       share: 2,
       limits: { rpm: 600 },
+      budgets: [],
     });
   });
 
@@ -41,7 +45,25 @@ describe('KeyRing', () => {
       scopes: SCOPES,
       share: 1,
       limits: {},
+      budgets: [],
     });
+  });
+
+  it('gives a key its own budgets and those of its project, and the key of the environment those of project default', () => {
+    const budget = { day: 5, month: 7 };
+    const ring = new KeyRing({
+      projects: [
+        { ...project('p', key('ci', 'th_one', { budget: { day: 1 } })), budget },
+        { ...project('default'), budget: { day: 3 } },
+      ],
+      apiKey: 'th_environment',
+    });
+    expect(ring.find('th_one')?.budgets).toEqual([
+      { scope: 'key', window: 'day', limitNano: 1 },
+      { scope: 'project', window: 'day', limitNano: 5 },
+      { scope: 'project', window: 'month', limitNano: 7 },
+    ]);
+    expect(ring.find('th_environment')?.budgets).toEqual([{ scope: 'project', window: 'day', limitNano: 3 }]);
   });
 
   it.each([

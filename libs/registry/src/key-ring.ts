@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { budgetRules } from '#contracts/budgets.js';
 import { SCOPES, type Principal } from '#contracts/scopes.js';
 import type { KeyConfig, ProjectConfig } from '#platform/config/config.js';
 
@@ -24,11 +25,13 @@ export class KeyRing {
     private readonly now: () => number = Date.now,
   ) {
     for (const project of declared.projects) {
-      for (const key of project.keys) this.byHash.set(key.sha256, toEntry(project.id, key));
+      for (const key of project.keys) this.byHash.set(key.sha256, toEntry(project, key));
     }
     if (declared.apiKey !== null) {
-      const principal: Principal = { project: 'default', key: 'env', scopes: SCOPES, share: 1, limits: {} };
-      this.byHash.set(hash('sha256', declared.apiKey), { principal, expiresAtMs: Infinity });
+      this.byHash.set(hash('sha256', declared.apiKey), {
+        principal: ofDefaultProject('env', declared.projects),
+        expiresAtMs: Infinity,
+      });
     }
   }
 
@@ -40,7 +43,16 @@ export class KeyRing {
   }
 }
 
-function toEntry(project: string, key: KeyConfig): { principal: Principal; expiresAtMs: number } {
-  const principal: Principal = { project, key: key.id, scopes: key.scopes, share: key.share, limits: key.limits };
+/** Whoever is let in without a key of its own: it has no limits, but what the project `default` may spend counts for it, too. */
+export function ofDefaultProject(key: string, projects: readonly ProjectConfig[]): Principal {
+  const project = projects.find(({ id }) => id === 'default');
+  const budgets = budgetRules({ key: {}, project: project?.budget ?? {} });
+  return { project: 'default', key, scopes: SCOPES, share: 1, limits: {}, budgets };
+}
+
+function toEntry(project: ProjectConfig, key: KeyConfig): { principal: Principal; expiresAtMs: number } {
+  const { id, scopes, share, limits } = key;
+  const budgets = budgetRules({ key: key.budget, project: project.budget });
+  const principal: Principal = { project: project.id, key: id, scopes, share, limits, budgets };
   return { principal, expiresAtMs: key.expiresAtMs ?? Infinity };
 }

@@ -1,4 +1,4 @@
-import { nanoToUsd, usdToNano } from '#contracts/money.js';
+import { usdText, usdToNano } from '#contracts/money.js';
 import type { Exclusion, PermanentReason, TemporaryReason } from '#contracts/decision.js';
 import type { Policy } from '#contracts/policy.js';
 import { beyondLimits } from './beyond-limits.js';
@@ -106,11 +106,4 @@ function budgetDetail({ costNano }: Prospect, { maxBudgetUsd }: Policy): string 
 function latencyDetail({ latencyMs, waitMs }: Prospect, { maxLatencyMs }: Policy): string | null {
   if (maxLatencyMs === null || latencyMs + waitMs <= maxLatencyMs) return null;
   return `${Math.round(latencyMs)} ms of latency and ${Math.round(waitMs)} ms of wait are expected, and max_latency_ms is ${maxLatencyMs}.`;
-}
-
-/** Never in exponent form, which small amounts would take. */
-function usdText(nano: number): string {
-  return nanoToUsd(nano)
-    .toFixed(9)
-    .replace(/\.?0+$/, '');
 }

@@ -26,6 +26,7 @@ export function newJob(options: NewJobOptions = {}): NewJob {
     metadata: {},
     share: 1,
     charges: [],
+    budget: null,
     decision: { mode: 'normal', reason: 'test', inputTokens: 7, outputTokens: 100, candidates: [], excluded: [] },
     estimatedCostNano: 1_000,
     request: { model: 'auto', messages: [{ role: 'user', content: 'Say it.' }] },

@@ -2,19 +2,16 @@ import { Inject, Injectable, SetMetadata, type CanActivate, type ExecutionContex
 import { Reflector } from '@nestjs/core';
 import type { Request } from 'express';
 import { TokenhubError } from '#contracts/error-catalogue.js';
-import { SCOPES, type Principal, type Scope } from '#contracts/scopes.js';
+import type { Principal, Scope } from '#contracts/scopes.js';
 import type { TokenhubConfig } from '#platform/config/config.js';
 import { CONFIG } from '#platform/platform.module.js';
-import { KeyRing } from '#registry/key-ring.js';
+import { KeyRing, ofDefaultProject } from '#registry/key-ring.js';
 import { bearerOf } from './bearer.js';
 
 const SCOPE = 'tokenhub:scope';
 
 /** The scope that a key needs for this route. */
 export const RequireScope = (scope: Scope): MethodDecorator & ClassDecorator => SetMetadata(SCOPE, scope);
-
-/** Everybody, when authentication is off. */
-const ANYONE: Principal = { project: 'default', key: 'anonymous', scopes: SCOPES, share: 1, limits: {} };
 
 export interface AuthenticatedRequest extends Request {
   principal: Principal;
@@ -23,15 +20,20 @@ export interface AuthenticatedRequest extends Request {
 /** Lets a request through when its key is known and has the route's scope; `request.principal` then says who it is. */
 @Injectable()
 export class KeyGuard implements CanActivate {
+  /** Everybody, when authentication is off. */
+  private readonly anyone: Principal;
+
   constructor(
     @Inject(CONFIG) private readonly config: TokenhubConfig,
     private readonly keys: KeyRing,
     private readonly reflector: Reflector,
-  ) {}
+  ) {
+    this.anyone = ofDefaultProject('anonymous', config.projects);
+  }
 
   canActivate(context: ExecutionContext): boolean {
     const request = context.switchToHttp().getRequest<AuthenticatedRequest>();
-    request.principal = this.config.auth === 'off' ? ANYONE : this.authenticate(request);
+    request.principal = this.config.auth === 'off' ? this.anyone : this.authenticate(request);
     const scope = this.reflector.getAllAndOverride<Scope | undefined>(SCOPE, [
       context.getHandler(),
       context.getClass(),

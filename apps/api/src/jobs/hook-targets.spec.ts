@@ -5,6 +5,7 @@ import { HookTargets } from './hook-targets.js';
 const project = (id: string, webhookSecret: SecretSource | null, ...endpoints: string[]): ProjectConfig => ({
   id,
   webhookSecret,
+  budget: {},
   keys: [],
   webhookEndpoints: endpoints.map((endpoint) => ({
     id: endpoint,

@@ -1,5 +1,5 @@
-import { TokenhubError } from '#contracts/error-catalogue.js';
-import { isTerminal, type JobState } from '#contracts/job-state.js';
+import type { Decision, Route } from '#contracts/decision.js';
+import type { Model } from '#contracts/registry-snapshot.js';
 import { graphId } from '#contracts/queue-payloads.js';
 import type { KeyLevel } from '#contracts/key-limits.js';
 import type { Principal } from '#contracts/scopes.js';
@@ -10,11 +10,14 @@ import type { AttemptQueues } from '#queues/attempt-queues.js';
 import type { GraphQueue } from '#queues/graph-queue.js';
 import { FIRST_BUILD, stepCallId, type NewGraph } from '#jobs/graph-record.js';
 import { noEligibleModel } from '#routing/no-eligible-model.js';
+import { reservedFor } from '#planner/reserve-graph.js';
 import type { RoutePlanner } from '#planner/route-planner.js';
 import type { StepPlanner } from '#planner/step-planner.js';
 import type { HookTargets } from './hook-targets.js';
+import { overBudget } from './budget-error.js';
 import { newJobId } from './job-id.js';
 import { planGraph, type PlannedGraph } from './plan-graph.js';
+import { conflict, historyBehind, notRetryable } from './refusals.js';
 import { beyondLimit, limitExceeded } from './key-limit-error.js';
 import type { SubmitRequest } from './submit-request.js';
 
@@ -24,9 +27,6 @@ import type { SubmitRequest } from './submit-request.js';
  */
 const KEPT_MS = 24 * 3_600_000;
 const UNKEPT_MS = 60_000;
-
-/** When to try again what was refused because the history is behind. */
-const FULL_RETRY_S = 5;
 
 const NO_TOKENS = { inputTokens: 0, outputTokens: 0 };
 
@@ -52,6 +52,8 @@ export interface JobSubmissionDeps {
   graphQueue: GraphQueue;
   planner: RoutePlanner;
   stepPlanner: StepPlanner;
+  /** Those that are registered at this moment. */
+  models: () => readonly Model[];
   hooks: HookTargets;
   /** Null where no history is kept. */
   history: HistorySettings | null;
@@ -71,7 +73,7 @@ export class JobSubmission {
     const createdAt = Date.now();
     const id = newJobId(createdAt);
     const work = await this.planWork(request, id);
-    const { decision } = work;
+    const decision = kept(work.decision);
     const charges = keyCharges(principal.limits, work);
     const beyond = beyondKeyLimit(charges);
     if (beyond) throw beyondLimit(principal.key, beyond);
@@ -84,13 +86,13 @@ export class JobSubmission {
       priority: policy.priority,
       share: principal.share,
       charges,
+      budget: principal.budgets.length === 0 ? null : { rules: principal.budgets, reserveNano: work.reserveNano },
       createdAt,
       deadline: request.deadline,
       notBefore: request.notBefore,
       metadata: request.metadata,
       policy,
-      // A request that names its model leaves every other one out for that one reason: not worth keeping.
-      decision: { ...decision, excluded: decision.excluded.filter(({ reason }) => reason !== 'not_requested') },
+      decision,
       estimatedCostNano: work.estimatedCostNano,
       graph: work.graph,
       retryOf: null,
@@ -131,21 +133,28 @@ export class JobSubmission {
     request: SubmitRequest,
     jobId: string,
   ): Promise<Omit<PlannedGraph, 'graph'> & { graph: NewGraph | null }> {
-    const { planner } = this.deps;
+    const { planner, models } = this.deps;
     if (request.orchestration || request.output)
-      return planGraph({ routes: planner, steps: this.deps.stepPlanner }, { ...request, jobId });
+      return planGraph({ routes: planner, steps: this.deps.stepPlanner, models }, { ...request, jobId });
     const { kind, body, policy, principal } = request;
     const decision = await planner.plan({ kind, body, policy, principal, jobId });
     if (decision.candidates.length === 0) throw noEligibleModel(decision);
     const estimatedCostNano = decision.candidates[0]?.estimatedCostNano ?? 0;
     const { inputTokens, outputTokens } = decision;
-    return { graph: null, decision, estimatedCostNano, inputTokens, outputTokens };
+    return {
+      graph: null,
+      decision,
+      estimatedCostNano,
+      inputTokens,
+      outputTokens,
+      reserveNano: decision.dearestCostNano,
+    };
   }
 
   /**
    * Makes a planned job durable and enqueues it; resolves once Redis has both. With an idempotency key that was used
    * before, resolves with the job of then and writes nothing; throws `idempotency_conflict` when the body was another, and
-   * `rate_limit_exceeded` when a limit of the key has no room.
+   * `rate_limit_exceeded` or `insufficient_quota` when a limit or a budget has no room.
    */
   async create(job: NewJob): Promise<Created> {
     const outcome = await this.deps.store.create(job);
@@ -155,14 +164,14 @@ export class JobSubmission {
         return { jobId: job.id, replayed: false, levels: outcome.levels };
       case 'replayed':
         return { jobId: outcome.jobId, replayed: true, levels: outcome.levels };
+      case 'over_budget':
+        throw overBudget(job, outcome.budgets);
       case 'limited':
         throw limitExceeded(job.key, outcome.refusal, outcome.levels);
       case 'conflict':
         throw conflict();
       case 'full':
-        throw new TokenhubError('store_unavailable', 'The history is behind: too much waits to be recorded.', {
-          retryAfterS: FULL_RETRY_S,
-        });
+        throw historyBehind();
     }
   }
 
@@ -217,7 +226,12 @@ export class JobSubmission {
     });
     const taken = record.steps.filter(({ state }) => state === 'completed');
     const first = taken.length === 0 ? (job.graph?.first ?? null) : null;
-    return this.create({ ...job, hooks, retryOf: record.id, graph: job.graph && { ...job.graph, first, taken } });
+    const graphLeft = job.graph && { ...job.graph, first, taken };
+    const budget =
+      job.budget && graphLeft
+        ? { ...job.budget, reserveNano: reservedFor(graphLeft.plan.reserved, taken) }
+        : job.budget;
+    return this.create({ ...job, hooks, retryOf: record.id, graph: graphLeft, budget });
   }
 
   /** The job that an idempotency key already stands for, without planning or charging anything; null for a new one. */
@@ -231,15 +245,7 @@ export class JobSubmission {
   }
 }
 
-function notRetryable(state: JobState): TokenhubError {
-  const why = isTerminal(state) ? `it is ${state}` : 'it has not finished yet';
-  return new TokenhubError('job_not_retryable', `Only failed and expired jobs can be retried; ${why}.`, {
-    shouldRetry: false,
-  });
-}
-
-function conflict(): TokenhubError {
-  return new TokenhubError('idempotency_conflict', 'This Idempotency-Key was used with another body.', {
-    shouldRetry: false,
-  });
+/** A request that names its model leaves every other one out for that one reason: not worth keeping. */
+function kept({ dearestCostNano: _dearest, ...decision }: Route): Decision {
+  return { ...decision, excluded: decision.excluded.filter(({ reason }) => reason !== 'not_requested') };
 }

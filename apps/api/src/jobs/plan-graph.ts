@@ -1,9 +1,11 @@
-import type { Candidate, Decision } from '#contracts/decision.js';
+import type { Candidate, Decision, Route } from '#contracts/decision.js';
 import { TokenhubError } from '#contracts/error-catalogue.js';
 import type { OrchestrationSpec, StepNode } from '#contracts/orchestration.js';
+import type { Model } from '#contracts/registry-snapshot.js';
 import { FIRST_ASK, newSteps, type GraphPlan, type NewGraph } from '#jobs/graph-record.js';
 import { routeOf } from '#orchestration/route-of.js';
 import { CHAT_STEPS, roleOf, stepsOf } from '#orchestration/steps-of.js';
+import { reservedFor, reserveGraph, type RoleRoutes } from '#planner/reserve-graph.js';
 import type { RoutePlanner } from '#planner/route-planner.js';
 import type { PlannableGraph, StepPlanner } from '#planner/step-planner.js';
 import { noEligibleModel } from '#routing/no-eligible-model.js';
@@ -12,16 +14,20 @@ import type { Delivery, SubmitRequest } from './submit-request.js';
 export interface PlannedGraph {
   graph: NewGraph;
   /** Of the first step. */
-  decision: Decision;
+  decision: Route;
   /** Of all calls of a run without faults, each at what the first candidate of its role would cost. */
   estimatedCostNano: number;
   inputTokens: number;
   outputTokens: number;
+  /** What budgets reserve for all calls together. */
+  reserveNano: number;
 }
 
 export interface GraphPlanners {
   routes: RoutePlanner;
   steps: StepPlanner;
+  /** Those that are registered at this moment. */
+  models: () => readonly Model[];
 }
 
 /**
@@ -41,6 +47,7 @@ export async function planGraph(
   if (first === undefined) throw new RangeError('a graph has at least one step');
   const { decision, ...call } = await naming(orchestration, first, () => planners.steps.plan(graph, first, FIRST_ASK));
   const review = await planReview(planners.routes, graph);
+  const reserved = reservedSteps(planners, graph, { routes: { primary: decision, review }, request });
   const reviews = nodes.filter(isReview).length;
   const paidCalls =
     orchestration?.mode === 'vote'
@@ -49,7 +56,7 @@ export async function planGraph(
   return {
     // Where several begin at once, each opens its own.
     graph: {
-      plan: { ...plan, paidCalls },
+      plan: { ...plan, paidCalls, ...(reserved && { reserved }) },
       taken: [],
       first: orchestration?.mode === 'vote' ? null : { ...call, step: first },
     },
@@ -57,6 +64,7 @@ export async function planGraph(
     estimatedCostNano: costOf(decision) * (nodes.length - reviews) + costOf(review) * reviews,
     inputTokens: decision.inputTokens * nodes.length,
     outputTokens: decision.outputTokens * nodes.length,
+    reserveNano: reservedFor(reserved),
   };
 }
 
@@ -71,6 +79,15 @@ function graphPlan(nodes: StepNode[], request: SubmitRequest): GraphPlan {
   };
 }
 
+/** What each step reserves; nothing where nobody counts it. */
+function reservedSteps(
+  { models }: GraphPlanners,
+  graph: PlannableGraph,
+  { routes, request }: { routes: RoleRoutes; request: SubmitRequest },
+): Record<string, number> | undefined {
+  return request.principal.budgets.length === 0 ? undefined : reserveGraph(graph, routes, models());
+}
+
 /** Critics in the author's own pool take their turns there, too. */
 function reviewsIn(
   author: Candidate | undefined,
@@ -82,7 +99,7 @@ function reviewsIn(
 }
 
 /** Whether anybody can take a reviewer's part; what it will be asked is not known yet. Null where there is none. */
-async function planReview(planner: RoutePlanner, graph: PlannableGraph): Promise<Decision | null> {
+async function planReview(planner: RoutePlanner, graph: PlannableGraph): Promise<Route | null> {
   const { plan, request, jobId, project, key } = graph;
   const reviewer = plan.nodes.find(isReview);
   if (reviewer === undefined) return null;

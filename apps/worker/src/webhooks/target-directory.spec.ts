@@ -9,6 +9,7 @@ function directory(webhookSecret: SecretSource | null, env: Record<string, strin
   const project: ProjectConfig = {
     id: 'p',
     webhookSecret,
+    budget: {},
     keys: [],
     webhookEndpoints: [{ id: 'hook', url: 'https://e.org/', secret: { source: 'config' }, events: ['job.*'] }],
   };

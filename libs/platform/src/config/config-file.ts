@@ -58,6 +58,7 @@ export interface FileAlias {
 export interface FileProject {
   id: string;
   webhook_secret?: FileSecret;
+  budget: FileBudget;
   keys: FileKey[];
   webhook_endpoints: FileWebhookEndpoint[];
 }
@@ -68,7 +69,13 @@ export interface FileKey {
   scopes: Scope[];
   share: number;
   limits: Limits;
+  budget: FileBudget;
   expires_at?: string;
+}
+
+export interface FileBudget {
+  day_usd?: number;
+  month_usd?: number;
 }
 
 export interface FileWebhookEndpoint {

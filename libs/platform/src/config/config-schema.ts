@@ -44,6 +44,14 @@ const limits = {
   description: 'Requests and tokens per minute and day, calls in flight; an absent limit is no limit.',
 } as const;
 
+const USD = { type: 'number', minimum: 0, maximum: 1_000_000 } as const;
+
+const budget = {
+  ...object({ day_usd: USD, month_usd: USD }, []),
+  default: {},
+  description: 'US dollars that all jobs made in a day or month (UTC) may cost; an absent one is no budget.',
+} as const;
+
 const provider = object(
   {
     id: NAME,
@@ -158,6 +166,7 @@ const key = object(
       description: 'Its part of a pool in which several keys wait.',
     },
     limits: { ...limits, default: {} },
+    budget,
     expires_at: { type: 'string', format: 'date-time' },
   },
   ['id', 'sha256', 'scopes'],
@@ -185,7 +194,7 @@ const webhookEndpoint = object(
 );
 
 const project = object(
-  { id: NAME, webhook_secret: secret, keys: list(key), webhook_endpoints: list(webhookEndpoint) },
+  { id: NAME, webhook_secret: secret, budget, keys: list(key), webhook_endpoints: list(webhookEndpoint) },
   ['id'],
 );
 

@@ -1,3 +1,4 @@
+import type { Budget } from '#contracts/budgets.js';
 import type { CallKind } from '#contracts/job-state.js';
 import type { Capability, CredentialSource, Limits, ProviderType, Timeouts } from '#contracts/registry-snapshot.js';
 import type { Scope } from '#contracts/scopes.js';
@@ -127,6 +128,7 @@ export interface ProjectConfig {
   readonly id: string;
   /** Signs the webhooks that a job names itself; null means that such jobs are refused. */
   readonly webhookSecret: SecretSource | null;
+  readonly budget: Budget;
   readonly keys: readonly KeyConfig[];
   readonly webhookEndpoints: readonly WebhookEndpointConfig[];
 }
@@ -140,6 +142,7 @@ export interface KeyConfig {
   readonly scopes: readonly Scope[];
   readonly share: number;
   readonly limits: Limits;
+  readonly budget: Budget;
   /** Unix milliseconds from which on the key is refused. */
   readonly expiresAtMs: number | null;
 }

@@ -145,7 +145,8 @@ describe('the file', () => {
       {
         id: 'p',
         webhookSecret: { source: 'env', name: 'W' },
-        keys: [{ ...key, limits: { rpm: 600 }, share: 1, expiresAtMs: Date.UTC(2027, 0, 1) }],
+        budget: {},
+        keys: [{ ...key, limits: { rpm: 600 }, budget: {}, share: 1, expiresAtMs: Date.UTC(2027, 0, 1) }],
         webhookEndpoints: [{ ...hook, events: ['job.*'] }],
       },
     ]);

@@ -1,3 +1,5 @@
+import type { Budget } from '#contracts/budgets.js';
+import { usdToNano } from '#contracts/money.js';
 import type { ProviderType } from '#contracts/registry-snapshot.js';
 import {
   secretNames,
@@ -8,7 +10,7 @@ import {
   type ProviderConfig,
   type SecretSource,
 } from './config.js';
-import type { ConfigFile, FileModel, FileProject, FileProvider, FileSecret } from './config-file.js';
+import type { ConfigFile, FileBudget, FileModel, FileProject, FileProvider, FileSecret } from './config-file.js';
 
 export interface ResolvedConfigFile {
   providers: ProviderConfig[];
@@ -102,12 +104,14 @@ function toProject(project: FileProject, keep: KeepSecret): ProjectConfig {
   return {
     id: project.id,
     webhookSecret: project.webhook_secret ? keep(secretNames.project(project.id), project.webhook_secret) : null,
+    budget: toBudget(project.budget),
     keys: project.keys.map((key) => ({
       id: key.id,
       sha256: key.sha256.toLowerCase(),
       scopes: key.scopes,
       share: key.share,
       limits: key.limits,
+      budget: toBudget(key.budget),
       expiresAtMs: key.expires_at === undefined ? null : Date.parse(key.expires_at),
     })),
     webhookEndpoints: project.webhook_endpoints.map((endpoint) => ({
@@ -116,5 +120,12 @@ function toProject(project: FileProject, keep: KeepSecret): ProjectConfig {
       secret: keep(secretNames.webhookEndpoint(project.id, endpoint.id), endpoint.secret),
       events: endpoint.events,
     })),
+  };
+}
+
+function toBudget({ day_usd: day, month_usd: month }: FileBudget): Budget {
+  return {
+    ...(day !== undefined && { day: usdToNano(day) }),
+    ...(month !== undefined && { month: usdToNano(month) }),
   };
 }
