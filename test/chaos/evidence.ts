@@ -2,7 +2,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Seen, SeenRequest } from '../../apps/simulator/src/counters.ts';
 import { allEvents, ask, type Job, type ServerEvent } from '../e2e/doors.ts';
 import type { Receipt } from './careful-client.ts';
-import type { SeenBudget } from './judge-budgets.ts';
 import type { Read } from './read-poller.ts';
 import type { Timeline } from './timeline.ts';
 
@@ -13,6 +12,13 @@ export interface Delivery {
   webhookId: string;
   /** Its signature holds. */
   signed: boolean;
+}
+
+/** A budget as the administrator sees it once nothing runs any more. */
+export interface SeenBudget {
+  rule: string;
+  reserved_nano: number;
+  spent_nano: number;
 }
 
 /** Everything that the judge looks at. */

@@ -1,12 +1,5 @@
 import type { Evidence } from './evidence.ts';
 
-/** A budget as the administrator sees it once nothing runs any more. */
-export interface SeenBudget {
-  rule: string;
-  reserved_nano: number;
-  spent_nano: number;
-}
-
 export interface BudgetsVerdict {
   /** Nano-dollars that are reserved although every job has ended. */
   stillReservedNano: number;

@@ -246,6 +246,8 @@ describe('GET /admin/v1/budgets', () => {
       ['shop', 'settled', 'key/month'],
       ['shop', 'again', 'key/day'],
     ]);
+    const recount = await ask(`${api(0)}/admin/v1/budgets/recount`, { method: 'POST', headers: admin });
+    expect(recount).toMatchObject({ status: 404, body: { code: 'history_missing' } });
     expect(body.data.at(-3)).toMatchObject({ limit_usd: 1, limit_nano: 1_000_000_000, window: 'day' });
   });
 });

@@ -1,10 +1,15 @@
-import type { BudgetLevel, BudgetOwner } from '#contracts/budgets.js';
+import type { BudgetLevel, BudgetOwner, BudgetRule } from '#contracts/budgets.js';
 import type { RedisClient } from '#platform/redis.js';
-import { levelField, levelsKey } from './job-budgets.js';
+import { levelField, levelsKey, levelsKeptUntil } from './job-budgets.js';
+import { loadJobScripts, type JobScripts } from './job-scripts.js';
 
-/** How budgets stand, for those who look at them; changes nothing. */
+/** How budgets stand, for those who look at them. */
 export class BudgetLevels {
-  constructor(private readonly redis: RedisClient) {}
+  private readonly scripts: JobScripts;
+
+  constructor(private readonly redis: RedisClient) {
+    this.scripts = loadJobScripts(redis);
+  }
 
   /** The owner's rules as they stand in the windows of this time; nothing has been counted of one that no job was made under. */
   async read({ project, key, rules }: BudgetOwner, atMs: number): Promise<BudgetLevel[]> {
@@ -15,5 +20,16 @@ export class BudgetLevels {
       const [reservedNano = 0, spentNano = 0] = (values[i] ?? '0 0').split(' ').map(Number);
       return { ...rule, reservedNano, spentNano };
     });
+  }
+
+  /** Brings what is spent in the windows of this time up to what is recorded of each rule; less than it says already changes nothing. */
+  async raiseSpent(
+    { project, key, rules }: BudgetOwner,
+    recordedNano: (rule: BudgetRule) => number,
+    atMs: number,
+  ): Promise<void> {
+    const args = rules.flatMap((rule) => [levelField(rule, key ?? '', atMs), rule.limitNano, recordedNano(rule)]);
+    if (args.length === 0) return;
+    await this.scripts['raise-spent']([levelsKey(project, atMs)], [levelsKeptUntil(atMs), ...args]);
   }
 }

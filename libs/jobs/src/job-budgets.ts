@@ -35,10 +35,15 @@ export function levelField({ scope, window }: BudgetRule, key: string, atMs: num
   return `${scope === 'key' ? `key/${key}` : 'project'}/${budgetPeriod(window, atMs).name}`;
 }
 
+/** When the levels of a time may be forgotten: a while after their month, and after what is still to come in it. */
+export function levelsKeptUntil(atMs: number, lastEndMs = 0): number {
+  return Math.max(budgetPeriod('month', atMs).endsAt, lastEndMs) + LEVELS_KEPT_MS;
+}
+
 /** What a new job reserves as its script reads it (`scripts/new-budgets.lua`); nothing without budgets. */
 export function budgetArgs({ key, createdAt, deadline, budget }: Counted): (string | number)[] {
   if (budget === null) return [];
-  const keptUntil = Math.max(budgetPeriod('month', createdAt).endsAt, deadline) + LEVELS_KEPT_MS;
+  const keptUntil = levelsKeptUntil(createdAt, deadline);
   const levels = budget.rules.flatMap((rule) => [levelField(rule, key, createdAt), rule.limitNano]);
   return [budget.reserveNano, keptUntil, ...levels];
 }

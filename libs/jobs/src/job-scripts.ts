@@ -26,6 +26,7 @@ const VERBS = [
   'move',
   'rebase',
   'key-levels',
+  'raise-spent',
 ] as const;
 type Verb = (typeof VERBS)[number];
 

@@ -1,10 +1,10 @@
 import { Controller, Get, Inject, Query, Res, UseGuards } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
-import { TokenhubError } from '#contracts/error-catalogue.js';
 import { AttemptExport } from '#history/attempt-export.js';
 import { UsageReport } from '#history/usage-report.js';
 import { AdminGuard } from '../auth/admin.guard.js';
+import { noHistory } from './no-history.js';
 import { parseExport, parseUsage } from './parse-usage.js';
 import { csvLines, jsonLines, usageView } from './usage-view.js';
 
@@ -44,8 +44,4 @@ export class UsageController {
     response.setHeader('content-type', csv ? 'text/csv; charset=utf-8' : 'application/jsonl; charset=utf-8');
     response.end(csv ? csvLines(attempts, { head: after === null }) : jsonLines(attempts));
   }
-}
-
-function noHistory(): TokenhubError {
-  return new TokenhubError('history_missing', 'Usage is kept in a database: set TOKENHUB_DATABASE_URL.');
 }
