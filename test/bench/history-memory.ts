@@ -19,6 +19,7 @@ const SETTLED_AFTER_MS = HOT_MS + 20_000;
 const SAMPLE_EVERY_MS = 2_000;
 const ROWS = 12;
 const PATIENCE_MS = 300_000;
+const WAIT_S = 60;
 const KIB = 2 ** 10;
 const MIB = 2 ** 20;
 
@@ -30,7 +31,7 @@ interface Sample {
   ledger: number;
 }
 
-/** Asynchronous jobs, one after the other on 64 connections, with a hot window of a minute. */
+/** Asynchronous jobs on 64 connections, each waited for, so that none pile up; with a hot window of a minute. */
 export async function historyMemory({ scale, appendfsync }: BenchOptions): Promise<string> {
   const database = await startPostgres();
   const rig = await startRig({ appendfsync, env: { DATABASE_URL: database.url, TOKENHUB_HOT_MINUTES: '1' } }).catch(
@@ -67,7 +68,8 @@ async function run(rig: Rig, redis: Redis, jobs: number): Promise<Sample[]> {
     while (posted < jobs) {
       const n = posted++;
       await waitFor(() => elapsed() >= n * everyMs, { timeoutMs: 2 * LEAST_WINDOWS * HOT_MS, pauseMs: 5 });
-      await postJob({ url: rig.tokenhubUrl }, body);
+      const { id, state } = await postJob({ url: rig.tokenhubUrl }, body, WAIT_S);
+      if (state !== 'completed') throw new Error(`${id} is ${state} after ${WAIT_S} s`);
     }
   };
   const done = new AbortController();
