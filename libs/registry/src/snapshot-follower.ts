@@ -44,14 +44,11 @@ export class SnapshotFollower<S extends { version: number }> {
     }
   }
 
-  private lookSafely(): void {
-    this.look().catch((error: unknown) => {
-      if (!this.options.signal.aborted) this.options.onError(error);
-    });
-  }
-
-  /** A call during a look makes that look happen once more: what it is told about may be newer than what was read. */
-  private look(): Promise<void> {
+  /**
+   * Resolves once everything that was published before the call has been handed over. A call during a look makes that look happen once
+   * more: what it is told about may be newer than what was read.
+   */
+  look(): Promise<void> {
     if (this.looking) {
       this.lookAgain = true;
       return this.looking;
@@ -60,6 +57,12 @@ export class SnapshotFollower<S extends { version: number }> {
       this.looking = null;
     });
     return this.looking;
+  }
+
+  private lookSafely(): void {
+    this.look().catch((error: unknown) => {
+      if (!this.options.signal.aborted) this.options.onError(error);
+    });
   }
 
   private async lookUntilQuiet(): Promise<void> {
