@@ -83,8 +83,8 @@ const HISTORY_CONNECTIONS = 5;
     { provide: HookTargets, inject: [CONFIG], useFactory: (config: TokenhubConfig) => new HookTargets(config) },
     {
       provide: JobAccess,
-      inject: [KeptJobs, PoolLoads],
-      useFactory: (jobs: KeptJobs, loads: PoolLoads) => new JobAccess(jobs, loads),
+      inject: [KeptJobs, PoolLoads, LiveViewsSource],
+      useFactory: (jobs: KeptJobs, loads: PoolLoads, views: LiveViewsSource) => new JobAccess(jobs, loads, views),
     },
     {
       provide: AttemptQueues,

@@ -21,6 +21,7 @@ import type { RedisClient } from '#platform/redis.js';
 import { adapterFor } from '#providers/adapters.js';
 import type { VllmEndpoints } from '#providers/vllm/vllm-endpoints.js';
 import type { AttemptQueues } from '#queues/attempt-queues.js';
+import type { KnownPools } from '#queues/known-pools.js';
 import type { StepQueue } from '#queues/step-queue.js';
 import type { LiveRegistry } from '#registry/live-registry.js';
 import type { TokenCounter } from '#tokens/count-tokens.js';
@@ -33,6 +34,7 @@ import type { ProviderDirectory } from './pools/provider-directory.js';
 import { RunAttempt } from './pools/run-attempt.js';
 import type { RunningAttempts } from './pools/running-attempts.js';
 import type { Places } from './reconciler/reconciler.processor.js';
+import { unservedPools } from './reconciler/unserved-pools.js';
 import { WorkerLifecycle, type WorkerParts } from './worker-lifecycle.js';
 
 /** How old what a worker knows of the moment may be; what it does itself it knows at once. */
@@ -83,10 +85,11 @@ export function buildAdmission(
 
 /** The project `default` is there without being declared. */
 export function buildPlaces(
-  ...[views, registry, directory, lists, graphs, steps, config]: [
+  ...[views, registry, directory, known, lists, graphs, steps, config]: [
     LiveViewsSource,
     LiveRegistry,
     ProviderDirectory,
+    KnownPools,
     JobLists,
     GraphStore,
     StepQueue,
@@ -96,6 +99,8 @@ export function buildPlaces(
   return {
     ...{ views, lists, graphs, steps },
     pools: () => registry.current.pools().map(({ id }) => id),
+    unserved: () => unservedPools(registry.current, known),
+    poolOf: (model) => directory.poolOf(model),
     projects: [...new Set(['default', ...config.projects.map(({ id }) => id)])],
     contextTokensOf: (model) => directory.contextTokensOf(model, views.views),
   };

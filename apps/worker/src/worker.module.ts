@@ -23,6 +23,7 @@ import { Presence } from '#platform/process-identity.js';
 import type { RedisClient } from '#platform/redis.js';
 import { VllmEndpoints } from '#providers/vllm/vllm-endpoints.js';
 import { AttemptQueues } from '#queues/attempt-queues.js';
+import { KnownPools } from '#queues/known-pools.js';
 import { StepQueue } from '#queues/step-queue.js';
 import { RECONCILER } from '#queues/periodic.js';
 import { LiveRegistry } from '#registry/live-registry.js';
@@ -118,6 +119,7 @@ const HISTORY_CONNECTIONS = 3;
     },
     { provide: Tickets, inject: [REDIS], useFactory: (redis: RedisClient) => new Tickets(redis) },
     { provide: PoolLoads, inject: [REDIS], useFactory: (redis: RedisClient) => new PoolLoads(redis) },
+    { provide: KnownPools, inject: [REDIS], useFactory: (redis: RedisClient) => new KnownPools(redis) },
     { provide: PoolPauses, inject: [REDIS], useFactory: (redis: RedisClient) => new PoolPauses(redis) },
     {
       provide: LiveViewsSource,
@@ -126,7 +128,7 @@ const HISTORY_CONNECTIONS = 3;
     },
     {
       provide: PLACES,
-      inject: [LiveViewsSource, LiveRegistry, ProviderDirectory, JobLists, GraphStore, StepQueue, CONFIG],
+      inject: [LiveViewsSource, LiveRegistry, ProviderDirectory, KnownPools, JobLists, GraphStore, StepQueue, CONFIG],
       useFactory: buildPlaces,
     },
     {
