@@ -107,13 +107,14 @@ describe('a change reaches every worker without a restart', () => {
     await admin.do('PATCH', 'providers/tight', { body: { limits: { rpm: 1 } } });
     // One a minute: of many, most cannot be due for a while.
     const jobs = await Promise.all(Array.from({ length: 6 }, () => post({ model: 'tight-model' })));
-    await waitFor(async () => (await read(jobs[0]!)).state === 'completed', { describe: 'the first of them' });
-    const states = await Promise.all(jobs.map(async (job) => (await read(job)).state));
-    expect(states.filter((state) => state === 'completed').length).toBeLessThan(3);
+    const done = async (): Promise<number> =>
+      (await Promise.all(jobs.map(read))).filter(({ state }) => state === 'completed').length;
+    await waitFor(async () => (await done()) > 0, { describe: 'one of them', timeoutMs: 20_000 });
+    expect(await done()).toBeLessThan(3);
     await admin.do('PATCH', 'providers/tight', { body: { limits: null } });
     const later = await post({ model: 'tight-model' });
     expect((await ended(later)).model).toBe('tight-model');
-  });
+  }, 60_000);
 
   it('a disabled provider is served by nobody, and by all when it is enabled again', async () => {
     await admin.do('PUT', 'providers/off', { body: provider('off') });
@@ -132,7 +133,7 @@ describe('what waits when its provider is disabled', () => {
   it('goes to another candidate, or waits with the reason and runs when the provider is enabled', async () => {
     for (const id of ['first', 'second']) await admin.do('POST', 'providers', { body: provider(id) });
     // The first is so slow by its limit that its jobs wait.
-    await admin.do('PATCH', 'providers/first', { body: { limits: { rpm: 1 } } });
+    await admin.do('PATCH', 'providers/first', { body: { limits: { rpm: 4 } } });
     await admin.do('POST', 'models', { body: model('first-model', 'first', { weight: 9 }) });
     await admin.do('POST', 'models', { body: model('second-model', 'second', { weight: 1 }) });
     const used = await ended(await post({ model: 'first-model' }));
@@ -169,7 +170,7 @@ describe('what waits when its provider is disabled', () => {
     });
     await admin.do('PATCH', 'providers/first', { body: { enabled: true, limits: null } });
     for (const job of open) expect((await ended(job)).provider).toBe('first');
-  });
+  }, 90_000);
 });
 
 describe('stored settings', () => {

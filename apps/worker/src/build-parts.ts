@@ -148,9 +148,10 @@ export function buildRunAttempt(
 }
 
 export function buildPoolSupervisor(
-  ...[redis, queues, runAttempt, running, config, logger]: [
+  ...[redis, queues, pauses, runAttempt, running, config, logger]: [
     RedisClient,
     AttemptQueues,
+    PoolPauses,
     RunAttempt,
     RunningAttempts,
     TokenhubConfig,
@@ -160,6 +161,7 @@ export function buildPoolSupervisor(
   return new PoolSupervisor({
     redis,
     queues,
+    pauses,
     logger,
     process: (payload, taken) => runAttempt.run(payload, taken),
     stopRunning: () => running.stopAll('shutdown'),

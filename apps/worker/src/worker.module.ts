@@ -167,7 +167,7 @@ const HISTORY_CONNECTIONS = 3;
     },
     {
       provide: PoolSupervisor,
-      inject: [REDIS, AttemptQueues, RunAttempt, RunningAttempts, CONFIG, LOGGER],
+      inject: [REDIS, AttemptQueues, PoolPauses, RunAttempt, RunningAttempts, CONFIG, LOGGER],
       useFactory: buildPoolSupervisor,
     },
     { provide: GraphStore, inject: [REDIS], useFactory: (redis: RedisClient) => new GraphStore(redis) },

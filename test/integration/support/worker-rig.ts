@@ -152,6 +152,7 @@ export async function startWorkerRig(fixture: RedisFixture, options: WorkerRigOp
   const supervisor = new PoolSupervisor({
     redis,
     queues,
+    pauses,
     logger: silent,
     process: (payload, taken) => runAttempt.run(payload, taken),
     stopRunning: () => running.stopAll('shutdown'),
