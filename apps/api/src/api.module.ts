@@ -26,6 +26,7 @@ import { PoolPauses } from '#limits/pool-pauses.js';
 import { LiveRegistry } from '#registry/live-registry.js';
 import { SettingsPublisher } from '#settings/settings-publisher.js';
 import { TokenCounter } from '#tokens/count-tokens.js';
+import { ProviderProbeController } from './admin/registry/provider-probe.controller.js';
 import { REGISTRY_PARTS } from './admin/registry/registry-parts.js';
 import { RegistryController } from './admin/registry/registry.controller.js';
 import { UsageController } from './admin/usage.controller.js';
@@ -71,6 +72,7 @@ const HISTORY_CONNECTIONS = 5;
     RouteController,
     HealthController,
     UsageController,
+    ProviderProbeController,
     RegistryController,
   ],
   providers: [

@@ -1,7 +1,9 @@
 import type { Provider } from '@nestjs/common';
 import type { Database } from '#database/connect-database.js';
 import { HISTORY_DATABASE } from '#history/history.module.js';
+import { HttpClient } from '#http/http-client.js';
 import type { TokenhubConfig } from '#platform/config/config.js';
+import { processEnvironment } from '#platform/config/environment.js';
 import type { Logger } from '#platform/logging.js';
 import { CONFIG, LOGGER, REDIS } from '#platform/platform.module.js';
 import type { RedisClient } from '#platform/redis.js';
@@ -10,6 +12,7 @@ import { LiveRegistry } from '#registry/live-registry.js';
 import { mergeRegistry, REGISTRY_KINDS, usableRegistry } from '#registry/merge-registry.js';
 import { SettingsPublisher } from '#settings/settings-publisher.js';
 import { SettingsStore } from '#settings/settings-store.js';
+import { ProviderProbe } from './provider-probe.js';
 import { WorkerSight } from './readiness.js';
 import { RegistryAdmin } from './registry-admin.js';
 
@@ -34,6 +37,12 @@ export const REGISTRY_PARTS: Provider[] = [
     provide: RegistryAdmin,
     inject: [CONFIG, SettingsStore, SettingsPublisher, WorkerSight],
     useFactory: buildAdmin,
+  },
+  {
+    provide: ProviderProbe,
+    inject: [HttpClient, LiveRegistry, CONFIG],
+    useFactory: (http: HttpClient, registry: LiveRegistry, { secrets }: TokenhubConfig) =>
+      new ProviderProbe({ http, registry, stores: { env: processEnvironment(), configSecrets: secrets } }),
   },
 ];
 
