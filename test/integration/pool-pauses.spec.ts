@@ -121,6 +121,9 @@ describe('an attempt that waits in a paused pool', () => {
       queues: fixture.queues,
       views: rig.views,
       pools: () => ['acme', 'bolt'],
+      unserved: () => Promise.resolve([]),
+      poolOf: (id) => rig.registry.current.poolOf({ id, provider: id === 'small' ? 'acme' : 'bolt', limits: null }),
+      cursors: new Map(),
       contextTokensOf: (id) => rig.registry.current.model(id)?.contextTokens,
     });
   const pausedFor = async (ms: number, rig: WorkerRig): Promise<void> => {

@@ -20,16 +20,20 @@ import type { RedisClient } from '#platform/redis.js';
 import { AttemptQueues } from '#queues/attempt-queues.js';
 import { GraphQueue } from '#queues/graph-queue.js';
 import { budgetOwners } from '#registry/budget-owners.js';
-import { buildSnapshot } from '#registry/build-snapshot.js';
+import type { SnapshotContent } from '#registry/build-snapshot.js';
 import { KeyRing } from '#registry/key-ring.js';
 import { HealthStore } from '#health/health-store.js';
 import { LiveViewsSource } from '#health/live-views-source.js';
 import { PoolLoads } from '#limits/pool-loads.js';
 import { PoolPauses } from '#limits/pool-pauses.js';
 import { LiveRegistry } from '#registry/live-registry.js';
+import { SettingsPublisher } from '#settings/settings-publisher.js';
 import { TokenCounter } from '#tokens/count-tokens.js';
 import { AdminJobsController } from './admin/admin-jobs.controller.js';
 import { BUDGET_OWNERS, BudgetsController } from './admin/budgets.controller.js';
+import { ProviderProbeController } from './admin/registry/provider-probe.controller.js';
+import { REGISTRY_PARTS } from './admin/registry/registry-parts.js';
+import { RegistryController } from './admin/registry/registry.controller.js';
 import { UsageController } from './admin/usage.controller.js';
 import { ApiLifecycle } from './api-lifecycle.js';
 import { AdminToken } from './auth/admin-token.js';
@@ -75,6 +79,8 @@ const HISTORY_CONNECTIONS = 5;
     UsageController,
     AdminJobsController,
     BudgetsController,
+    ProviderProbeController,
+    RegistryController,
   ],
   providers: [
     TokenCounter,
@@ -96,8 +102,8 @@ const HISTORY_CONNECTIONS = 5;
     { provide: HookTargets, inject: [CONFIG], useFactory: (config: TokenhubConfig) => new HookTargets(config) },
     {
       provide: JobAccess,
-      inject: [KeptJobs, PoolLoads],
-      useFactory: (jobs: KeptJobs, loads: PoolLoads) => new JobAccess(jobs, loads),
+      inject: [KeptJobs, PoolLoads, LiveViewsSource],
+      useFactory: (jobs: KeptJobs, loads: PoolLoads, views: LiveViewsSource) => new JobAccess(jobs, loads, views),
     },
     {
       provide: AttemptQueues,
@@ -111,6 +117,7 @@ const HISTORY_CONNECTIONS = 5;
       useFactory: (redis: RedisClient, subscriber: RedisClient, logger: Logger) =>
         new LiveRegistry({ redis, subscriber, onError: (error) => logger.debug({ err: error }, 'registry') }),
     },
+    ...REGISTRY_PARTS,
     { provide: PoolLoads, inject: [REDIS], useFactory: (redis: RedisClient) => new PoolLoads(redis) },
     {
       provide: WorkerReports,
@@ -232,7 +239,7 @@ const HISTORY_CONNECTIONS = 5;
     {
       provide: ApiLifecycle,
       inject: [
-        CONFIG,
+        SettingsPublisher,
         REDIS,
         LiveRegistry,
         Notices,
@@ -242,7 +249,6 @@ const HISTORY_CONNECTIONS = 5;
         GraphQueue,
         HttpClient,
         HttpAdapterHost,
-        LOGGER,
       ],
       useFactory: buildLifecycle,
     },
@@ -273,8 +279,8 @@ function buildSubmission(
 }
 
 function buildLifecycle(
-  ...[config, redis, registry, notices, presence, views, queues, graphQueue, http, adapter, logger]: [
-    TokenhubConfig,
+  ...[publisher, redis, registry, notices, presence, views, queues, graphQueue, http, adapter]: [
+    SettingsPublisher<SnapshotContent>,
     RedisClient,
     LiveRegistry,
     Notices,
@@ -284,13 +290,11 @@ function buildLifecycle(
     GraphQueue,
     HttpClient,
     HttpAdapterHost,
-    Logger,
   ]
 ): ApiLifecycle {
-  const declared = buildSnapshot(config);
   const server = (): Server => adapter.httpAdapter.getHttpServer() as Server;
   return new ApiLifecycle({
-    ...{ declared, redis, registry, notices, presence, views, queues, graphQueue },
-    ...{ http, server, logger },
+    ...{ publishers: [publisher], redis, registry, notices, presence, views, queues, graphQueue },
+    ...{ http, server },
   });
 }

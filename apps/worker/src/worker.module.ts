@@ -24,6 +24,7 @@ import type { RedisClient } from '#platform/redis.js';
 import { VllmEndpoints } from '#providers/vllm/vllm-endpoints.js';
 import { AttemptQueues } from '#queues/attempt-queues.js';
 import { GraphQueue } from '#queues/graph-queue.js';
+import { KnownPools } from '#queues/known-pools.js';
 import { RECONCILER } from '#queues/periodic.js';
 import { LiveRegistry } from '#registry/live-registry.js';
 import { TokenCounter } from '#tokens/count-tokens.js';
@@ -118,6 +119,7 @@ const HISTORY_CONNECTIONS = 3;
     },
     { provide: Tickets, inject: [REDIS], useFactory: (redis: RedisClient) => new Tickets(redis) },
     { provide: PoolLoads, inject: [REDIS], useFactory: (redis: RedisClient) => new PoolLoads(redis) },
+    { provide: KnownPools, inject: [REDIS], useFactory: (redis: RedisClient) => new KnownPools(redis) },
     { provide: PoolPauses, inject: [REDIS], useFactory: (redis: RedisClient) => new PoolPauses(redis) },
     {
       provide: LiveViewsSource,
@@ -126,7 +128,7 @@ const HISTORY_CONNECTIONS = 3;
     },
     {
       provide: PLACES,
-      inject: [LiveViewsSource, LiveRegistry, ProviderDirectory, JobLists, GraphStore, GraphQueue, CONFIG],
+      inject: [LiveViewsSource, LiveRegistry, ProviderDirectory, KnownPools, JobLists, GraphStore, GraphQueue, CONFIG],
       useFactory: buildPlaces,
     },
     {
@@ -166,7 +168,7 @@ const HISTORY_CONNECTIONS = 3;
     },
     {
       provide: PoolSupervisor,
-      inject: [REDIS, AttemptQueues, RunAttempt, RunningAttempts, CONFIG, LOGGER],
+      inject: [REDIS, AttemptQueues, PoolPauses, RunAttempt, RunningAttempts, CONFIG, LOGGER],
       useFactory: buildPoolSupervisor,
     },
     { provide: GraphStore, inject: [REDIS], useFactory: (redis: RedisClient) => new GraphStore(redis) },

@@ -15,8 +15,10 @@ export const PERMANENT_REASONS = [
 ] as const;
 export type PermanentReason = (typeof PERMANENT_REASONS)[number];
 
-/** Why a model is tried last: it cannot take the job at this moment. */
+/** Why a model is tried last, or waited for: it cannot take the job at this moment. Of jobs made before it was withdrawn: `disabled`, `removed`. */
 export const TEMPORARY_REASONS = [
+  'disabled',
+  'removed',
   'provider_down',
   'model_unavailable',
   'pool_paused',

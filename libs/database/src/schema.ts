@@ -7,6 +7,8 @@ export interface DatabaseSchema {
   erased_jobs: ErasedJobsTable;
   usage_attempts: UsageAttemptsTable;
   usage_daily: UsageDailyTable;
+  settings: SettingsTable;
+  settings_revision: SettingsRevisionTable;
 }
 
 export interface SchemaMigrationsTable {
@@ -77,4 +79,21 @@ export interface UsageDailyTable extends UsageColumns {
   /** The lowest and the highest `seq` of its attempts. */
   first_seq: number;
   last_seq: number;
+}
+
+export interface SettingsTable {
+  kind: string;
+  id: string;
+  /** JSON; what is in it is the business of whoever the kind belongs to. */
+  definition: JSONColumnType<object>;
+  version: number;
+  created_ms: number;
+  updated_ms: number;
+}
+
+/** One row. */
+export interface SettingsRevisionTable {
+  one: Generated<boolean>;
+  source: Generated<string>;
+  revision: number;
 }

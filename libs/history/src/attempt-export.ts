@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
+import { answered } from '#database/answered.js';
 import type { Db } from '#database/connect-database.js';
 import { ATTEMPT_COLUMNS } from './attempt-row.js';
-import { answered } from './job-history.js';
 
 /** A row of `usage_attempts`, by the names of its columns. */
 export type ExportedAttempt = Record<(typeof ATTEMPT_COLUMNS)[number], string | number | boolean | null>;

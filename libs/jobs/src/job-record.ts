@@ -1,6 +1,6 @@
 import type { AttemptRecord, PublicError } from '#contracts/attempt.js';
 import type { Decision } from '#contracts/decision.js';
-import type { JobState, JobType, Priority } from '#contracts/job-state.js';
+import { isTerminal, type JobState, type JobType, type Priority } from '#contracts/job-state.js';
 import type { KeyCharge } from '#contracts/key-limits.js';
 import type { JsonObject } from '#contracts/json.js';
 import { changesOf, DEFAULT_POLICY, type Policy } from '#contracts/policy.js';
@@ -43,8 +43,8 @@ export interface JobRecord {
   steps: StepRecord[];
   /** The job that this one tries again. */
   retryOf: string | null;
-  /** While queued: the attempt that waits. */
-  waiting: (AttemptPayload & { pool: string }) | null;
+  /** Of an unfinished job: the attempt that waits, and for what. */
+  waiting: (AttemptPayload & CallPlan['candidates'][number]) | null;
 }
 
 /** A step with what its calls have cost. */
@@ -198,17 +198,17 @@ export function parseJobRecord(
     ...parseTotals(job.totals),
     attempts,
     steps: steps.map((step) => withTotals(step, attempts)),
-    waiting: job.state === 'queued' ? waitingAttempt(id, calls) : null,
+    waiting: isTerminal(job.state as JobState) ? null : waitingAttempt(id, calls, job.state as JobState),
   };
 }
 
-/** A graph may have several that wait: the first of them stands for the job. */
-function waitingAttempt(jobId: string, calls: CallFields[]): JobRecord['waiting'] {
+/** A graph may have several that wait: the first of them stands for the job. One that has begun waits only for its ticket, if at all. */
+function waitingAttempt(jobId: string, calls: CallFields[], state: JobState): JobRecord['waiting'] {
   for (const { id, fields } of calls) {
     const plan = fields.plan === undefined ? null : (JSON.parse(fields.plan) as CallPlan);
-    const pool = plan?.candidates[Number(fields.index ?? 0)]?.pool;
-    if (pool !== undefined && fields.outcome === undefined)
-      return { jobId, callId: id, attempt: Number(fields.attempt), pool };
+    const place = plan?.candidates[Number(fields.index ?? 0)];
+    const waits = fields.outcome === undefined && (state === 'queued' || fields.run === undefined);
+    if (place && waits) return { jobId, callId: id, attempt: Number(fields.attempt), ...place };
   }
   return null;
 }

@@ -71,6 +71,8 @@ export const keys = {
   ledgerWaiting: () => `${KEY_PREFIX}:ledger-waiting`,
   /** Stream: entries of the ledger that the database refused. */
   ledgerRefused: () => `${KEY_PREFIX}:ledger-refused`,
+  /** Sorted set: pools by the time (ms) at which they were last seen in the registry; those that are gone may hold attempts. */
+  pools: () => `${KEY_PREFIX}:pools`,
   /** Hash: version and content of the registry snapshot. */
   registry: () => `${KEY_PREFIX}:registry`,
 } as const;

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { PERMANENT_REASONS, type Decision } from '#contracts/decision.js';
 import { DEFAULT_POLICY, ROUTING_MODES, type Policy } from '#contracts/policy.js';
 import { CAPABILITIES, type Model, type RegistrySnapshot } from '#contracts/registry-snapshot.js';
-import type { HealthView, LiveViews } from '#contracts/live-views.js';
+import { ALL_OFFERED, type HealthView, type LiveViews } from '#contracts/live-views.js';
 import { planRoute, type RouteOptions } from './plan-route.js';
 import { indexRegistry } from './registry-index.js';
 import type { RequestFeatures } from './request-features.js';
@@ -81,6 +81,7 @@ const anyViews: fc.Arbitrary<LiveViews> = fc.record({
     .dictionary(fc.constantFrom('m0', 'm1', 'm2'), fc.integer({ min: 100, max: 10_000 }))
     .map((each) => new Map(Object.entries(each))),
   credentials: fc.constantFrom(new Map(), new Map([['q', 'vault_locked' as const]])),
+  offers: fc.constant(ALL_OFFERED),
 });
 
 const anyRoute: fc.Arbitrary<RouteOptions> = fc

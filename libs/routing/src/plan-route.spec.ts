@@ -4,6 +4,7 @@ import { DEFAULT_POLICY, type Policy, type RoutingMode } from '#contracts/policy
 import type { Alias, Model, Provider } from '#contracts/registry-snapshot.js';
 import {
   ALL_CREDENTIALS,
+  ALL_OFFERED,
   UNKNOWN_CONTEXTS,
   UNKNOWN_HEALTH,
   UNKNOWN_LOAD,
@@ -74,6 +75,7 @@ function plan(scene: Scene): Decision {
       load: UNKNOWN_LOAD,
       credentials: ALL_CREDENTIALS,
       contextTokens: UNKNOWN_CONTEXTS,
+      offers: ALL_OFFERED,
       ...scene.views,
     },
     exactInputTokens: new Map(),

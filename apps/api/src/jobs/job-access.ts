@@ -7,15 +7,18 @@ import type { FindOptions } from '#jobs/job-finder.js';
 import type { JobPage } from '#jobs/job-page.js';
 import type { DeleteOutcome } from '#jobs/job-store.js';
 import type { KeptJobs } from '#history/kept-jobs.js';
+import type { LiveViewsSource } from '#health/live-views-source.js';
 import type { PoolLoads } from '#limits/pool-loads.js';
 import { isJobId } from './job-id.js';
 import { jobView } from '#jobs/job-view.js';
+import { temporaryReasonOf } from '#routing/temporary-reason.js';
 
 /** Finds jobs for a key: what belongs to another project does not exist, and throws `job_not_found`. */
 export class JobAccess {
   constructor(
     private readonly jobs: KeptJobs,
     private readonly loads: PoolLoads,
+    private readonly views: Pick<LiveViewsSource, 'views'>,
   ) {}
 
   /** The whole record. */
@@ -42,11 +45,13 @@ export class JobAccess {
     return this.jobs.erase(jobId, principal.project);
   }
 
-  /** The job as its owner sees it; a queued one with its place in the queue. */
+  /** The job as its owner sees it; a queued one with its place in the queue, and with what closes the place that it waits for. */
   async view(record: JobRecord): Promise<Record<string, unknown>> {
-    const { waiting } = record;
-    const place = waiting && (await this.loads.placeOf(waiting.pool, attemptId(waiting.callId, waiting.attempt)));
-    return jobView(record, place);
+    const { state, waiting } = record;
+    if (waiting === null) return jobView(record);
+    const id = attemptId(waiting.callId, waiting.attempt);
+    const place = state === 'queued' ? await this.loads.placeOf(waiting.pool, id) : null;
+    return jobView(record, place, temporaryReasonOf(waiting, this.views.views));
   }
 }
 

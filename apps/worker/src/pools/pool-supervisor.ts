@@ -1,5 +1,6 @@
 import type { AttemptPayload, AttemptResult } from '#contracts/queue-payloads.js';
 import type { Pool } from '#contracts/registry-snapshot.js';
+import type { PoolPauses } from '#limits/pool-pauses.js';
 import type { Logger } from '#platform/logging.js';
 import type { RedisClient } from '#platform/redis.js';
 import type { AttemptQueues } from '#queues/attempt-queues.js';
@@ -15,6 +16,7 @@ const DRAIN_MS = 10_000;
 export interface PoolSupervisorDeps {
   redis: RedisClient;
   queues: AttemptQueues;
+  pauses: Pick<PoolPauses, 'reopen'>;
   process: (payload: AttemptPayload, taken: TakenAttempt) => Promise<AttemptResult>;
   /** Makes what still runs give its work back. */
   stopRunning: () => void;
@@ -31,6 +33,8 @@ export class PoolSupervisor {
   /** Workers of pools that are no longer served, while their last attempts end. */
   private readonly retiring = new Set<Promise<void>>();
   private readonly globalConcurrency = new Map<string, number | null>();
+  /** As text: the limits that each pool was last served with, its provider's among them. */
+  private readonly limits = new Map<string, string>();
   private following = Promise.resolve();
   private readonly waking = setInterval(() => this.wake(), WAKE_MS);
   private closing = false;
@@ -47,6 +51,11 @@ export class PoolSupervisor {
     this.following = this.following
       .then(() => this.apply(registry))
       .catch((error: unknown) => this.deps.logger.error({ err: error }, 'the pools could not follow the registry'));
+  }
+
+  /** Resolves once every version that it was told of is followed. */
+  async settled(): Promise<void> {
+    await this.following;
   }
 
   /** Takes no more attempts, lets those that run finish for a while, then has them given back; resolves when none is left. */
@@ -103,6 +112,7 @@ export class PoolSupervisor {
       await this.deps.queues.configure(pool.id, { concurrency: limit });
       this.globalConcurrency.set(pool.id, limit);
     }
+    await this.reopenIfChanged(pool, registry);
     if (this.workers.has(pool.id)) return;
     // Not cut to the limit, which Redis enforces over all workers: BullMQ looks at a changed concurrency only when a slot is
     // free, so a worker whose every slot is taken by a long call would not notice that the limit was raised.
@@ -118,5 +128,18 @@ export class PoolSupervisor {
       }),
     );
     logger.info({ pool: pool.id, concurrency, limits: pool.limits }, 'serving pool');
+  }
+
+  /** Whoever was held back by the old limits would otherwise look for half a minute at what no longer counts. */
+  private async reopenIfChanged({ id, provider, limits }: Pool, registry: Registry): Promise<void> {
+    const now = JSON.stringify([limits, registry.provider(provider)?.limits]);
+    const before = this.limits.get(id);
+    this.limits.set(id, now);
+    if (before === undefined || before === now) return;
+    await this.deps.pauses.reopen(id);
+    // BullMQ's worker remembers by itself until when the queue was held back; a new one asks.
+    const worker = this.workers.get(id);
+    this.workers.delete(id);
+    if (worker) this.retire(worker);
   }
 }
