@@ -1,6 +1,7 @@
 import { expect, it } from '@jest/globals';
 import { budgetRules, type BudgetOwner } from '#contracts/budgets.js';
-import { HistoryWriter, type AttemptEntry } from '#history/history-writer.js';
+import type { AttemptEntry } from '#history/attempt-row.js';
+import { HistoryWriter } from '#history/history-writer.js';
 import { UsageReport } from '#history/usage-report.js';
 import { BudgetLevels } from '#jobs/budget-levels.js';
 import { keys } from '#platform/keys.js';
