@@ -3,6 +3,7 @@ import { sql } from 'kysely';
 import { keys } from '#platform/keys.js';
 import { Retention } from '#history/retention.js';
 import type { NewJob } from '#jobs/job-record.js';
+import type { JobStore } from '#jobs/job-store.js';
 import { DATABASE_KINDS } from '#testing/postgres-harness.js';
 import { waitFor } from '#testing/wait-for.js';
 import { HistoryFixture, type Boundary } from './support/history-fixture.js';
@@ -108,6 +109,23 @@ describe.each(DATABASE_KINDS)('the recorder over %s', (kind) => {
     await history.untilRecorded();
     await expect(history.finishedIds()).resolves.toHaveLength(jobs.length);
     await expect(history.sums()).resolves.toStrictEqual({ daily: once(30), attempts: once(30) });
+  });
+
+  it('reads the records of many jobs at once: one by one it would never catch up under load', async () => {
+    const jobs = await finish(40);
+    const all = Promise.withResolvers<undefined>();
+    let asked = 0;
+    history.recorder(null, (store) =>
+      Object.assign(Object.create(store) as JobStore, {
+        readFinished: async (id: string) => {
+          if (++asked === jobs.length) all.resolve(undefined);
+          await all.promise;
+          return store.readFinished(id);
+        },
+      }),
+    );
+    await history.untilRecorded();
+    await expect(history.finishedIds()).resolves.toHaveLength(jobs.length);
   });
 
   it('with the database killed under load: jobs go on, nothing is lost, and it catches up', async () => {

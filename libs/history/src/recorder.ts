@@ -113,22 +113,17 @@ export class Recorder {
     }
   }
 
-  /** A record that is gone was erased, or has been recorded and released long since. */
+  /**
+   * Each piece at once: one record after the other would wait for Redis twice each, and under load never catch up. A record that is gone
+   * was erased, or has been recorded and released long since.
+   */
   private async *readInPieces(ids: readonly string[]): AsyncGenerator<FinishedJob[]> {
-    let piece: FinishedJob[] = [];
-    let bytes = 0;
-    for (const id of ids) {
-      const job = await this.deps.store.readFinished(id);
-      if (job === null) continue;
-      piece.push(job);
-      bytes += (job.record.result?.length ?? 0) + JSON.stringify(job.work.request).length;
-      if (piece.length >= JOBS_AT_ONCE || bytes >= BYTES_AT_ONCE) {
-        yield piece;
-        piece = [];
-        bytes = 0;
-      }
+    const sizes = await this.deps.store.heldBytes(ids);
+    for (const piece of piecesOf(ids, sizes)) {
+      const jobs = await Promise.all(piece.map((id) => this.deps.store.readFinished(id)));
+      const found = jobs.filter((job) => job !== null);
+      if (found.length > 0) yield found;
     }
-    if (piece.length > 0) yield piece;
   }
 
   private async refuse(entry: ReadEntry, error: unknown): Promise<void> {
@@ -140,6 +135,24 @@ export class Recorder {
   private async pause(ms: number): Promise<void> {
     await sleep(ms, null, { signal: this.stopped.signal }).catch(() => null);
   }
+}
+
+/** In the same order, so many at a time and, but for a larger one alone, so many bytes. */
+function piecesOf(ids: readonly string[], sizes: readonly number[]): string[][] {
+  const pieces: string[][] = [];
+  let bytes = Infinity;
+  ids.forEach((id, i) => {
+    const size = sizes[i] ?? 0;
+    const last = pieces.at(-1);
+    if (last !== undefined && last.length < JOBS_AT_ONCE && bytes + size <= BYTES_AT_ONCE) {
+      last.push(id);
+      bytes += size;
+    } else {
+      pieces.push([id]);
+      bytes = size;
+    }
+  });
+  return pieces;
 }
 
 /** True for what no repetition mends: the values themselves are at fault (SQLSTATE 22 and 23). */

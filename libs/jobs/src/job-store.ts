@@ -120,6 +120,11 @@ export class JobStore {
     return { record, work: await this.readWork(jobId), idempotency };
   }
 
+  /** How many bytes finished records take that wait for the recorder; 0 for one that is gone, or does not wait. */
+  async heldBytes(jobIds: readonly string[]): Promise<number[]> {
+    return Promise.all(jobIds.map(async (id) => Number(await this.redis.hget(keys.job(id), 'ledger_bytes'))));
+  }
+
   /** The project that a job belongs to and its state: what a door needs to know before it lets anybody at it. */
   async look(jobId: string): Promise<{ project: string; state: JobState } | null> {
     const [project, state] = await this.redis.hmget(keys.job(jobId), 'project', 'state');

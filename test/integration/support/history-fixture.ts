@@ -44,8 +44,11 @@ export class HistoryFixture {
     return this.database.db;
   }
 
-  /** A recorder at work; with a boundary it dies there. Stopped after the test. */
-  recorder(diesAt: Boundary | null = null): { died: Promise<void>; stop: () => Promise<void> } {
+  /** A recorder at work; with a boundary it dies there. Stopped after the test. `through` is what it sees of the records. */
+  recorder(
+    diesAt: Boundary | null = null,
+    through: (store: JobStore) => JobStore = (store) => store,
+  ): { died: Promise<void>; stop: () => Promise<void> } {
     const redis = this.redis.connect();
     const { promise: died, resolve } = Promise.withResolvers<undefined>();
     const dying = <T extends object>(target: T): T =>
@@ -68,7 +71,7 @@ export class HistoryFixture {
     });
     const recorder = new Recorder({
       ledger: dying(ledger),
-      store: dying(new JobStore(redis)),
+      store: dying(through(new JobStore(redis))),
       db: this.db,
       onError: this.redis.onError,
       onFatal: this.redis.onError,
