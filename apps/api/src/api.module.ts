@@ -97,7 +97,7 @@ const HISTORY_CONNECTIONS = 5;
     {
       provide: BUDGET_OWNERS,
       inject: [CONFIG],
-      useFactory: (config: TokenhubConfig) => () => budgetOwners(config.projects),
+      useFactory: (config: TokenhubConfig) => () => Promise.resolve(budgetOwners(config.projects)),
     },
     { provide: HookTargets, inject: [CONFIG], useFactory: (config: TokenhubConfig) => new HookTargets(config) },
     {
