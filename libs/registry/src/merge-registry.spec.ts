@@ -10,7 +10,7 @@ const providerFile = (id: string, change: object = {}): object => ({
 });
 
 const declared: DeclaredRegistry = {
-  providers: [toProvider(readDefinition('providers', providerFile('file')), (_, secret) => secret as never)],
+  providers: [toProvider(readDefinition('providers', providerFile('file')), (_, secret) => secret)],
   models: [toModel(readDefinition('models', { id: 'file-model', provider: 'file' }), 'openai')],
   aliases: [toAlias(readDefinition('aliases', { id: 'file-alias', members: [{ model: 'file-model' }] }))],
 };
