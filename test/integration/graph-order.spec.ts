@@ -77,7 +77,15 @@ describe('the turns of a graph', () => {
     const { graph } = await planGraph(planners, {
       ...{ jobId: 'job_1', kind: 'chat', body: said('x'), policy: DEFAULT_POLICY, delivery: 'later' },
       ...{ metadata: {}, deadline: Date.now() + 60_000, notBefore: null, idempotency: null, orchestration },
-      principal: { project: 'default', key: 'ci', scopes: ['jobs'], share: 1, limits: {} },
+      principal: {
+        project: 'default',
+        key: 'ci',
+        scopes: ['jobs'],
+        share: 1,
+        limits: {},
+        allowedModels: null,
+        policy: {},
+      },
     });
     expect(graph.plan.paidCalls).toBe(paidCalls);
   });

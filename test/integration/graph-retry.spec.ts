@@ -14,7 +14,15 @@ import { ended, read, ScriptedAdapter, startWorkerRig, type Turn, type WorkerRig
 
 const fixture = new RedisFixture();
 
-const PRINCIPAL: Principal = { project: 'default', key: 'ci', scopes: ['jobs'], share: 1, limits: {} };
+const PRINCIPAL: Principal = {
+  project: 'default',
+  key: 'ci',
+  scopes: ['jobs'],
+  share: 1,
+  limits: {},
+  allowedModels: null,
+  policy: {},
+};
 const AN_HOUR = 3_600_000;
 
 function submissionOf({ planner, registry }: WorkerRig): JobSubmission {

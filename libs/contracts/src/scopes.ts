@@ -1,3 +1,4 @@
+import type { Policy } from './policy.js';
 import type { Limits } from './registry-snapshot.js';
 
 /** What a key may do: jobs (jobs, webhooks, explain), chat, embeddings, batches (batches, files), models. */
@@ -13,4 +14,8 @@ export interface Principal {
   share: number;
   /** The key's own limits; an absent one is no limit. */
   limits: Limits;
+  /** Ids of the models and aliases that the key may ask for; null means all. */
+  allowedModels: readonly string[] | null;
+  /** What holds where a request says nothing. */
+  policy: Partial<Policy>;
 }

@@ -1,4 +1,5 @@
 import type { CallKind } from '#contracts/job-state.js';
+import type { WirePolicy } from '#contracts/policy.js';
 import type { Capability, CredentialSource, Limits, ProviderType, Timeouts } from '#contracts/registry-snapshot.js';
 import type { Scope } from '#contracts/scopes.js';
 import type { WebhookFilter } from '#contracts/webhook.js';
@@ -123,7 +124,19 @@ export interface AliasConfig {
   readonly stickyBy: 'key' | 'request';
 }
 
-export interface ProjectConfig {
+/** What projects and keys have in common. */
+export interface UseConfig {
+  /** For people; null shows the id. */
+  readonly name: string | null;
+  /** Every request is refused. */
+  readonly disabled: boolean;
+  /** Ids of the models and aliases that may be asked for; null means all. */
+  readonly allowedModels: readonly string[] | null;
+  /** What holds where a request says nothing; a key's words come before its project's. */
+  readonly policy: WirePolicy;
+}
+
+export interface ProjectConfig extends UseConfig {
   readonly id: string;
   /** Signs the webhooks that a job names itself; null means that such jobs are refused. */
   readonly webhookSecret: SecretSource | null;
@@ -131,9 +144,12 @@ export interface ProjectConfig {
   readonly webhookEndpoints: readonly WebhookEndpointConfig[];
 }
 
+/** What webhooks need of a project. */
+export type WebhookProject = Pick<ProjectConfig, 'id' | 'webhookSecret' | 'webhookEndpoints'>;
+
 export type SecretSource = Exclude<CredentialSource, { source: 'none' }>;
 
-export interface KeyConfig {
+export interface KeyConfig extends UseConfig {
   readonly id: string;
   /** Lower-case hex of the key's SHA-256; the key itself is never declared. */
   readonly sha256: string;

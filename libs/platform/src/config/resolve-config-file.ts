@@ -7,8 +7,9 @@ import {
   type ProjectConfig,
   type ProviderConfig,
   type SecretSource,
+  type UseConfig,
 } from './config.js';
-import type { ConfigFile, FileModel, FileProject, FileProvider, FileSecret } from './config-file.js';
+import type { ConfigFile, FileModel, FileProject, FileProvider, FileSecret, FileUse } from './config-file.js';
 
 export interface ResolvedConfigFile {
   providers: ProviderConfig[];
@@ -101,9 +102,11 @@ function toPrice(price: FileModel['price'], providerType: ProviderType | undefin
 function toProject(project: FileProject, keep: KeepSecret): ProjectConfig {
   return {
     id: project.id,
+    ...toUse(project),
     webhookSecret: project.webhook_secret ? keep(secretNames.project(project.id), project.webhook_secret) : null,
     keys: project.keys.map((key) => ({
       id: key.id,
+      ...toUse(key),
       sha256: key.sha256.toLowerCase(),
       scopes: key.scopes,
       share: key.share,
@@ -117,4 +120,8 @@ function toProject(project: FileProject, keep: KeepSecret): ProjectConfig {
       events: endpoint.events,
     })),
   };
+}
+
+function toUse({ name, disabled, allowed_models: allowedModels, policy }: FileUse): UseConfig {
+  return { name: name ?? null, disabled, allowedModels: allowedModels ?? null, policy };
 }
