@@ -7,6 +7,7 @@ const libs = [
   'jobs',
   'database',
   'history',
+  'settings',
   'limits',
   'health',
   'routing',

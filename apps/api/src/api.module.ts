@@ -2,7 +2,8 @@ import type { Server } from 'node:http';
 import { Module } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { TerminusModule } from '@nestjs/terminus';
-import { HistoryModule } from '#history/history.module.js';
+import type { Database } from '#database/connect-database.js';
+import { HISTORY_DATABASE, HistoryModule } from '#history/history.module.js';
 import { KeptJobs } from '#history/kept-jobs.js';
 import { HttpClient } from '#http/http-client.js';
 import { EventReader } from '#jobs/event-reader.js';
@@ -17,13 +18,15 @@ import { Presence } from '#platform/process-identity.js';
 import type { RedisClient } from '#platform/redis.js';
 import { AttemptQueues } from '#queues/attempt-queues.js';
 import { StepQueue } from '#queues/step-queue.js';
-import { buildSnapshot } from '#registry/build-snapshot.js';
+import { buildSnapshot, type SnapshotContent } from '#registry/build-snapshot.js';
 import { KeyRing } from '#registry/key-ring.js';
 import { HealthStore } from '#health/health-store.js';
 import { LiveViewsSource } from '#health/live-views-source.js';
 import { PoolLoads } from '#limits/pool-loads.js';
 import { PoolPauses } from '#limits/pool-pauses.js';
 import { LiveRegistry } from '#registry/live-registry.js';
+import { SettingsPublisher } from '#settings/settings-publisher.js';
+import { SettingsStore } from '#settings/settings-store.js';
 import { TokenCounter } from '#tokens/count-tokens.js';
 import { UsageController } from './admin/usage.controller.js';
 import { ApiLifecycle } from './api-lifecycle.js';
@@ -93,6 +96,16 @@ const HISTORY_CONNECTIONS = 5;
       inject: [REDIS, REDIS_SUBSCRIBER, LOGGER],
       useFactory: (redis: RedisClient, subscriber: RedisClient, logger: Logger) =>
         new LiveRegistry({ redis, subscriber, onError: (error) => logger.debug({ err: error }, 'registry') }),
+    },
+    {
+      provide: SettingsStore,
+      inject: [HISTORY_DATABASE],
+      useFactory: (database: Database | null) => database && new SettingsStore(database.db),
+    },
+    {
+      provide: SettingsPublisher,
+      inject: [SettingsStore, LiveRegistry, CONFIG, LOGGER],
+      useFactory: buildRegistryPublisher,
     },
     { provide: PoolLoads, inject: [REDIS], useFactory: (redis: RedisClient) => new PoolLoads(redis) },
     {
@@ -215,7 +228,7 @@ const HISTORY_CONNECTIONS = 5;
     {
       provide: ApiLifecycle,
       inject: [
-        CONFIG,
+        SettingsPublisher,
         REDIS,
         LiveRegistry,
         Notices,
@@ -225,7 +238,6 @@ const HISTORY_CONNECTIONS = 5;
         StepQueue,
         HttpClient,
         HttpAdapterHost,
-        LOGGER,
       ],
       useFactory: buildLifecycle,
     },
@@ -251,9 +263,22 @@ function buildSubmission(
   return new JobSubmission({ store, jobs, queues, steps, planner, stepPlanner, hooks, history: settings, processId });
 }
 
+function buildRegistryPublisher(
+  ...[settings, registry, config, logger]: [SettingsStore | null, LiveRegistry, TokenhubConfig, Logger]
+): SettingsPublisher<SnapshotContent> {
+  return new SettingsPublisher({
+    settings,
+    snapshots: registry,
+    kinds: ['provider', 'model', 'alias'],
+    merge: () => buildSnapshot(config),
+    declaredMs: Date.now(),
+    onError: (error) => logger.warn({ err: error }, 'the registry could not be published'),
+  });
+}
+
 function buildLifecycle(
-  ...[config, redis, registry, notices, presence, views, queues, steps, http, adapter, logger]: [
-    TokenhubConfig,
+  ...[publisher, redis, registry, notices, presence, views, queues, steps, http, adapter]: [
+    SettingsPublisher<SnapshotContent>,
     RedisClient,
     LiveRegistry,
     Notices,
@@ -263,10 +288,9 @@ function buildLifecycle(
     StepQueue,
     HttpClient,
     HttpAdapterHost,
-    Logger,
   ]
 ): ApiLifecycle {
-  const declared = buildSnapshot(config);
   const server = (): Server => adapter.httpAdapter.getHttpServer() as Server;
-  return new ApiLifecycle({ declared, redis, registry, notices, presence, views, queues, steps, http, server, logger });
+  const publishers = [publisher];
+  return new ApiLifecycle({ publishers, redis, registry, notices, presence, views, queues, steps, http, server });
 }

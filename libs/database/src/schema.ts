@@ -7,6 +7,8 @@ export interface DatabaseSchema {
   erased_jobs: ErasedJobsTable;
   usage_attempts: UsageAttemptsTable;
   usage_daily: UsageDailyTable;
+  settings: SettingsTable;
+  settings_revision: SettingsRevisionTable;
 }
 
 export interface SchemaMigrationsTable {
@@ -72,4 +74,21 @@ export interface UsageDailyTable extends UsageColumns {
   wasted_attempts: number;
   wasted_cost_nano: number;
   duration_ms: number;
+}
+
+export interface SettingsTable {
+  kind: string;
+  id: string;
+  /** JSON; what is in it is the business of whoever the kind belongs to. */
+  definition: JSONColumnType<object>;
+  version: number;
+  created_ms: number;
+  updated_ms: number;
+}
+
+/** One row. */
+export interface SettingsRevisionTable {
+  one: Generated<boolean>;
+  source: Generated<string>;
+  revision: number;
 }

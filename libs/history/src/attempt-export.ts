@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
+import { answered } from '#database/answered.js';
 import type { Db } from '#database/connect-database.js';
-import { answered } from './job-history.js';
 
 /** A row of `usage_attempts`, by the names of its columns. */
 export type ExportedAttempt = Record<(typeof EXPORTED_COLUMNS)[number], string | number | boolean | null>;

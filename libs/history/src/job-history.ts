@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
-import { TokenhubError } from '#contracts/error-catalogue.js';
 import type { JobState, JobType } from '#contracts/job-state.js';
-import { isDatabaseUnavailable, type Db } from '#database/connect-database.js';
+import { answered } from '#database/answered.js';
+import type { Db } from '#database/connect-database.js';
 import type { FinishedJob } from '#jobs/job-store.js';
 import { ERASURE_LOCK } from './erasure.js';
 import { searchable } from './history-writer.js';
@@ -16,10 +16,6 @@ export interface JobFilter {
   /** Pairs that it must have, among others. */
   metadata?: Record<string, string>;
 }
-
-/** A server that hangs looks, to an HTTP request, like one that is away. */
-const ANSWER_MS = 5_000;
-const RETRY_S = 2;
 
 /** Finished jobs as they were recorded. Throws `store_unavailable` while the database is away. */
 export class JobHistory {
@@ -84,26 +80,4 @@ export class JobHistory {
 /** The writer puts nothing else there. */
 function toFinishedJob(record: object): FinishedJob {
   return record as FinishedJob;
-}
-
-/** What the database answers, or the error that tells the client to come back. */
-export async function answered<T>(answer: Promise<T>): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(unavailable()), ANSWER_MS);
-  try {
-    return await Promise.race([answer, late.promise]);
-  } catch (error) {
-    // Its tables are not there yet when it was away as the processes started.
-    const unmigrated = (error as { code?: unknown }).code === '42P01';
-    throw unmigrated || isDatabaseUnavailable(error) ? unavailable(error) : error;
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-function unavailable(cause?: unknown): TokenhubError {
-  return new TokenhubError('store_unavailable', 'The database of the history does not answer.', {
-    retryAfterS: RETRY_S,
-    cause,
-  });
 }

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
+import { answered } from '#database/answered.js';
 import type { Db } from '#database/connect-database.js';
-import { answered } from './job-history.js';
 
 export const USAGE_GROUPS = ['key', 'model', 'provider', 'day', 'project'] as const;
 export type UsageGroup = (typeof USAGE_GROUPS)[number];

@@ -1,23 +1,22 @@
-import type { RegistrySnapshot } from '#contracts/registry-snapshot.js';
 import type { RedisClient } from '#platform/redis.js';
 
-export interface SnapshotFollowerOptions {
+export interface SnapshotFollowerOptions<S extends { version: number }> {
   /** The newest version's number; 0 when there is none. */
   version: () => Promise<number>;
-  read: () => Promise<RegistrySnapshot | null>;
-  onChange: (snapshot: RegistrySnapshot) => void;
+  read: () => Promise<S | null>;
+  onChange: (snapshot: S) => void;
   onError: (error: unknown) => void;
   /** Ends the following. */
   signal: AbortSignal;
 }
 
 /** Looks for new versions when told and by itself; one look at a time, so that versions arrive in order. */
-export class SnapshotFollower {
+export class SnapshotFollower<S extends { version: number }> {
   private seen = 0;
   private looking: Promise<void> | null = null;
   private lookAgain = false;
 
-  constructor(private readonly options: SnapshotFollowerOptions) {}
+  constructor(private readonly options: SnapshotFollowerOptions<S>) {}
 
   /** Resolves after the first look; rejects, and follows no further, when subscribing or that look fails. */
   async start(how: { channel: string; subscriber: RedisClient; pollMs: number }): Promise<void> {

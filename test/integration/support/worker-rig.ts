@@ -90,7 +90,7 @@ export interface WorkerRig {
   runAttempt: RunAttempt;
   supervisor: PoolSupervisor;
   planner: RoutePlanner;
-  publish: (content: SnapshotContent) => Promise<void>;
+  publish: (content: SnapshotContent) => Promise<unknown>;
 }
 
 /** A worker in this process, put together as the worker's module does it, with connections of its own. */
@@ -171,7 +171,15 @@ export async function startWorkerRig(fixture: RedisFixture, options: WorkerRigOp
     running.stopAll('shutdown');
     await Promise.all([supervisor.close(), steps.close()]);
   });
-  return { registry, running, views, runAttempt, supervisor, planner, publish: (content) => registry.publish(content) };
+  return {
+    registry,
+    running,
+    views,
+    runAttempt,
+    supervisor,
+    planner,
+    publish: (content) => registry.publish(content),
+  };
 }
 
 /** Creates and enqueues, as the API does. */
