@@ -2,6 +2,7 @@ import type { Server } from 'node:http';
 import { Module } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { TerminusModule } from '@nestjs/terminus';
+import type { MadeKeys } from '#contracts/key-rules.js';
 import type { Database } from '#database/connect-database.js';
 import { HISTORY_DATABASE, HistoryModule } from '#history/history.module.js';
 import { KeptJobs } from '#history/kept-jobs.js';
@@ -19,7 +20,7 @@ import type { RedisClient } from '#platform/redis.js';
 import { AttemptQueues } from '#queues/attempt-queues.js';
 import { StepQueue } from '#queues/step-queue.js';
 import { buildSnapshot, type SnapshotContent } from '#registry/build-snapshot.js';
-import { KeyRing } from '#registry/key-ring.js';
+import { LiveKeys } from '#registry/live-keys.js';
 import { HealthStore } from '#health/health-store.js';
 import { LiveViewsSource } from '#health/live-views-source.js';
 import { PoolLoads } from '#limits/pool-loads.js';
@@ -28,6 +29,9 @@ import { LiveRegistry } from '#registry/live-registry.js';
 import { SettingsPublisher } from '#settings/settings-publisher.js';
 import { SettingsStore } from '#settings/settings-store.js';
 import { TokenCounter } from '#tokens/count-tokens.js';
+import { KEY_PROVIDERS, KEY_PUBLISHER } from './admin/keys/key-providers.js';
+import { KeysController } from './admin/keys/keys.controller.js';
+import { ProjectsController } from './admin/keys/projects.controller.js';
 import { UsageController } from './admin/usage.controller.js';
 import { ApiLifecycle } from './api-lifecycle.js';
 import { AdminToken } from './auth/admin-token.js';
@@ -71,12 +75,14 @@ const HISTORY_CONNECTIONS = 5;
     RouteController,
     HealthController,
     UsageController,
+    KeysController,
+    ProjectsController,
   ],
   providers: [
     TokenCounter,
     { provide: HttpClient, useFactory: () => new HttpClient() },
     { provide: AdminToken, inject: [CONFIG], useFactory: (config: TokenhubConfig) => new AdminToken(config) },
-    { provide: KeyRing, inject: [CONFIG], useFactory: (config: TokenhubConfig) => new KeyRing(config) },
+    ...KEY_PROVIDERS,
     { provide: StoreProbe, inject: [REDIS], useFactory: (redis: RedisClient) => new StoreProbe(redis) },
     { provide: JobStore, inject: [REDIS], useFactory: (redis: RedisClient) => new JobStore(redis) },
     { provide: HookTargets, inject: [CONFIG], useFactory: (config: TokenhubConfig) => new HookTargets(config) },
@@ -229,8 +235,10 @@ const HISTORY_CONNECTIONS = 5;
       provide: ApiLifecycle,
       inject: [
         SettingsPublisher,
+        KEY_PUBLISHER,
         REDIS,
         LiveRegistry,
+        LiveKeys,
         Notices,
         Presence,
         LiveViewsSource,
@@ -277,10 +285,12 @@ function buildRegistryPublisher(
 }
 
 function buildLifecycle(
-  ...[publisher, redis, registry, notices, presence, views, queues, steps, http, adapter]: [
+  ...[publisher, keyPublisher, redis, registry, keys, notices, presence, views, queues, steps, http, adapter]: [
     SettingsPublisher<SnapshotContent>,
+    SettingsPublisher<MadeKeys>,
     RedisClient,
     LiveRegistry,
+    LiveKeys,
     Notices,
     Presence,
     LiveViewsSource,
@@ -291,6 +301,6 @@ function buildLifecycle(
   ]
 ): ApiLifecycle {
   const server = (): Server => adapter.httpAdapter.getHttpServer() as Server;
-  const publishers = [publisher];
-  return new ApiLifecycle({ publishers, redis, registry, notices, presence, views, queues, steps, http, server });
+  const publishers = [publisher, keyPublisher];
+  return new ApiLifecycle({ publishers, redis, registry, keys, notices, presence, views, queues, steps, http, server });
 }

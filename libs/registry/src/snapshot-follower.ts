@@ -50,8 +50,11 @@ export class SnapshotFollower<S extends { version: number }> {
     });
   }
 
-  /** A call during a look makes that look happen once more: what it is told about may be newer than what was read. */
-  private look(): Promise<void> {
+  /**
+   * Resolves once the newest version is handed over. A call during a look makes that look happen once more: what it is told about may be
+   * newer than what was read.
+   */
+  look(): Promise<void> {
     if (this.looking) {
       this.lookAgain = true;
       return this.looking;

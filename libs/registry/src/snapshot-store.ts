@@ -74,9 +74,9 @@ export class SnapshotStore<Content extends object> {
   /**
    * Hands over the newest snapshot, if there is one, and from then on each newer one, in order and each once; a version that another
    * has already replaced may be left out. Resolves after the first look and rejects when that fails. Listens on the channel and looks
-   * by itself every second, so that a message lost with a connection costs a second and no more.
+   * by itself every second, so that a message lost with a connection costs a second and no more. Gives a way to look at once.
    */
-  async follow(onChange: (snapshot: Snapshot<Content>) => void, options: FollowOptions): Promise<void> {
+  async follow(onChange: (snapshot: Snapshot<Content>) => void, options: FollowOptions): Promise<() => Promise<void>> {
     const { redis, key, channel } = this.options;
     const follower = new SnapshotFollower({
       version: async () => Number((await redis.hget(key, 'version')) ?? 0),
@@ -86,5 +86,6 @@ export class SnapshotStore<Content extends object> {
       signal: options.signal,
     });
     await follower.start({ channel, subscriber: options.subscriber, pollMs: options.pollMs ?? 1_000 });
+    return () => follower.look();
   }
 }
