@@ -7,7 +7,7 @@ import type { KeyDefinitionDto, KeyFieldsDto, NewKeyDto } from './key.dto.js';
 import { changedKey, definedKey, iso, liveSecrets, rotated, secretOf } from './key-definition.js';
 import { declaredViews, keyView, type AdminView, type KeyView } from './key-views.js';
 import { inOrder, type AdminDeps, type Shown } from './project-admin.js';
-import { declaredError, requireVersion } from './stored-keys.js';
+import { declaredError, requireNoVersion, requireVersion } from './stored-keys.js';
 
 const ID_LETTERS = 'abcdefghijklmnopqrstuvwxyz0123456789';
 const ID_LENGTH = 16;
@@ -48,7 +48,7 @@ export class KeyAdmin {
       return { ...(await this.replace(id, body, ifMatch)), created: false };
     } catch (error) {
       if (!(error instanceof TokenhubError && error.code === 'key_not_found')) throw error;
-      requireVersion(ifMatch, { kind: KEY_KIND, id, version: 0 });
+      requireNoVersion(ifMatch, { kind: KEY_KIND, id });
       return { ...(await this.insert(id, body)), created: true };
     }
   }

@@ -5,7 +5,7 @@ import { changedUse, PLAIN_PROJECT } from './key-definition.js';
 import { declaredViews, projectView, type AdminView } from './key-views.js';
 import type { KnownModels } from './known-models.js';
 import type { NewProjectDto } from './project.dto.js';
-import { declaredError, requireVersion, type StoredKeys } from './stored-keys.js';
+import { declaredError, requireNoVersion, requireVersion, type StoredKeys } from './stored-keys.js';
 import type { UseDto } from './use.dto.js';
 
 export interface AdminDeps {
@@ -58,7 +58,7 @@ export class ProjectAdmin {
       return { ...(await this.change(id, body, { from: PLAIN_PROJECT, ifMatch })), created: false };
     } catch (error) {
       if (!(error instanceof TokenhubError && error.code === 'project_not_found')) throw error;
-      requireVersion(ifMatch, { kind: PROJECT_KIND, id, version: 0 });
+      requireNoVersion(ifMatch, { kind: PROJECT_KIND, id });
       return { ...(await this.insert(id, body)), created: true };
     }
   }

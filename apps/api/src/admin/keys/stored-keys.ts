@@ -102,6 +102,11 @@ export function requireVersion(
   if (ifMatch !== undefined && !allowsVersion(ifMatch, version)) throw stale(kind, id);
 }
 
+/** Throws `precondition_failed` for what does not exist: there is no version that could match. */
+export function requireNoVersion(ifMatch: string | undefined, { kind, id }: { kind: string; id: string }): void {
+  if (ifMatch !== undefined) throw stale(kind, id);
+}
+
 /** The answer for what does not exist. */
 export function notFound(kind: KeyThing, id: string): TokenhubError {
   return new TokenhubError(NOT_FOUND[kind], `There is no ${kind} ${JSON.stringify(id.slice(0, 64))}.`);
