@@ -9,7 +9,15 @@ import {
   type SecretSource,
   type UseConfig,
 } from './config.js';
-import type { ConfigFile, FileModel, FileProject, FileProvider, FileSecret, FileUse } from './config-file.js';
+import type {
+  ConfigFile,
+  FileAlias,
+  FileModel,
+  FileProject,
+  FileProvider,
+  FileSecret,
+  FileUse,
+} from './config-file.js';
 
 export interface ResolvedConfigFile {
   providers: ProviderConfig[];
@@ -32,15 +40,16 @@ export function resolveConfigFile(file: ConfigFile): ResolvedConfigFile {
   return {
     providers: file.providers.map((provider) => toProvider(provider, keep)),
     models: file.models.map((model) => toModel(model, types.get(model.provider))),
-    aliases: file.aliases.map((alias) => ({ id: alias.id, members: alias.members, stickyBy: alias.sticky_by })),
+    aliases: file.aliases.map(toAlias),
     projects: file.projects.map((project) => toProject(project, keep)),
     secrets,
   };
 }
 
-type KeepSecret = (name: string, secret: FileSecret) => SecretSource;
+export type KeepSecret = (name: string, secret: FileSecret) => SecretSource;
 
-function toProvider(provider: FileProvider, keep: KeepSecret): ProviderConfig {
+/** `keep` takes care of a secret that is written in the definition itself. */
+export function toProvider(provider: FileProvider, keep: KeepSecret): ProviderConfig {
   const endpoints = provider.endpoints ?? (provider.base_url === undefined ? [] : [provider.base_url]);
   const { credential, timeouts } = provider;
   return {
@@ -62,7 +71,8 @@ function toProvider(provider: FileProvider, keep: KeepSecret): ProviderConfig {
 
 const DEFAULT_MAX_OUTPUT_TOKENS = 4_096;
 
-function toModel(model: FileModel, providerType: ProviderType | undefined): ModelConfig {
+/** Some defaults follow from the type of the model's provider. */
+export function toModel(model: FileModel, providerType: ProviderType | undefined): ModelConfig {
   // Anthropic has no legacy completions.
   const kinds = model.kinds ?? (providerType === 'anthropic' ? ['chat'] : ['chat', 'completion']);
   const embedsOnly = kinds.every((kind) => kind === 'embedding');
@@ -84,6 +94,11 @@ function toModel(model: FileModel, providerType: ProviderType | undefined): Mode
     dropSamplingParameters: model.drop_sampling_parameters,
     limits: model.limits ?? null,
   };
+}
+
+/** An alias in the configuration's types. */
+export function toAlias(alias: FileAlias): AliasConfig {
+  return { id: alias.id, members: alias.members, stickyBy: alias.sticky_by };
 }
 
 /** Anthropic bills what it writes to its five-minute cache at 1.25 times the input; others bill it as input. */

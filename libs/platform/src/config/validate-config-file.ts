@@ -36,11 +36,11 @@ function toConfigError(error: ErrorObject, fileName: string): ConfigError {
   const params = error.params as Record<string, unknown>;
   switch (error.keyword) {
     case 'required':
-      return new ConfigError(at(String(params.missingProperty)), 'is missing');
+      return new ConfigError(at(String(params.missingProperty)), 'is missing', 'missing');
     case 'additionalProperties':
-      return new ConfigError(at(String(params.additionalProperty)), 'is not a known field');
+      return new ConfigError(at(String(params.additionalProperty)), 'is not a known field', 'unknown');
     default:
-      return new ConfigError(path === '' ? fileName : `${fileName}: ${path}`, problemOf(error, params));
+      return new ConfigError(path === '' ? fileName : `${fileName}: ${path}`, problemOf(error, params), error.keyword === 'type' ? 'type' : 'value');
   }
 }
 
