@@ -3,8 +3,7 @@ import { Module } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { TerminusModule } from '@nestjs/terminus';
 import type { MadeKeys } from '#contracts/key-rules.js';
-import type { Database } from '#database/connect-database.js';
-import { HISTORY_DATABASE, HistoryModule } from '#history/history.module.js';
+import { HistoryModule } from '#history/history.module.js';
 import { KeptJobs } from '#history/kept-jobs.js';
 import { HttpClient } from '#http/http-client.js';
 import { EventReader } from '#jobs/event-reader.js';
@@ -19,7 +18,7 @@ import { Presence } from '#platform/process-identity.js';
 import type { RedisClient } from '#platform/redis.js';
 import { AttemptQueues } from '#queues/attempt-queues.js';
 import { StepQueue } from '#queues/step-queue.js';
-import { buildSnapshot, type SnapshotContent } from '#registry/build-snapshot.js';
+import type { SnapshotContent } from '#registry/build-snapshot.js';
 import { LiveKeys } from '#registry/live-keys.js';
 import { HealthStore } from '#health/health-store.js';
 import { LiveViewsSource } from '#health/live-views-source.js';
@@ -27,11 +26,12 @@ import { PoolLoads } from '#limits/pool-loads.js';
 import { PoolPauses } from '#limits/pool-pauses.js';
 import { LiveRegistry } from '#registry/live-registry.js';
 import { SettingsPublisher } from '#settings/settings-publisher.js';
-import { SettingsStore } from '#settings/settings-store.js';
 import { TokenCounter } from '#tokens/count-tokens.js';
 import { KEY_PROVIDERS, KEY_PUBLISHER } from './admin/keys/key-providers.js';
 import { KeysController } from './admin/keys/keys.controller.js';
 import { ProjectsController } from './admin/keys/projects.controller.js';
+import { REGISTRY_PARTS } from './admin/registry/registry-parts.js';
+import { RegistryController } from './admin/registry/registry.controller.js';
 import { UsageController } from './admin/usage.controller.js';
 import { ApiLifecycle } from './api-lifecycle.js';
 import { AdminToken } from './auth/admin-token.js';
@@ -77,6 +77,7 @@ const HISTORY_CONNECTIONS = 5;
     UsageController,
     KeysController,
     ProjectsController,
+    RegistryController,
   ],
   providers: [
     TokenCounter,
@@ -103,16 +104,7 @@ const HISTORY_CONNECTIONS = 5;
       useFactory: (redis: RedisClient, subscriber: RedisClient, logger: Logger) =>
         new LiveRegistry({ redis, subscriber, onError: (error) => logger.debug({ err: error }, 'registry') }),
     },
-    {
-      provide: SettingsStore,
-      inject: [HISTORY_DATABASE],
-      useFactory: (database: Database | null) => database && new SettingsStore(database.db),
-    },
-    {
-      provide: SettingsPublisher,
-      inject: [SettingsStore, LiveRegistry, CONFIG, LOGGER],
-      useFactory: buildRegistryPublisher,
-    },
+    ...REGISTRY_PARTS,
     { provide: PoolLoads, inject: [REDIS], useFactory: (redis: RedisClient) => new PoolLoads(redis) },
     {
       provide: WorkerReports,
@@ -269,19 +261,6 @@ function buildSubmission(
   const stepPlanner = new StepPlanner(planner, registry);
   const settings = history && { hotMs: history.hotMs, bytes: history.backlogBytes };
   return new JobSubmission({ store, jobs, queues, steps, planner, stepPlanner, hooks, history: settings, processId });
-}
-
-function buildRegistryPublisher(
-  ...[settings, registry, config, logger]: [SettingsStore | null, LiveRegistry, TokenhubConfig, Logger]
-): SettingsPublisher<SnapshotContent> {
-  return new SettingsPublisher({
-    settings,
-    snapshots: registry,
-    kinds: ['provider', 'model', 'alias'],
-    merge: () => buildSnapshot(config),
-    declaredMs: Date.now(),
-    onError: (error) => logger.warn({ err: error }, 'the registry could not be published'),
-  });
 }
 
 function buildLifecycle(

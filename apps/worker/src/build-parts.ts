@@ -181,6 +181,7 @@ export function buildPresence(
     () => ({
       role: 'worker',
       startedAt,
+      registry: registry.current.version,
       credentials: directory.readableProviders(),
       pools: pools.pools,
       contextTokens: Object.fromEntries(endpoints.contextTokensOf(registry.current.snapshot.models)),

@@ -16,6 +16,7 @@ export class LiveRegistry {
   private readonly listeners: ((registry: Registry) => void)[] = [];
   private readonly ended = new AbortController();
   private readonly store: SnapshotStore<SnapshotContent>;
+  private look: (() => Promise<void>) | null = null;
 
   constructor(private readonly options: LiveRegistryOptions) {
     this.store = registrySnapshots(options.redis);
@@ -32,15 +33,20 @@ export class LiveRegistry {
     if (this.registry.version > 0) listener(this.registry);
   }
 
-  /** Every process hears of this content when it differs from what was known, unless what was known comes before it. */
-  publish(content: SnapshotContent, standing?: SnapshotStanding): Promise<{ version: number; counts: boolean }> {
+  /**
+   * Every process hears of this content when it differs from what was known, unless what was known comes before it. This process knows
+   * the newest version, whichever that is, when it resolves.
+   */
+  async publish(content: SnapshotContent, standing?: SnapshotStanding): Promise<{ version: number; counts: boolean }> {
     const { providers, models, aliases } = content;
-    return this.store.publish({ providers, models, aliases }, standing);
+    const published = await this.store.publish({ providers, models, aliases }, standing);
+    if (published.version !== this.registry.version) await this.look?.();
+    return published;
   }
 
   /** Resolves once the newest snapshot, if there is one, is known; follows from then on. */
   async start(): Promise<void> {
-    await this.store.follow((snapshot) => this.accept(new Registry(snapshot)), {
+    this.look = await this.store.follow((snapshot) => this.accept(new Registry(snapshot)), {
       subscriber: this.options.subscriber,
       signal: this.ended.signal,
       onError: this.options.onError,
@@ -48,6 +54,7 @@ export class LiveRegistry {
   }
 
   stop(): void {
+    this.look = null;
     this.ended.abort();
   }
 

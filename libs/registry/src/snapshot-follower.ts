@@ -44,15 +44,9 @@ export class SnapshotFollower<S extends { version: number }> {
     }
   }
 
-  private lookSafely(): void {
-    this.look().catch((error: unknown) => {
-      if (!this.options.signal.aborted) this.options.onError(error);
-    });
-  }
-
   /**
-   * Resolves once the newest version is handed over. A call during a look makes that look happen once more: what it is told about may be
-   * newer than what was read.
+   * Resolves once everything that was published before the call has been handed over. A call during a look makes that look happen once
+   * more: what it is told about may be newer than what was read.
    */
   look(): Promise<void> {
     if (this.looking) {
@@ -63,6 +57,12 @@ export class SnapshotFollower<S extends { version: number }> {
       this.looking = null;
     });
     return this.looking;
+  }
+
+  private lookSafely(): void {
+    this.look().catch((error: unknown) => {
+      if (!this.options.signal.aborted) this.options.onError(error);
+    });
   }
 
   private async lookUntilQuiet(): Promise<void> {

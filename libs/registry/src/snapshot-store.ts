@@ -74,7 +74,7 @@ export class SnapshotStore<Content extends object> {
   /**
    * Hands over the newest snapshot, if there is one, and from then on each newer one, in order and each once; a version that another
    * has already replaced may be left out. Resolves after the first look and rejects when that fails. Listens on the channel and looks
-   * by itself every second, so that a message lost with a connection costs a second and no more. Gives a way to look at once.
+   * by itself every second, so that a message lost with a connection costs a second and no more. Gives what makes it look at once.
    */
   async follow(onChange: (snapshot: Snapshot<Content>) => void, options: FollowOptions): Promise<() => Promise<void>> {
     const { redis, key, channel } = this.options;
