@@ -41,6 +41,26 @@ describe('keys by PUT', () => {
     expect(moved).toMatchObject({ status: 400, body: { param: 'project' } });
   });
 
+  it('are made only once with If-None-Match: *', async () => {
+    const ask = () =>
+      hub.admin('PUT', 'keys/once', {
+        body: { project: 'house', scopes: ['jobs'] },
+        headers: { 'if-none-match': '*' },
+      });
+    expect((await ask()).status).toBe(201);
+    expect(await ask()).toMatchObject({ status: 412, body: { code: 'precondition_failed' } });
+  });
+
+  it('are patched field by field, into limits and policy; null takes the default', async () => {
+    const { id } = await hub.newKey({ limits: { rpm: 5, rpd: 50 }, policy: { mode: 'cheap' }, name: 'N' });
+    const patch = async (body: Json): Promise<Key> => (await hub.admin('PATCH', `keys/${id}`, { body })).body;
+    expect(await patch({ limits: { rpm: null, tpm: 9 }, policy: { strict: true } })).toMatchObject({
+      ...{ limits: { rpd: 50, tpm: 9 }, policy: { mode: 'cheap', strict: true }, name: 'N' },
+    });
+    const plain = await patch({ limits: null, policy: null, name: null, share: null, allowed_models: null });
+    expect(plain).toMatchObject({ limits: {}, policy: {}, name: null, share: 1, scopes: ['jobs', 'chat', 'models'] });
+  });
+
   it('changed by many at once, no change is lost', async () => {
     const { id } = await hub.newKey();
     const changes: Json[] = [{ name: 'N' }, { share: 7 }, { limits: { rpm: 5 } }, { policy: { strict: true } }];
@@ -87,13 +107,13 @@ describe('bad input', () => {
     ['a scope twice', { ...good, scopes: ['jobs', 'jobs'] }, 'invalid_value', 'scopes'],
     ['missing scopes', { project: 'house' }, 'missing_required_parameter', 'scopes'],
     ['a missing project', { scopes: ['jobs'] }, 'missing_required_parameter', 'project'],
-    ['an unknown project', { ...good, project: 'nobody' }, 'invalid_value', 'project'],
+    ['an unknown project', { ...good, project: 'nobody' }, 'unknown_reference', 'project'],
     ['an expiry in the past', { ...good, expires_at: '2020-01-01T00:00:00Z' }, 'invalid_value', 'expires_at'],
     ['an expiry that is no time', { ...good, expires_at: 'soon' }, 'invalid_value', 'expires_at'],
     [
       'an unknown allowed model',
       { ...good, allowed_models: ['sim-small', 'gpt-9'] },
-      'invalid_value',
+      'unknown_reference',
       'allowed_models',
     ],
     [
@@ -108,11 +128,11 @@ describe('bad input', () => {
       'invalid_value',
       'allowed_models',
     ],
-    ['a policy of an alias', { ...good, policy: { models: ['smart'] } }, 'invalid_value', 'policy.models'],
+    ['a policy of an alias', { ...good, policy: { models: ['smart'] } }, 'unknown_reference', 'policy.models'],
     [
       'a policy of a model that it may not use',
       { ...good, allowed_models: ['sim-tiny'], policy: { models: ['sim-small'] } },
-      'invalid_value',
+      'unknown_reference',
       'policy.models',
     ],
     ['a policy out of bounds', { ...good, policy: { max_attempts: 21 } }, 'invalid_value', 'policy.max_attempts'],
@@ -153,7 +173,7 @@ describe('bad input', () => {
     ['a duplicate project', 'POST', 'projects', { id: 'thrifty' }, [409, 'already_exists']],
     ['a project without an id', 'POST', 'projects', {}, [400, 'missing_required_parameter']],
     ['a project with keys in it', 'POST', 'projects', { id: 'x', keys: [] }, [400, 'unknown_parameter']],
-    ['a project of unknown models', 'PUT', 'projects/x', { allowed_models: ['gpt-9'] }, [400, 'invalid_value']],
+    ['a project of unknown models', 'PUT', 'projects/x', { allowed_models: ['gpt-9'] }, [400, 'unknown_reference']],
     ['an id that is none', 'PUT', 'projects/.x', {}, [400, 'invalid_value']],
     ['an unknown key', 'PATCH', 'keys/nobody', { share: 1 }, [404, 'key_not_found']],
     ['a rotation of nobody', 'POST', 'keys/nobody/rotate', undefined, [404, 'key_not_found']],

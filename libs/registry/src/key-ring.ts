@@ -1,5 +1,5 @@
 import type { KeyRules, MadeKeys, ProjectRules } from '#contracts/key-rules.js';
-import { decidedBy } from '#contracts/policy.js';
+import { decidedBy, type Policy, type WirePolicy } from '#contracts/policy.js';
 import { SCOPES, type Principal } from '#contracts/scopes.js';
 import { DEFAULT_PROJECT, declaredKeys, type DeclaredKeys } from './declared-keys.js';
 import { hashOf, isMistyped } from './key-secret.js';
@@ -89,9 +89,16 @@ function principalOf(key: typeof EVERYBODY, project: ProjectRules | undefined): 
     share: key.share,
     limits: key.limits,
     allowedModels: both(project?.allowedModels ?? null, key.allowedModels),
-    policy: { ...decidedBy(project?.policy ?? {}), ...decidedBy(key.policy) },
+    policy: { ...decided(project?.policy), ...decided(key.policy) },
   };
 }
+
+/** Most say nothing, and there may be ten thousand. */
+function decided(policy: WirePolicy | undefined): Partial<Policy> {
+  return policy === undefined || Object.keys(policy).length === 0 ? NOTHING : decidedBy(policy);
+}
+
+const NOTHING: Partial<Policy> = {};
 
 /** What both lists name; a missing list names everything. */
 function both(one: readonly string[] | null, other: readonly string[] | null): readonly string[] | null {

@@ -15,7 +15,9 @@ export interface LiveKeysOptions {
 
 /** The snapshots of the keys that were made over the admin API, over this connection. */
 export function keySnapshots(redis: RedisClient): SnapshotStore<MadeKeys> {
-  return new SnapshotStore<MadeKeys>({ redis, key: keys.apiKeys(), channel: channels.apiKeys() });
+  // Made field by field in one order, and there may be ten thousand.
+  const write = (content: MadeKeys): string => JSON.stringify(content);
+  return new SnapshotStore<MadeKeys>({ redis, key: keys.apiKeys(), channel: channels.apiKeys(), write });
 }
 
 /**

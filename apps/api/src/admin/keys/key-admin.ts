@@ -6,8 +6,8 @@ import type { SettingsDocument } from '#settings/settings-store.js';
 import type { KeyDefinitionDto, KeyFieldsDto, NewKeyDto } from './key.dto.js';
 import { changedKey, definedKey, iso, liveSecrets, rotated, secretOf } from './key-definition.js';
 import { declaredViews, keyView, type AdminView, type KeyView } from './key-views.js';
-import { inOrder, type AdminDeps, type Shown } from './project-admin.js';
-import { declaredError, requireNoVersion, requireVersion } from './stored-keys.js';
+import { type AdminDeps, type Shown } from './project-admin.js';
+import { asPrecondition, declaredError, requireNoVersion, requireVersion, type Preconditions } from './stored-keys.js';
 
 const ID_LETTERS = 'abcdefghijklmnopqrstuvwxyz0123456789';
 const ID_LENGTH = 16;
@@ -21,11 +21,11 @@ export class KeyAdmin {
     ({ keys: this.declared, projects: this.declaredProjects } = declaredViews(deps.config));
   }
 
-  /** All, or a project's, in order of their ids. What is declared hides what is stored under its id. */
+  /** All, or a project's. What is declared hides what is stored under its id. */
   async list(project: string | null): Promise<KeyView[]> {
     const stored = (await this.deps.stored.all(KEY_KIND)).filter(({ id }) => !this.declared.has(id));
     const views = [...this.declared.values(), ...stored.map((document) => keyView(document, this.deps.now()))];
-    return inOrder(project === null ? views : views.filter((view) => view.project === project));
+    return project === null ? views : views.filter((view) => view.project === project);
   }
 
   /** Throws `key_not_found`. */
@@ -42,8 +42,13 @@ export class KeyAdmin {
   }
 
   /** Makes it, with a new secret, or puts this in the place of all that it was and leaves its secrets as they are. */
-  async put(id: string, body: KeyDefinitionDto, ifMatch: string | undefined): Promise<Shown & { created: boolean }> {
+  async put(
+    id: string,
+    body: KeyDefinitionDto,
+    { ifMatch, ifNoneMatch }: Preconditions,
+  ): Promise<Shown & { created: boolean }> {
     this.requireStored(id);
+    if (ifNoneMatch?.trim() === '*') return { ...(await this.insert(id, body).catch(asPrecondition)), created: true };
     try {
       return { ...(await this.replace(id, body, ifMatch)), created: false };
     } catch (error) {
@@ -75,11 +80,12 @@ export class KeyAdmin {
     return { view: { ...view, secret: made.secret }, version };
   }
 
-  /** Its jobs go on. */
+  /** Its jobs go on. Of what is declared it deletes the one that is hidden by it. */
   async delete(id: string, ifMatch: string | undefined): Promise<void> {
-    this.requireStored(id);
     const { stored } = this.deps;
-    const { version } = await stored.read(KEY_KIND, id);
+    const { version } = await stored.read(KEY_KIND, id).catch((error: unknown) => {
+      throw this.declared.has(id) ? declaredError(KEY_KIND, id) : error;
+    });
     requireVersion(ifMatch, { kind: KEY_KIND, id, version });
     const change = { change: 'delete', kind: KEY_KIND, id, version: ifMatch === undefined ? null : version } as const;
     await stored.write(change, { check: () => undefined });
@@ -138,7 +144,7 @@ export class KeyAdmin {
   private requireProject(project: string, stored: readonly SettingsDocument[]): void {
     if (this.declaredProjects.has(project) || stored.some(({ id }) => id === project)) return;
     const message = `project: there is no project ${JSON.stringify(project.slice(0, 64))}.`;
-    throw new TokenhubError('invalid_value', message, { param: 'project' });
+    throw new TokenhubError('unknown_reference', message, { param: 'project' });
   }
 
   /** A key that has expired may be written again as it is. */

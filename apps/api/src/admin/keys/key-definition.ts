@@ -1,6 +1,6 @@
-import type { JsonObject } from '#contracts/json.js';
 import type { KeyDefinition, ProjectDefinition, SecretDefinition, UseDefinition } from '#registry/made-keys.js';
 import type { NewSecret } from '#registry/key-secret.js';
+import { mergePatch } from '../merge-patch.js';
 import type { KeyDefinitionDto, KeyFieldsDto } from './key.dto.js';
 import type { UseDto } from './use.dto.js';
 
@@ -11,14 +11,14 @@ type KeySettings = Omit<KeyDefinition, 'project' | 'secrets'>;
 
 const PLAIN_KEY: Omit<KeySettings, 'scopes'> = { ...PLAIN_PROJECT, share: 1, limits: {}, expires_at: null };
 
-/** The definition with what the body gives in its place; null gives the default. */
+/** The definition with what the body gives in its place, as in a JSON merge patch (RFC 7396); null gives the default. */
 export function changedUse(current: UseDefinition, body: UseDto): UseDefinition {
   const { name, disabled, allowed_models: allowed, policy } = body;
   return {
     name: name === undefined ? current.name : name,
     disabled: disabled === undefined ? current.disabled : (disabled ?? false),
     allowed_models: allowed === undefined ? current.allowed_models : allowed,
-    policy: policy === undefined ? current.policy : given(policy ?? {}),
+    policy: merged(current.policy, policy),
   };
 }
 
@@ -39,7 +39,7 @@ function changedSettings(current: KeySettings, body: KeyFieldsDto): KeySettings 
     ...changedUse(current, body),
     scopes: scopes ?? current.scopes,
     share: share === undefined ? current.share : (share ?? PLAIN_KEY.share),
-    limits: limits === undefined ? current.limits : given(limits ?? {}),
+    limits: merged(current.limits, limits),
     expires_at: expiresAt == null ? (expiresAt === null ? null : current.expires_at) : iso(Date.parse(expiresAt)),
   };
 }
@@ -67,9 +67,12 @@ export function liveSecrets(secrets: readonly SecretDefinition[], nowMs: number)
   return secrets.filter(({ ends_at: endsAt }) => endsAt === null || Date.parse(endsAt) > nowMs);
 }
 
-/** Without the fields that are absent, which instances of a class have, too. */
-function given<T extends object>(fields: T): T {
-  return Object.fromEntries(Object.entries(fields as JsonObject).filter(([, value]) => value != null)) as T;
+/** Instances of a class have the fields that are absent, too: as undefined. */
+function merged<T extends object>(current: T, fields: T | null | undefined): T {
+  if (fields === undefined) return current;
+  if (fields === null) return {} as T;
+  const given = Object.entries(fields).filter(([, value]) => value !== undefined);
+  return mergePatch(current, Object.fromEntries(given)) as T;
 }
 
 export function iso(ms: number): string {

@@ -43,6 +43,12 @@ export const KEY_PROVIDERS: Provider[] = [
   })),
 ];
 
+/**
+ * What is changed is published at once. This makes up for a process that ended in between, so that nobody heard that the change was made;
+ * more often it would cost too much with ten thousand keys.
+ */
+const REPAIR_EVERY_MS = 10_000;
+
 /** Only what is stored: each process adds what its own configuration declares, so that no two can differ in what they publish. */
 function buildPublisher(
   settings: SettingsStore | null,
@@ -55,6 +61,7 @@ function buildPublisher(
     kinds: [PROJECT_KIND, KEY_KIND],
     merge: madeKeys,
     declaredMs: 0,
+    everyMs: REPAIR_EVERY_MS,
     onError: (error) => logger.warn({ err: error }, 'the keys could not be published'),
   });
 }

@@ -64,7 +64,7 @@ export class KeyUseDto extends UseDto {
   expires_at?: string | null;
 }
 
-/** The body of `PATCH /admin/v1/keys/:id`: what is given takes the place of what was, as a whole; null takes the default. */
+/** The body of `PATCH /admin/v1/keys/:id`: a JSON merge patch. */
 export class KeyFieldsDto extends KeyUseDto {
   @ApiPropertyOptional({ enum: SCOPES, isArray: true })
   @ValidateIf((_key, value) => value !== undefined)

@@ -17,7 +17,7 @@ import { ApiBearerAuth, ApiBody, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
 import { AdminGuard } from '../../auth/admin.guard.js';
 import { validateDto } from '../../jobs/validate-dto.js';
-import { listOf, parseListQuery, show } from './answer.js';
+import { listOf, projectFilter, show } from './answer.js';
 import { KeyAdmin } from './key-admin.js';
 import { KeyDefinitionDto, KeyFieldsDto, NewKeyDto, RotationDto, USUAL_OVERLAP_S } from './key.dto.js';
 import { requireId } from './require-id.js';
@@ -33,8 +33,8 @@ export class KeysController {
   @Get()
   @ApiOperation({ summary: 'Keys in order of their ids, all or a project’s, a page from the one after `after`' })
   async list(@Query() query: Record<string, unknown>): Promise<object> {
-    const page = parseListQuery(query, ['project']);
-    return listOf(await this.keys.list(page.project), page);
+    const { project, ...page } = query;
+    return listOf(await this.keys.list(projectFilter(project)), page);
   }
 
   @Post()
@@ -57,11 +57,14 @@ export class KeysController {
   @ApiBody({ type: KeyDefinitionDto })
   async put(
     @Param('id') id: string,
-    @Headers('if-match') ifMatch: string | undefined,
     @Body() body: unknown,
+    @Headers() headers: Record<string, string | undefined>,
     @Res({ passthrough: true }) response: Response,
   ): Promise<object> {
-    const shown = await this.keys.put(requireId(id), validateDto(KeyDefinitionDto, body), ifMatch);
+    const shown = await this.keys.put(requireId(id), validateDto(KeyDefinitionDto, body), {
+      ifMatch: headers['if-match'],
+      ifNoneMatch: headers['if-none-match'],
+    });
     response.status(shown.created ? 201 : 200);
     return show(response, shown);
   }

@@ -10,15 +10,15 @@ export class KnownModels {
     private readonly settings: Pick<SettingsStore, 'read'> | null,
   ) {}
 
-  /** Throws `invalid_value` for what the body names in vain, and for a policy of models that the body's own list does not allow. */
+  /** Throws `unknown_reference` for what the body names in vain, or its own list does not allow to its policy. */
   async check({ allowed_models: allowed, policy }: UseDto): Promise<void> {
     for (const id of allowed ?? []) {
       if (!(await this.exists(id, ['model', 'alias'])))
-        throw invalid('allowed_models', `no model or alias ${show(id)}`);
+        throw unknown('allowed_models', `no model or alias ${show(id)}`);
     }
     for (const id of policy?.models ?? []) {
-      if (!(await this.exists(id, ['model']))) throw invalid('policy.models', `no model ${show(id)}`);
-      if (allowed && !allowed.includes(id)) throw invalid('policy.models', `no ${show(id)} in allowed_models`);
+      if (!(await this.exists(id, ['model']))) throw unknown('policy.models', `no model ${show(id)}`);
+      if (allowed && !allowed.includes(id)) throw unknown('policy.models', `no ${show(id)} in allowed_models`);
     }
   }
 
@@ -31,8 +31,8 @@ export class KnownModels {
   }
 }
 
-function invalid(param: string, missing: string): TokenhubError {
-  return new TokenhubError('invalid_value', `${param}: there is ${missing}.`, { param });
+function unknown(param: string, missing: string): TokenhubError {
+  return new TokenhubError('unknown_reference', `${param}: there is ${missing}.`, { param });
 }
 
 function show(id: string): string {

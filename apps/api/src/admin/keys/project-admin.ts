@@ -5,7 +5,14 @@ import { changedUse, PLAIN_PROJECT } from './key-definition.js';
 import { declaredViews, projectView, type AdminView } from './key-views.js';
 import type { KnownModels } from './known-models.js';
 import type { NewProjectDto } from './project.dto.js';
-import { declaredError, requireNoVersion, requireVersion, type StoredKeys } from './stored-keys.js';
+import {
+  asPrecondition,
+  declaredError,
+  requireNoVersion,
+  requireVersion,
+  type Preconditions,
+  type StoredKeys,
+} from './stored-keys.js';
 import type { UseDto } from './use.dto.js';
 
 export interface AdminDeps {
@@ -31,10 +38,10 @@ export class ProjectAdmin {
     this.declared = declaredViews(deps.config).projects;
   }
 
-  /** All, in order of their ids. What is declared hides what is stored under its id. */
+  /** All. What is declared hides what is stored under its id. */
   async list(): Promise<AdminView[]> {
     const stored = (await this.deps.stored.all(PROJECT_KIND)).filter(({ id }) => !this.declared.has(id));
-    return inOrder([...this.declared.values(), ...stored.map(projectView)]);
+    return [...this.declared.values(), ...stored.map(projectView)];
   }
 
   /** Throws `project_not_found`. */
@@ -52,8 +59,9 @@ export class ProjectAdmin {
   }
 
   /** Makes it, or puts this in the place of all that it was. */
-  async put(id: string, body: UseDto, ifMatch: string | undefined): Promise<Shown & { created: boolean }> {
+  async put(id: string, body: UseDto, { ifMatch, ifNoneMatch }: Preconditions): Promise<Shown & { created: boolean }> {
     this.requireStored(id);
+    if (ifNoneMatch?.trim() === '*') return { ...(await this.insert(id, body).catch(asPrecondition)), created: true };
     try {
       return { ...(await this.change(id, body, { from: PLAIN_PROJECT, ifMatch })), created: false };
     } catch (error) {
@@ -69,11 +77,10 @@ export class ProjectAdmin {
     return this.change(id, body, { from: null, ifMatch });
   }
 
-  /** Throws `in_use` while it has keys. */
+  /** Throws `in_use` while it has keys. Of what is declared it deletes the one that is hidden by it. */
   async delete(id: string, ifMatch: string | undefined): Promise<void> {
-    this.requireStored(id);
     const { stored } = this.deps;
-    const { version } = await stored.read(PROJECT_KIND, id);
+    const { version } = await stored.read(PROJECT_KIND, id).catch((error: unknown) => this.explain(error, id));
     requireVersion(ifMatch, { kind: PROJECT_KIND, id, version });
     const change = {
       change: 'delete',
@@ -85,7 +92,8 @@ export class ProjectAdmin {
       kinds: [KEY_KIND],
       check: (keys) => {
         const own = keys.filter(({ definition }) => (definition as KeyDefinition).project === id);
-        if (own.length > 0) throw inUse(id, own);
+        // Of what is declared only the one that it hides is deleted: the keys stay in a project.
+        if (own.length > 0 && !this.declared.has(id)) throw inUse(id, own);
       },
     });
   }
@@ -116,14 +124,13 @@ export class ProjectAdmin {
     return { view: projectView(document), version: document.version };
   }
 
+  private explain(error: unknown, id: string): never {
+    throw this.declared.has(id) ? declaredError(PROJECT_KIND, id) : error;
+  }
+
   private requireStored(id: string): void {
     if (this.declared.has(id)) throw declaredError(PROJECT_KIND, id);
   }
-}
-
-/** By the code points of their ids, in which order every replica and every page agree. */
-export function inOrder<V extends AdminView>(views: V[]): V[] {
-  return views.sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
 function inUse(id: string, keys: readonly { id: string }[]): TokenhubError {

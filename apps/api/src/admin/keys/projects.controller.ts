@@ -17,7 +17,7 @@ import { ApiBearerAuth, ApiBody, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
 import { AdminGuard } from '../../auth/admin.guard.js';
 import { validateDto } from '../../jobs/validate-dto.js';
-import { listOf, parseListQuery, show } from './answer.js';
+import { listOf, show } from './answer.js';
 import { ProjectAdmin } from './project-admin.js';
 import { NewProjectDto, ProjectFieldsDto } from './project.dto.js';
 import { requireId } from './require-id.js';
@@ -33,8 +33,7 @@ export class ProjectsController {
   @Get()
   @ApiOperation({ summary: 'Projects in order of their ids, a page from the one after `after`' })
   async list(@Query() query: Record<string, unknown>): Promise<object> {
-    const page = parseListQuery(query);
-    return listOf(await this.projects.list(), page);
+    return listOf(await this.projects.list(), query);
   }
 
   @Post()
@@ -53,15 +52,18 @@ export class ProjectsController {
   }
 
   @Put(':id')
-  @ApiOperation({ summary: 'Make a project, or put this in its place' })
+  @ApiOperation({ summary: 'Make a project, or put this in its place; If-Match and If-None-Match: * are honoured' })
   @ApiBody({ type: ProjectFieldsDto })
   async put(
     @Param('id') id: string,
-    @Headers('if-match') ifMatch: string | undefined,
     @Body() body: unknown,
+    @Headers() headers: Record<string, string | undefined>,
     @Res({ passthrough: true }) response: Response,
   ): Promise<object> {
-    const shown = await this.projects.put(requireId(id), validateDto(ProjectFieldsDto, body), ifMatch);
+    const shown = await this.projects.put(requireId(id), validateDto(ProjectFieldsDto, body), {
+      ifMatch: headers['if-match'],
+      ifNoneMatch: headers['if-none-match'],
+    });
     response.status(shown.created ? 201 : 200);
     return show(response, shown);
   }

@@ -12,6 +12,12 @@ import {
 
 export type KeyThing = typeof PROJECT_KIND | typeof KEY_KIND;
 
+/** `If-Match` and `If-None-Match`, as they were sent. */
+export interface Preconditions {
+  ifMatch?: string | undefined;
+  ifNoneMatch?: string | undefined;
+}
+
 export interface StoredKeysDeps {
   /** Null where no database is configured. */
   settings: SettingsStore | null;
@@ -51,7 +57,7 @@ export class StoredKeys {
     const { settings } = this.deps;
     if (settings === null) {
       throw new TokenhubError(
-        'settings_missing',
+        'settings_not_kept',
         'Projects and keys are kept in a database: set TOKENHUB_DATABASE_URL.',
       );
     }
@@ -105,6 +111,12 @@ export function requireVersion(
 /** Throws `precondition_failed` for what does not exist: there is no version that could match. */
 export function requireNoVersion(ifMatch: string | undefined, { kind, id }: { kind: string; id: string }): void {
   if (ifMatch !== undefined) throw stale(kind, id);
+}
+
+/** With `If-None-Match: *` it is the precondition that fails where something exists already. */
+export function asPrecondition(error: unknown): never {
+  if (!(error instanceof TokenhubError && error.code === 'already_exists')) throw error;
+  throw new TokenhubError('precondition_failed', error.message, { cause: error });
 }
 
 /** The answer for what does not exist. */
