@@ -58,8 +58,7 @@ export function checkProvider(provider: FileProvider, at: At): void {
   if (provider.type !== 'vllm') {
     throw new ConfigError(at('endpoints'), `is only for vllm; a provider of type ${provider.type} has one base_url`);
   }
-  if (provider.base_url !== undefined)
-    throw new ConfigError(at('endpoints'), 'cannot be given together with base_url');
+  if (provider.base_url !== undefined) throw new ConfigError(at('endpoints'), 'cannot be given together with base_url');
 }
 
 /** Throws unless a model's id is free to use, its provider is among these and its fields go together. */
@@ -69,10 +68,7 @@ export function checkModel(model: FileModel, { providers, at }: { providers: Rea
     throw new ConfigError(at('provider'), `there is no provider "${model.provider}"`, 'reference');
   }
   if (model.max_output_tokens !== undefined && model.max_output_tokens > model.context_tokens) {
-    throw new ConfigError(
-      at('max_output_tokens'),
-      `must not be larger than context_tokens (${model.context_tokens})`,
-    );
+    throw new ConfigError(at('max_output_tokens'), `must not be larger than context_tokens (${model.context_tokens})`);
   }
 }
 

@@ -40,7 +40,11 @@ function toConfigError(error: ErrorObject, fileName: string): ConfigError {
     case 'additionalProperties':
       return new ConfigError(at(String(params.additionalProperty)), 'is not a known field', 'unknown');
     default:
-      return new ConfigError(path === '' ? fileName : `${fileName}: ${path}`, problemOf(error, params), error.keyword === 'type' ? 'type' : 'value');
+      return new ConfigError(
+        path === '' ? fileName : `${fileName}: ${path}`,
+        problemOf(error, params),
+        error.keyword === 'type' ? 'type' : 'value',
+      );
   }
 }
 
