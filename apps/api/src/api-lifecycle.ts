@@ -7,6 +7,7 @@ import type { Presence } from '#platform/process-identity.js';
 import type { RedisClient } from '#platform/redis.js';
 import type { AttemptQueues } from '#queues/attempt-queues.js';
 import type { GraphQueue } from '#queues/graph-queue.js';
+import type { LiveKeys } from '#registry/live-keys.js';
 import type { LiveRegistry } from '#registry/live-registry.js';
 import type { SettingsPublisher } from '#settings/settings-publisher.js';
 
@@ -15,6 +16,7 @@ export interface ApiParts {
   publishers: readonly Pick<SettingsPublisher<object>, 'start' | 'publish' | 'stop'>[];
   redis: RedisClient;
   registry: LiveRegistry;
+  keys: LiveKeys;
   notices: Notices;
   presence: Presence;
   views: LiveViewsSource;
@@ -34,9 +36,10 @@ export class ApiLifecycle implements OnApplicationBootstrap, OnModuleDestroy {
 
   /** Publishes what is declared and set, and hears what it will be asked to wait for, before the first request. */
   async onApplicationBootstrap(): Promise<void> {
-    const { publishers, registry, notices, presence, views, redis } = this.parts;
+    const { publishers, registry, keys, notices, presence, views, redis } = this.parts;
     for (const publisher of publishers) await publisher.start();
     await registry.start();
+    await keys.start();
     await notices.start();
     await presence.start();
     await views.start();
@@ -46,11 +49,12 @@ export class ApiLifecycle implements OnApplicationBootstrap, OnModuleDestroy {
   /** Takes no more requests, lets those under way end for a while, then lets go of everything else. */
   async onModuleDestroy(): Promise<void> {
     await this.drain();
-    const { registry, presence, views, queues, graphQueue, http, redis } = this.parts;
+    const { registry, keys, presence, views, queues, graphQueue, http, redis } = this.parts;
     redis.off('ready', this.publishAgain);
     await Promise.all(this.parts.publishers.map((publisher) => publisher.stop()));
     views.stop();
     registry.stop();
+    keys.stop();
     await presence.stop();
     await Promise.all([queues.close(), graphQueue.close()]);
     await http.close();

@@ -2,6 +2,7 @@ import type { Server } from 'node:http';
 import { Module } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { TerminusModule } from '@nestjs/terminus';
+import type { MadeKeys } from '#contracts/key-rules.js';
 import { DatabaseProbe } from '#history/database-probe.js';
 import { HistoryModule } from '#history/history.module.js';
 import { KeptJobs } from '#history/kept-jobs.js';
@@ -22,6 +23,7 @@ import { GraphQueue } from '#queues/graph-queue.js';
 import { budgetOwners } from '#registry/budget-owners.js';
 import type { SnapshotContent } from '#registry/build-snapshot.js';
 import { KeyRing } from '#registry/key-ring.js';
+import { LiveKeys } from '#registry/live-keys.js';
 import { HealthStore } from '#health/health-store.js';
 import { LiveViewsSource } from '#health/live-views-source.js';
 import { PoolLoads } from '#limits/pool-loads.js';
@@ -31,6 +33,9 @@ import { SettingsPublisher } from '#settings/settings-publisher.js';
 import { TokenCounter } from '#tokens/count-tokens.js';
 import { AdminJobsController } from './admin/admin-jobs.controller.js';
 import { BUDGET_OWNERS, BudgetsController } from './admin/budgets.controller.js';
+import { KEY_PROVIDERS, KEY_PUBLISHER } from './admin/keys/key-providers.js';
+import { KeysController } from './admin/keys/keys.controller.js';
+import { ProjectsController } from './admin/keys/projects.controller.js';
 import { ProviderProbeController } from './admin/registry/provider-probe.controller.js';
 import { REGISTRY_PARTS } from './admin/registry/registry-parts.js';
 import { RegistryController } from './admin/registry/registry.controller.js';
@@ -79,6 +84,8 @@ const HISTORY_CONNECTIONS = 5;
     UsageController,
     AdminJobsController,
     BudgetsController,
+    KeysController,
+    ProjectsController,
     ProviderProbeController,
     RegistryController,
   ],
@@ -86,7 +93,7 @@ const HISTORY_CONNECTIONS = 5;
     TokenCounter,
     { provide: HttpClient, useFactory: () => new HttpClient() },
     { provide: AdminToken, inject: [CONFIG], useFactory: (config: TokenhubConfig) => new AdminToken(config) },
-    { provide: KeyRing, inject: [CONFIG], useFactory: (config: TokenhubConfig) => new KeyRing(config) },
+    ...KEY_PROVIDERS,
     {
       provide: StoreProbe,
       inject: [REDIS, DatabaseProbe],
@@ -94,11 +101,7 @@ const HISTORY_CONNECTIONS = 5;
     },
     { provide: JobStore, inject: [REDIS], useFactory: (redis: RedisClient) => new JobStore(redis) },
     { provide: BudgetLevels, inject: [REDIS], useFactory: (redis: RedisClient) => new BudgetLevels(redis) },
-    {
-      provide: BUDGET_OWNERS,
-      inject: [CONFIG],
-      useFactory: (config: TokenhubConfig) => () => Promise.resolve(budgetOwners(config.projects)),
-    },
+    { provide: BUDGET_OWNERS, inject: [KeyRing], useFactory: (ring: KeyRing) => () => budgetOwners(ring.rules) },
     { provide: HookTargets, inject: [CONFIG], useFactory: (config: TokenhubConfig) => new HookTargets(config) },
     {
       provide: JobAccess,
@@ -240,8 +243,10 @@ const HISTORY_CONNECTIONS = 5;
       provide: ApiLifecycle,
       inject: [
         SettingsPublisher,
+        KEY_PUBLISHER,
         REDIS,
         LiveRegistry,
+        LiveKeys,
         Notices,
         Presence,
         LiveViewsSource,
@@ -279,10 +284,12 @@ function buildSubmission(
 }
 
 function buildLifecycle(
-  ...[publisher, redis, registry, notices, presence, views, queues, graphQueue, http, adapter]: [
+  ...[publisher, keyPublisher, redis, registry, keys, notices, presence, views, queues, graphQueue, http, adapter]: [
     SettingsPublisher<SnapshotContent>,
+    SettingsPublisher<MadeKeys>,
     RedisClient,
     LiveRegistry,
+    LiveKeys,
     Notices,
     Presence,
     LiveViewsSource,
@@ -294,7 +301,7 @@ function buildLifecycle(
 ): ApiLifecycle {
   const server = (): Server => adapter.httpAdapter.getHttpServer() as Server;
   return new ApiLifecycle({
-    ...{ publishers: [publisher], redis, registry, notices, presence, views, queues, graphQueue },
+    ...{ publishers: [publisher, keyPublisher], redis, registry, keys, notices, presence, views, queues, graphQueue },
     ...{ http, server },
   });
 }

@@ -27,6 +27,8 @@ export const ERROR_CATALOGUE = {
   host_not_allowed: { status: 403, title: 'Without authentication only loopback requests are served' },
   unknown_url: { status: 404, title: 'There is no such route' },
   model_not_found: { status: 404, title: 'There is no such model' },
+  key_not_found: { status: 404, title: 'There is no such API key' },
+  project_not_found: { status: 404, title: 'There is no such project' },
   provider_not_found: { status: 404, title: 'There is no such provider' },
   alias_not_found: { status: 404, title: 'There is no such alias' },
   job_not_found: { status: 404, title: 'There is no such job' },

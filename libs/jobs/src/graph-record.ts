@@ -20,6 +20,8 @@ export interface GraphPlan {
   attended: boolean;
   /** The key's share of a pool in which several keys wait. */
   share: number;
+  /** The models and aliases that the key may ask for, as they were when the job was made; absent means all. */
+  allowedModels?: readonly string[];
   /** So many calls pay for their turns at once, in the pool of the first: a chain goes on where it began instead of lining up again. */
   paidCalls: number;
   /** Of a job with budgets: nano-dollars that are reserved for each step's first call until it is opened, by step id. */

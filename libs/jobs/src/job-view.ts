@@ -59,7 +59,8 @@ export function decisionView(decision: Decision): Record<string, unknown> {
     input_tokens: decision.inputTokens,
     output_tokens: decision.outputTokens,
     candidates: decision.candidates.map(candidateView),
-    excluded: decision.excluded,
+    // What its key may not use is nobody's who reads with it.
+    excluded: decision.excluded.filter(({ reason }) => reason !== 'not_allowed'),
   };
 }
 

@@ -7,6 +7,7 @@ import type { Principal } from '#contracts/scopes.js';
 import type { LiveViewsSource } from '#health/live-views-source.js';
 import type { ExactCount } from '#providers/vllm/tokenize.js';
 import type { LiveRegistry } from '#registry/live-registry.js';
+import { allowedModels } from '#routing/allowed-models.js';
 import { findDoubts } from '#routing/find-doubts.js';
 import { planRoute, type RouteOptions } from '#routing/plan-route.js';
 import { indexRegistry } from '#routing/registry-index.js';
@@ -19,7 +20,7 @@ export interface RouteRequest {
   /** OpenAI-shaped and validated. */
   body: JsonObject;
   policy: Policy;
-  principal: Pick<Principal, 'project' | 'key'>;
+  principal: Pick<Principal, 'project' | 'key' | 'allowedModels'>;
   /** Stays the same for the whole job: what an alias with `sticky_by: request` draws by. */
   jobId: string;
 }
@@ -68,13 +69,14 @@ export class RoutePlanner {
     counts: ReadonlyMap<string, ExactCount>,
   ): RouteOptions {
     const { views } = this.deps.source;
+    const registry = indexRegistry(this.deps.registry.current.snapshot);
     return {
       features,
       policy,
-      registry: indexRegistry(this.deps.registry.current.snapshot),
+      registry,
       views: counts.size === 0 ? views : { ...views, contextTokens: withTold(views.contextTokens, counts) },
       exactInputTokens: new Map([...counts].map(([model, { tokens }]) => [model, tokens])),
-      allowed: null,
+      allowed: allowedModels(principal.allowedModels, registry),
       sticky: { key: `${principal.project}/${principal.key}`, request: jobId },
     };
   }

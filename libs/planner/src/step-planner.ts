@@ -69,7 +69,7 @@ export class StepPlanner {
       const body = this.bodyOf(graph, step, { ask, outputs, quoteCharacters });
       const decision = await this.planner.plan({
         ...{ kind: 'chat', body, policy: this.policyFor(graph, step, ask), jobId: graph.jobId },
-        principal: { project: graph.project, key: graph.key },
+        principal: { project: graph.project, key: graph.key, allowedModels: graph.plan.allowedModels ?? null },
       });
       const candidates = orderForStep(step, decision.candidates, { spec: graph.plan.orchestration, outputs });
       if (candidates.length > 0) return { body, candidates, decision, quoteCharacters };

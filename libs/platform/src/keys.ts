@@ -75,6 +75,8 @@ export const keys = {
   pools: () => `${KEY_PREFIX}:pools`,
   /** Hash: version and content of the registry snapshot. */
   registry: () => `${KEY_PREFIX}:registry`,
+  /** Hash: version and content of the snapshot of API keys (hashes) and projects. */
+  apiKeys: () => `${KEY_PREFIX}:api-keys`,
 } as const;
 
 export const channels = {
@@ -84,6 +86,8 @@ export const channels = {
   stops: () => `${KEY_PREFIX}:stops`,
   /** Versions of the registry snapshot. */
   registry: () => `${KEY_PREFIX}:registry-changes`,
+  /** Versions of the snapshot of API keys. */
+  apiKeys: () => `${KEY_PREFIX}:api-key-changes`,
 } as const;
 
 /** Prefixes that scripts complete with an id they find in a record. */

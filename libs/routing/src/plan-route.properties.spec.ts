@@ -105,7 +105,12 @@ const anyRoute: fc.Arbitrary<RouteOptions> = fc
           fallback: fc.constantFrom(null, true, false),
         }),
         views: anyViews,
-        allowed: fc.option(fc.subarray(models.map(({ id }) => id)).map((list) => new Set(list))),
+        allowed: fc.option(
+          fc.subarray(models.map(({ id }) => id)).map((ids) => ({
+            names: new Set(['smart', ...models.map(({ id }) => id)]),
+            models: new Set(ids),
+          })),
+        ),
         exact: fc.dictionary(fc.constantFrom(...models.map(({ id }) => id)), fc.nat(8_000)),
         request: fc.string(),
       })
@@ -149,7 +154,7 @@ describe('planRoute, whatever it is given', () => {
           );
           const exact = route.exactInputTokens.get(candidate.model);
           expect(exact ?? route.features.longestInputTokens * 1.15).toBeLessThanOrEqual(window);
-          expect(route.allowed?.has(candidate.model) ?? true).toBe(true);
+          expect(route.allowed?.models.has(candidate.model) ?? true).toBe(true);
           expect(route.policy.models?.includes(candidate.model) ?? true).toBe(true);
           if (route.policy.maxBudgetUsd !== null)
             expect(candidate.estimatedCostNano).toBeLessThanOrEqual(route.policy.maxBudgetUsd * 1e9);

@@ -1,5 +1,5 @@
 import type { Candidate, Exclusion, Route } from '#contracts/decision.js';
-import { assessModel, exclusionOf, type AssessOptions, type Prospect } from './assess-model.js';
+import { assessModel, exclusionOf, forbiddenTo, type AssessOptions, type Prospect } from './assess-model.js';
 import { drawMember } from './draw-member.js';
 import { explainRoute } from './explain-route.js';
 import type { RegistryIndex } from './registry-index.js';
@@ -53,6 +53,12 @@ function sift(options: RouteOptions, selection: Selection): { eligible: Prospect
   const eligible: Prospect[] = [];
   const excluded: Exclusion[] = [];
   for (const entry of options.registry.models) {
+    // Before all else: whatever is said of a model tells that there is one.
+    const forbidden = forbiddenTo(options.allowed, entry);
+    if (forbidden) {
+      excluded.push(forbidden);
+      continue;
+    }
     if (!isRequested(entry.model.id, selection)) {
       excluded.push(entry.notRequested);
       continue;

@@ -9,7 +9,7 @@ import type { WorkerRig } from './worker-rig.js';
 
 export const PRINCIPAL: Principal = {
   ...{ project: 'default', key: 'ci', scopes: ['jobs'], share: 1 },
-  ...{ limits: {}, budgets: [] },
+  ...{ limits: {}, budgets: [], allowedModels: null, policy: {} },
 };
 const AN_HOUR = 3_600_000;
 

@@ -19,7 +19,7 @@ export const BUDGET_OWNERS = Symbol('budget owners');
 export class BudgetsController {
   constructor(
     private readonly levels: BudgetLevels,
-    @Inject(BUDGET_OWNERS) private readonly owners: () => Promise<readonly BudgetOwner[]>,
+    @Inject(BUDGET_OWNERS) private readonly owners: () => readonly BudgetOwner[],
     @Inject(UsageReport) private readonly report: UsageReport | null,
   ) {}
 
@@ -28,7 +28,7 @@ export class BudgetsController {
   async list(): Promise<object> {
     const now = Date.now();
     const views = await Promise.all(
-      (await this.owners()).map(async (owner) => {
+      this.owners().map(async (owner) => {
         const levels = await this.levels.read(owner, now);
         return levels.map((level) => budgetView(owner, level, now));
       }),
@@ -43,7 +43,7 @@ export class BudgetsController {
   })
   async recount(): Promise<object> {
     if (this.report === null) throw noHistory();
-    await recountBudgets(await this.owners(), { levels: this.levels, report: this.report }, Date.now());
+    await recountBudgets(this.owners(), { levels: this.levels, report: this.report }, Date.now());
     return this.list();
   }
 }

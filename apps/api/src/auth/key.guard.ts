@@ -5,7 +5,7 @@ import { TokenhubError } from '#contracts/error-catalogue.js';
 import type { Principal, Scope } from '#contracts/scopes.js';
 import type { TokenhubConfig } from '#platform/config/config.js';
 import { CONFIG } from '#platform/platform.module.js';
-import { KeyRing, ofDefaultProject } from '#registry/key-ring.js';
+import { KeyRing, type KeyFault } from '#registry/key-ring.js';
 import { bearerOf } from './bearer.js';
 
 const SCOPE = 'tokenhub:scope';
@@ -20,20 +20,15 @@ export interface AuthenticatedRequest extends Request {
 /** Lets a request through when its key is known and has the route's scope; `request.principal` then says who it is. */
 @Injectable()
 export class KeyGuard implements CanActivate {
-  /** Everybody, when authentication is off. */
-  private readonly anyone: Principal;
-
   constructor(
     @Inject(CONFIG) private readonly config: TokenhubConfig,
     private readonly keys: KeyRing,
     private readonly reflector: Reflector,
-  ) {
-    this.anyone = ofDefaultProject('anonymous', config.projects);
-  }
+  ) {}
 
   canActivate(context: ExecutionContext): boolean {
     const request = context.switchToHttp().getRequest<AuthenticatedRequest>();
-    request.principal = this.config.auth === 'off' ? this.anyone : this.authenticate(request);
+    request.principal = this.config.auth === 'off' ? this.keys.anonymous : this.authenticate(request);
     const scope = this.reflector.getAllAndOverride<Scope | undefined>(SCOPE, [
       context.getHandler(),
       context.getClass(),
@@ -53,11 +48,21 @@ export class KeyGuard implements CanActivate {
     }
     const principal = this.keys.find(presented);
     if (principal === null) {
-      throw new TokenhubError('invalid_api_key', `The API key ${mask(presented)} is not known or has expired.`);
+      throw new TokenhubError(
+        'invalid_api_key',
+        `The API key ${mask(presented)} ${WORDS[this.keys.faultOf(presented)]}.`,
+      );
     }
     return principal;
   }
 }
+
+const WORDS: Record<KeyFault, string> = {
+  unknown: 'is not known',
+  mistyped: 'is mistyped: its last characters do not fit the others',
+  disabled: 'is disabled',
+  expired: 'has expired',
+};
 
 function mask(key: string): string {
   return key.length < 12 ? '…' : `${key.slice(0, 3)}…${key.slice(-4)}`;

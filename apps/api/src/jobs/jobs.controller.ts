@@ -59,7 +59,7 @@ export class JobsController {
     const key = parseIdempotencyKey(request.headers['idempotency-key']);
     const { waitS } = parsePrefer(request.headers.prefer);
     const { principal } = request;
-    const parsed = parseJobRequest(body, Date.now());
+    const parsed = parseJobRequest(body, Date.now(), principal.policy);
     const idempotency = idempotencyOf(key, { project: principal.project, route: 'jobs', body });
     const created =
       (await this.submission.findReplay(idempotency, principal)) ??

@@ -2,6 +2,7 @@ import type { Candidate, Decision, Route } from '#contracts/decision.js';
 import { TokenhubError } from '#contracts/error-catalogue.js';
 import type { OrchestrationSpec, StepNode } from '#contracts/orchestration.js';
 import type { Model } from '#contracts/registry-snapshot.js';
+import type { Principal } from '#contracts/scopes.js';
 import { FIRST_ASK, newSteps, type GraphPlan, type NewGraph } from '#jobs/graph-record.js';
 import { routeOf } from '#orchestration/route-of.js';
 import { CHAT_STEPS, roleOf, stepsOf } from '#orchestration/steps-of.js';
@@ -46,7 +47,7 @@ export async function planGraph(
   const [first] = graph.steps;
   if (first === undefined) throw new RangeError('a graph has at least one step');
   const { decision, ...call } = await naming(orchestration, first, () => planners.steps.plan(graph, first, FIRST_ASK));
-  const review = await planReview(planners.routes, graph);
+  const review = await planReview(planners.routes, graph, request.principal);
   const reserved = reservedSteps(planners, graph, { routes: { primary: decision, review }, request });
   const reviews = nodes.filter(isReview).length;
   const paidCalls =
@@ -75,6 +76,7 @@ function graphPlan(nodes: StepNode[], request: SubmitRequest): GraphPlan {
     stream: delivery === 'stream' || body.stream === true,
     attended: delivery !== 'later',
     share: principal.share,
+    ...(principal.allowedModels && { allowedModels: principal.allowedModels }),
     paidCalls: 1,
   };
 }
@@ -99,15 +101,19 @@ function reviewsIn(
 }
 
 /** Whether anybody can take a reviewer's part; what it will be asked is not known yet. Null where there is none. */
-async function planReview(planner: RoutePlanner, graph: PlannableGraph): Promise<Route | null> {
-  const { plan, request, jobId, project, key } = graph;
+async function planReview(
+  planner: RoutePlanner,
+  graph: PlannableGraph,
+  principal: Principal,
+): Promise<Route | null> {
+  const { plan, request, jobId } = graph;
   const reviewer = plan.nodes.find(isReview);
   if (reviewer === undefined) return null;
   const { model, policy } = routeOf(plan, reviewer, request);
   const { messages, max_tokens } = request;
   return naming(plan.orchestration, reviewer, async () => {
     const body = { model, messages, max_tokens };
-    const decision = await planner.plan({ kind: 'chat', body, policy, jobId, principal: { project, key } });
+    const decision = await planner.plan({ kind: 'chat', body, policy, jobId, principal });
     if (decision.candidates.length === 0) throw noEligibleModel(decision);
     return decision;
   });

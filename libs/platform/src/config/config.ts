@@ -1,5 +1,6 @@
 import type { Budget } from '#contracts/budgets.js';
 import type { CallKind } from '#contracts/job-state.js';
+import type { WirePolicy } from '#contracts/policy.js';
 import type { Capability, CredentialSource, Limits, ProviderType, Timeouts } from '#contracts/registry-snapshot.js';
 import type { Scope } from '#contracts/scopes.js';
 import type { WebhookFilter } from '#contracts/webhook.js';
@@ -124,25 +125,40 @@ export interface AliasConfig {
   readonly stickyBy: 'key' | 'request';
 }
 
-export interface ProjectConfig {
+/** What projects and keys have in common. */
+export interface UseConfig {
+  /** For people; null shows the id. */
+  readonly name: string | null;
+  /** Every request is refused. */
+  readonly disabled: boolean;
+  /** Ids of the models and aliases that may be asked for; null means all. */
+  readonly allowedModels: readonly string[] | null;
+  /** What holds where a request says nothing; a key's words come before its project's. */
+  readonly policy: WirePolicy;
+  /** What its jobs may cost. */
+  readonly budget: Budget;
+}
+
+export interface ProjectConfig extends UseConfig {
   readonly id: string;
   /** Signs the webhooks that a job names itself; null means that such jobs are refused. */
   readonly webhookSecret: SecretSource | null;
-  readonly budget: Budget;
   readonly keys: readonly KeyConfig[];
   readonly webhookEndpoints: readonly WebhookEndpointConfig[];
 }
 
+/** What webhooks need of a project. */
+export type WebhookProject = Pick<ProjectConfig, 'id' | 'webhookSecret' | 'webhookEndpoints'>;
+
 export type SecretSource = Exclude<CredentialSource, { source: 'none' }>;
 
-export interface KeyConfig {
+export interface KeyConfig extends UseConfig {
   readonly id: string;
   /** Lower-case hex of the key's SHA-256; the key itself is never declared. */
   readonly sha256: string;
   readonly scopes: readonly Scope[];
   readonly share: number;
   readonly limits: Limits;
-  readonly budget: Budget;
   /** Unix milliseconds from which on the key is refused. */
   readonly expiresAtMs: number | null;
 }

@@ -9,6 +9,7 @@ import {
   type ProjectConfig,
   type ProviderConfig,
   type SecretSource,
+  type UseConfig,
 } from './config.js';
 import type {
   ConfigFile,
@@ -18,6 +19,7 @@ import type {
   FileProject,
   FileProvider,
   FileSecret,
+  FileUse,
 } from './config-file.js';
 
 export interface ResolvedConfigFile {
@@ -118,15 +120,15 @@ function toPrice(price: FileModel['price'], providerType: ProviderType | undefin
 function toProject(project: FileProject, keep: KeepSecret): ProjectConfig {
   return {
     id: project.id,
+    ...toUse(project),
     webhookSecret: project.webhook_secret ? keep(secretNames.project(project.id), project.webhook_secret) : null,
-    budget: toBudget(project.budget),
     keys: project.keys.map((key) => ({
       id: key.id,
+      ...toUse(key),
       sha256: key.sha256.toLowerCase(),
       scopes: key.scopes,
       share: key.share,
       limits: key.limits,
-      budget: toBudget(key.budget),
       expiresAtMs: key.expires_at === undefined ? null : Date.parse(key.expires_at),
     })),
     webhookEndpoints: project.webhook_endpoints.map((endpoint) => ({
@@ -138,7 +140,12 @@ function toProject(project: FileProject, keep: KeepSecret): ProjectConfig {
   };
 }
 
-function toBudget({ day_usd: day, month_usd: month }: FileBudget): Budget {
+function toUse({ name, disabled, allowed_models: allowedModels, policy, budget }: FileUse): UseConfig {
+  return { name: name ?? null, disabled, allowedModels: allowedModels ?? null, policy, budget: toBudget(budget) };
+}
+
+/** A budget in whole nano-dollars. */
+export function toBudget({ day_usd: day, month_usd: month }: FileBudget): Budget {
   return {
     ...(day !== undefined && { day: usdToNano(day) }),
     ...(month !== undefined && { month: usdToNano(month) }),

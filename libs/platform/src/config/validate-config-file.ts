@@ -90,5 +90,6 @@ const PATTERN_MEANINGS = new Map([
   ['host', 'must be a host name or an IP address'],
   ['id', `${NAME} (models and aliases also : / @ +)`],
   ['provider', NAME],
+  ...['models', 'allowed_models'].map((field): [string, string] => [field, `${NAME} or : / @ +`]),
   ['name', 'must be a name made of letters, digits and _'],
 ]);
