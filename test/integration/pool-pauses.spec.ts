@@ -125,6 +125,7 @@ describe('an attempt that waits in a paused pool', () => {
       poolOf: (id) => rig.registry.current.poolOf({ id, provider: id === 'small' ? 'acme' : 'bolt', limits: null }),
       cursors: new Map(),
       contextTokensOf: (id) => rig.registry.current.model(id)?.contextTokens,
+      run: (payload) => Promise.reject(new Error(`${payload.jobId} waits for a model that is gone`)),
     });
   const pausedFor = async (ms: number, rig: WorkerRig): Promise<void> => {
     rig.views.notePause('acme', await pause(ms));

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { CallPlan } from '#jobs/call-plan.js';
 import type { NewJob } from '#jobs/job-record.js';
@@ -45,7 +46,7 @@ const WITHOUT_SMALL = registryContent({
 
 /** As the reconciler does it. */
 function move(): Promise<number> {
-  const { registry } = rig;
+  const { registry, runAttempt } = rig;
   const known = new KnownPools(fixture.redis);
   return moveWaiting({
     ...{ unfinished: fixture.unfinished, queues: fixture.queues, views: rig.views, cursors },
@@ -56,6 +57,8 @@ function move(): Promise<number> {
       return found && registry.current.poolOf(found);
     },
     contextTokensOf: (id) => registry.current.model(id)?.contextTokens,
+    run: (payload, waiting) =>
+      runAttempt.run(payload, { ...waiting, run: randomUUID(), lockLost: new AbortController().signal }),
   });
 }
 
@@ -67,31 +70,25 @@ async function follow(content: SnapshotContent, ...pools: string[]): Promise<voi
   });
 }
 
-describe.each<[string, SnapshotContent]>([
-  ['disabled', DISABLED],
-  ['removed', WITHOUT_ACME],
-])('what waits for a provider that is %s', (_case, content) => {
+describe.each<[string, SnapshotContent, number]>([
+  ['disabled', DISABLED, 1],
+  // A worker that had asked for one more before it heard of the change has made a failed attempt of it.
+  ['removed', WITHOUT_ACME, 2],
+])('what waits for a provider that is %s', (_case, content, maxAttempts) => {
   beforeEach(async () => {
     // The pool was known while it was there.
     await move();
     await follow(content, 'bolt');
   });
 
-  it('moves to another candidate of its job, and uses up no attempt', async () => {
-    const job = await submit(fixture, newJob({ plan: { maxAttempts: 1 } }));
+  it('moves to another candidate of its job', async () => {
+    const job = await submit(fixture, newJob({ plan: { maxAttempts } }));
     // Or the worker does, where it had asked its queue for one more before it heard of the change.
     await move();
-    expect(await ended(fixture, job)).toMatchObject({ state: 'completed', attempts: [{ n: 2, model: 'large' }] });
+    const { state, attempts } = await ended(fixture, job);
+    expect([state, attempts.at(-1)]).toMatchObject(['completed', { n: 2, model: 'large' }]);
     expect(adapter.asked).toEqual(['upstream-large']);
     expect(await fixture.queues.waiting('acme', 10)).toEqual([]);
-  });
-
-  it('without another candidate waits, and runs when the provider is back', async () => {
-    const job = await submit(fixture, only(SMALL));
-    expect(await move()).toBe(0);
-    expect(await read(fixture, job)).toMatchObject({ state: 'queued', waiting: SMALL });
-    await follow(registryContent(), 'acme', 'bolt');
-    expect(await ended(fixture, job)).toMatchObject({ state: 'completed', attempts: [{ model: 'small' }] });
   });
 
   it('and for its time moves, too, and still waits for its time', async () => {
@@ -104,6 +101,58 @@ describe.each<[string, SnapshotContent]>([
     expect(moved?.delayMs).toBeGreaterThan(50_000);
     expect(await fixture.queues.delayed('acme', 10)).toEqual([]);
   });
+});
+
+it('what waits for a provider that is disabled, without another candidate, waits on and runs when the provider is back', async () => {
+  await follow(DISABLED, 'bolt');
+  const job = await submit(fixture, only(SMALL));
+  expect(await move()).toBe(0);
+  expect(await read(fixture, job)).toMatchObject({ state: 'queued', waiting: SMALL });
+  await follow(registryContent(), 'acme', 'bolt');
+  expect(await ended(fixture, job)).toMatchObject({ state: 'completed', attempts: [{ model: 'small' }] });
+});
+
+describe('what waits for a provider that is removed, without another candidate', () => {
+  beforeEach(async () => {
+    await move();
+    await follow(WITHOUT_ACME, 'bolt');
+  });
+
+  it('fails and says so, and leaves nothing in the queue', async () => {
+    const job = await submit(fixture, only(SMALL));
+    await move();
+    expect(await ended(fixture, job)).toMatchObject({
+      state: 'failed',
+      error: { code: 'model_unavailable', class: 'provider_fault' },
+      attempts: [{ model: 'small', state: 'failed' }],
+    });
+    expect(adapter.calls).toEqual([]);
+    expect(await fixture.queues.waiting('acme', 10)).toEqual([]);
+  });
+
+  it('and for its time, is left until then: the provider may be back', async () => {
+    const job = only(SMALL);
+    await fixture.store.create(job);
+    await fixture.queues.enqueue(payloadOf(job, 1), { pool: 'acme', delayMs: 60_000 });
+    expect(await move()).toBe(0);
+    expect((await read(fixture, job)).attempts).toEqual([]);
+  });
+});
+
+it('of two candidates of which one is disabled and one is gone the disabled one is waited for', async () => {
+  const content = registryContent({
+    providers: [provider('acme'), provider('bolt', { enabled: false }), provider('cone')],
+    models: [model('large', { contextTokens: 100_000 }), model('other', { provider: 'cone' })],
+  });
+  await follow(content, 'acme', 'cone');
+  await rig.views.refresh();
+  const job = await submit(fixture, newJob());
+  await waitFor(async () => (await read(fixture, job)).attempts.length === 1, { describe: 'the failed attempt' });
+  expect(await read(fixture, job)).toMatchObject({
+    ...{ state: 'queued', waiting: { model: 'large' }, attempts: [{ model: 'small', state: 'failed' }] },
+  });
+  await follow(registryContent(), 'acme', 'bolt');
+  expect(await ended(fixture, job)).toMatchObject({ state: 'completed', model: 'large' });
 });
 
 it('hundreds that have nowhere else to go do not hide those behind them that have', async () => {

@@ -1,4 +1,5 @@
 /** How the parts of a worker are put together; `worker.module.ts` says which there are. */
+import { randomUUID } from 'node:crypto';
 import type { HealthStore } from '#health/health-store.js';
 import { LiveViewsSource } from '#health/live-views-source.js';
 import { OutcomeReporter } from '#health/outcome-reporter.js';
@@ -85,7 +86,7 @@ export function buildAdmission(
 
 /** The project `default` is there without being declared. */
 export function buildPlaces(
-  ...[views, registry, directory, known, lists, graphs, graphQueue, config]: [
+  ...[views, registry, directory, known, lists, graphs, graphQueue, runAttempt, config]: [
     LiveViewsSource,
     LiveRegistry,
     ProviderDirectory,
@@ -93,6 +94,7 @@ export function buildPlaces(
     JobLists,
     GraphStore,
     GraphQueue,
+    RunAttempt,
     TokenhubConfig,
   ]
 ): Places {
@@ -103,6 +105,8 @@ export function buildPlaces(
     poolOf: (model) => directory.poolOf(model),
     projects: [...new Set(['default', ...config.projects.map(({ id }) => id)])],
     contextTokensOf: (model) => directory.contextTokensOf(model, views.views),
+    run: (payload, waiting) =>
+      runAttempt.run(payload, { ...waiting, run: randomUUID(), lockLost: new AbortController().signal }),
   };
 }
 

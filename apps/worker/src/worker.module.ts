@@ -128,7 +128,17 @@ const HISTORY_CONNECTIONS = 3;
     },
     {
       provide: PLACES,
-      inject: [LiveViewsSource, LiveRegistry, ProviderDirectory, KnownPools, JobLists, GraphStore, GraphQueue, CONFIG],
+      inject: [
+        LiveViewsSource,
+        LiveRegistry,
+        ProviderDirectory,
+        KnownPools,
+        JobLists,
+        GraphStore,
+        GraphQueue,
+        RunAttempt,
+        CONFIG,
+      ],
       useFactory: buildPlaces,
     },
     {

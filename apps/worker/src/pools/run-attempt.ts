@@ -89,7 +89,7 @@ export class RunAttempt {
   ): Promise<Ended> {
     const { admission, endAttempt } = this.deps;
     if (started) {
-      const elsewhere = admission.withdrawn(begun);
+      const elsewhere = admission.disabled(begun);
       if (elsewhere) return endAttempt.giveBack(run, begun, { delayMs: 0, ...elsewhere });
       return this.call(run, begun, { permit: FREE, stop });
     }

@@ -1,6 +1,7 @@
 import type { Place } from '#contracts/live-views.js';
 import type { Pool } from '#contracts/registry-snapshot.js';
 import type { LiveViewsSource } from '#health/live-views-source.js';
+import type { AttemptPayload } from '#contracts/queue-payloads.js';
 import type { CallPlan } from '#jobs/call-plan.js';
 import type { UnfinishedJobs } from '#jobs/unfinished-jobs.js';
 import type { AttemptQueues, WaitingAttempt } from '#queues/attempt-queues.js';
@@ -25,13 +26,15 @@ export interface MoveWaitingDeps {
   /** The pool that attempts on this model go to now; undefined for a model that is no longer registered. */
   poolOf: (model: string) => Pick<Pool, 'id' | 'provider'> | undefined;
   contextTokensOf: (model: string) => number | undefined;
+  /** Runs an attempt that waits in this pool here and now. */
+  run: (payload: AttemptPayload, waiting: { pool: string; turn: number }) => Promise<unknown>;
   /** Where the next pass over a pool begins: attempts that cannot move must not hide those behind them. */
   cursors: Map<string, number>;
 }
 
 /**
  * Attempts that wait in the queue of a pool which stays paused, is disabled or is gone move to another candidate of their job that is
- * open, or after their model to its new pool. Answers how many did.
+ * open, or after their model to its new pool. One that has nowhere to go and whose model is gone fails. Answers how many left their queue.
  */
 export async function moveWaiting(deps: MoveWaitingDeps): Promise<number> {
   const soon = Date.now() + WORTH_MOVING_MS;
@@ -85,6 +88,12 @@ async function moveOne(
     contextTokensOf: deps.contextTokensOf,
     now: Date.now(),
   });
+  const waitsFor = candidates[call.index];
+  if (next.kind === 'wait' && delayMs === 0 && waitsFor && views.views.offers(waitsFor) === 'removed') {
+    await deps.run(payload, { pool, turn });
+    await queues.drop(pool, payload);
+    return true;
+  }
   const target = candidates[next.index]?.pool;
   if (next.kind === 'wait' || target === undefined || target === pool) return false;
   const attempt = await unfinished.move(payload, next.index, { ...call.plan, candidates });
