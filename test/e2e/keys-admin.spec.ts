@@ -36,6 +36,7 @@ describe('the life of a key', () => {
         share: 2,
         allowed_models: null,
         policy: {},
+        budget: {},
         expires_at: null,
       },
       hint: `${body.secret.slice(0, 7)}…${body.secret.slice(-4)}`,
@@ -259,6 +260,61 @@ describe('a policy', () => {
     expect([usual.mode, usual.candidates.map(({ model }) => model)]).toEqual(['cheap', ['sim-tiny', 'sim-small']]);
     const own = await explain({ mode: 'normal', models: ['sim-large'] });
     expect([own.mode, own.candidates.map(({ model }) => model)]).toEqual(['normal', ['sim-large']]);
+  });
+});
+
+describe('a budget', () => {
+  interface BudgetView extends Json {
+    key: string | null;
+  }
+  /** What a job with this key is answered by each API process. */
+  const made = (secret: string): Promise<unknown[][]> =>
+    Promise.all(
+      hub.stack.apis.map(async ({ url }) => {
+        const { status, headers, body } = await ask(`${url}/v1/jobs`, { body: chatJob(), headers: bearer(secret) });
+        return status === 202 ? [202] : [status, body.code, body.rule, headers.get('x-should-retry')];
+      }),
+    );
+  const refusedBy = (rule: string): unknown[][] =>
+    hub.stack.apis.map(() => [429, 'insufficient_quota', rule, 'false']);
+  /** Milliseconds until every API process makes jobs with this key. */
+  async function untilMade(secret: string): Promise<number> {
+    const since = performance.now();
+    await waitFor(async () => (await made(secret)).every(([status]) => status === 202), { pauseMs: 5 });
+    return performance.now() - since;
+  }
+  const shownBy = async (api: number, project: string): Promise<unknown[][]> => {
+    const { body } = await hub.admin<{ data: BudgetView[] }>('GET', 'budgets', { api });
+    return body.data
+      .filter((view) => view.project === project)
+      .map(({ key, rule, limit_nano: limit }) => [key, rule, limit]);
+  };
+
+  it('of a key refuses what is beyond it; raised, it lets jobs through everywhere within a second', async () => {
+    await hub.admin('PUT', 'projects/metered', { body: {} });
+    const { id, secret, budget } = await hub.newKey({ project: 'metered', budget: { day_usd: 0, month_usd: 9 } });
+    expect(budget).toEqual({ day_usd: 0, month_usd: 9 });
+    await hub.untilAll(secret, 200);
+    expect(await made(secret)).toEqual(refusedBy('key/day'));
+    expect(await shownBy(1, 'metered')).toEqual([
+      [id, 'key/day', 0],
+      [id, 'key/month', 9_000_000_000],
+    ]);
+    await hub.admin('PATCH', `keys/${id}`, { body: { budget: { day_usd: 5 } } });
+    expect(await untilMade(secret)).toBeLessThan(1_000);
+    const { body } = await hub.admin('PATCH', `keys/${id}`, { body: { budget: { day_usd: null } } });
+    expect(body.budget).toEqual({ month_usd: 9 });
+    await waitFor(async () => (await shownBy(1, 'metered')).length === 1, { describe: 'the rule to be gone' });
+  });
+
+  it('of a project is for all its keys, and is lifted with its last rule', async () => {
+    await hub.admin('PUT', 'projects/frugal', { body: { budget: { month_usd: 0 } } });
+    const { secret } = await hub.newKey({ project: 'frugal', budget: { day_usd: 5 } });
+    await hub.untilAll(secret, 200);
+    expect(await made(secret)).toEqual(refusedBy('project/month'));
+    const { body } = await hub.admin('PATCH', 'projects/frugal', { body: { budget: null }, api: 1 });
+    expect(body.budget).toEqual({});
+    expect(await untilMade(secret)).toBeLessThan(1_000);
   });
 });
 

@@ -33,7 +33,7 @@ beforeAll(async () => {
 beforeEach(async () => {
   now = AT;
   await sql`TRUNCATE settings`.execute(database.db);
-  const definition = { name: null, disabled: false, allowed_models: null, policy: {} };
+  const definition = { name: null, disabled: false, allowed_models: null, policy: {}, budget: {} };
   await settings.change([], () => [{ change: 'insert', kind: PROJECT_KIND, id: 'p', definition }]);
 });
 
@@ -62,7 +62,7 @@ async function startProcess({ pollMs = HOUR_MS, everyMs = HOUR_MS } = {}) {
 }
 
 const keyOf = (change: Partial<KeyDefinition> = {}): KeyDefinition => ({
-  ...{ project: 'p', name: null, disabled: false, allowed_models: null, policy: {} },
+  ...{ project: 'p', name: null, disabled: false, allowed_models: null, policy: {}, budget: {} },
   ...{ scopes: ['chat'], share: 1, limits: {}, expires_at: null },
   secrets: [secret('th_one')],
   ...change,

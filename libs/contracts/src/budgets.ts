@@ -5,6 +5,9 @@ export type BudgetScope = 'key' | 'project';
 export const BUDGET_WINDOWS = ['day', 'month'] as const;
 export type BudgetWindow = (typeof BUDGET_WINDOWS)[number];
 
+/** The most that can be said. */
+export const LARGEST_BUDGET_USD = 1_000_000;
+
 /** What may be spent in each window, in whole nano-dollars; an absent one is no budget. */
 export type Budget = Partial<Record<BudgetWindow, number>>;
 

@@ -200,14 +200,25 @@ describe('a KeyRing that is told of keys made meanwhile', () => {
     expect(ring.find('th_a')?.policy).toEqual({ mode: 'normal', maxAttempts: 2, fallback: false });
   });
 
-  it('gives everybody, where authentication is off, what project default may do', () => {
+  it('gives them their own budgets and those of their project, as they are at this moment', () => {
+    ring.accept({ projects: [{ ...MADE, budget: { month: 7 } }], keys: [rules('a', { budget: { day: 1 } })] });
+    expect(ring.find('th_a')?.budgets).toEqual([
+      { scope: 'key', window: 'day', limitNano: 1 },
+      { scope: 'project', window: 'month', limitNano: 7 },
+    ]);
+    ring.accept({ projects: [MADE], keys: [rules('a', { budget: { day: 2 } })] });
+    expect(ring.find('th_a')?.budgets).toEqual([{ scope: 'key', window: 'day', limitNano: 2 }]);
+  });
+
+  it('gives everybody, where authentication is off, what project default may do and spend', () => {
     expect(ring.anonymous).toMatchObject({ project: 'default', key: 'anonymous', allowedModels: null, policy: {} });
     ring.accept({ projects: [], keys: [rules('a', { project: 'default' })] });
     expect(ring.find('th_a')?.project).toBe('default');
-    const own = { ...project('default'), allowedModels: ['a'], policy: { mode: 'cheap' as const } };
+    const own = { ...project('default'), allowedModels: ['a'], policy: { mode: 'cheap' as const }, budget: { day: 3 } };
     expect(new KeyRing({ projects: [own], apiKey: null }).anonymous).toMatchObject({
       allowedModels: ['a'],
       policy: { mode: 'cheap' },
+      budgets: [{ scope: 'project', window: 'day', limitNano: 3 }],
     });
   });
 });

@@ -2,6 +2,8 @@ import type { KeyRules, MadeKeys, ProjectRules, SecretHash } from '#contracts/ke
 import type { WirePolicy } from '#contracts/policy.js';
 import type { Limits } from '#contracts/registry-snapshot.js';
 import type { Scope } from '#contracts/scopes.js';
+import type { FileBudget } from '#platform/config/config-file.js';
+import { toBudget } from '#platform/config/resolve-config-file.js';
 
 /** What projects and keys have in common, as it is stored: in the words of the configuration file. */
 export interface UseDefinition {
@@ -9,6 +11,7 @@ export interface UseDefinition {
   disabled: boolean;
   allowed_models: string[] | null;
   policy: WirePolicy;
+  budget: FileBudget;
 }
 
 export type ProjectDefinition = UseDefinition;
@@ -54,9 +57,9 @@ export function madeKeys(documents: readonly StoredKeyThing[]): MadeKeys {
 
 function projectRules(
   id: string,
-  { disabled, allowed_models: allowedModels, policy }: ProjectDefinition,
+  { disabled, allowed_models: allowedModels, policy, budget }: ProjectDefinition,
 ): ProjectRules {
-  return { id, disabled, allowedModels, policy, budget: {} };
+  return { id, disabled, allowedModels, policy, budget: toBudget(budget) };
 }
 
 function keyRules(id: string, key: KeyDefinition): KeyRules {

@@ -1,3 +1,4 @@
+import { LARGEST_BUDGET_USD } from '#contracts/budgets.js';
 import { CALL_KINDS, PRIORITIES } from '#contracts/job-state.js';
 import { ROUTING_MODES } from '#contracts/policy.js';
 import { CAPABILITIES, PROVIDER_TYPES } from '#contracts/registry-snapshot.js';
@@ -45,7 +46,7 @@ const limits = {
   description: 'Requests and tokens per minute and day, calls in flight; an absent limit is no limit.',
 } as const;
 
-const USD = { type: 'number', minimum: 0, maximum: 1_000_000 } as const;
+const USD = { type: 'number', minimum: 0, maximum: LARGEST_BUDGET_USD } as const;
 
 const budget = {
   ...object({ day_usd: USD, month_usd: USD }, []),

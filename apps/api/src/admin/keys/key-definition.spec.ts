@@ -11,6 +11,7 @@ const secret = (hint: string, endsAtMs: number | null = null): SecretDefinition 
 });
 const KEY: KeyDefinition = {
   ...{ project: 'p', name: 'N', disabled: true, allowed_models: ['a'], policy: { mode: 'cheap', strict: true } },
+  budget: { day_usd: 5 },
   ...{ scopes: ['jobs'], share: 2, limits: { rpm: 5 }, expires_at: iso(AT), secrets: [secret('one')] },
 };
 
@@ -57,6 +58,7 @@ describe('a change', () => {
     ['of fields that are absent', { share: undefined, limits: undefined }, {}],
     ['of one field', { share: 3 }, { share: 3 }],
     ['into limits', { limits: { tpm: 9 } }, { limits: { rpm: 5, tpm: 9 } }],
+    ['into a budget', { budget: { month_usd: 90 } }, { budget: { day_usd: 5, month_usd: 90 } }],
     [
       'into a policy',
       { policy: { mode: undefined, max_attempts: 2 } },
@@ -70,8 +72,14 @@ describe('a change', () => {
     ],
     [
       'to every default',
-      { name: null, disabled: null, allowed_models: null, policy: null, share: null, limits: null, expires_at: null },
-      { name: null, disabled: false, allowed_models: null, policy: {}, share: 1, limits: {}, expires_at: null },
+      {
+        ...{ name: null, disabled: null, allowed_models: null, policy: null, budget: null },
+        ...{ share: null, limits: null, expires_at: null },
+      },
+      {
+        ...{ name: null, disabled: false, allowed_models: null, policy: {}, budget: {} },
+        ...{ share: 1, limits: {}, expires_at: null },
+      },
     ],
   ])('%s leaves all else as it was', (_what, body, expected) => {
     expect(change(body)).toEqual({ ...KEY, ...expected });
@@ -81,7 +89,7 @@ describe('a change', () => {
     const body = { project: 'p', scopes: ['chat'] } as KeyDefinitionDto;
     expect(definedKey(body, KEY.secrets)).toEqual({
       ...{ project: 'p', scopes: ['chat'], name: null, disabled: false, allowed_models: null, policy: {} },
-      ...{ share: 1, limits: {}, expires_at: null, secrets: KEY.secrets },
+      ...{ budget: {}, share: 1, limits: {}, expires_at: null, secrets: KEY.secrets },
     });
   });
 });

@@ -5,7 +5,10 @@ import type { KeyDefinitionDto, KeyFieldsDto } from './key.dto.js';
 import type { UseDto } from './use.dto.js';
 
 /** A project of which nothing is said. */
-export const PLAIN_PROJECT: ProjectDefinition = { name: null, disabled: false, allowed_models: null, policy: {} };
+export const PLAIN_PROJECT: ProjectDefinition = {
+  ...{ name: null, disabled: false, allowed_models: null },
+  ...{ policy: {}, budget: {} },
+};
 
 type KeySettings = Omit<KeyDefinition, 'project' | 'secrets'>;
 
@@ -13,12 +16,13 @@ const PLAIN_KEY: Omit<KeySettings, 'scopes'> = { ...PLAIN_PROJECT, share: 1, lim
 
 /** The definition with what the body gives in its place, as in a JSON merge patch (RFC 7396); null gives the default. */
 export function changedUse(current: UseDefinition, body: UseDto): UseDefinition {
-  const { name, disabled, allowed_models: allowed, policy } = body;
+  const { name, disabled, allowed_models: allowed, policy, budget } = body;
   return {
     name: name === undefined ? current.name : name,
     disabled: disabled === undefined ? current.disabled : (disabled ?? false),
     allowed_models: allowed === undefined ? current.allowed_models : allowed,
     policy: merged(current.policy, policy),
+    budget: merged(current.budget, budget),
   };
 }
 

@@ -1,3 +1,6 @@
+import type { Budget } from '#contracts/budgets.js';
+import { nanoToUsd } from '#contracts/money.js';
+import type { FileBudget } from '#platform/config/config-file.js';
 import type { KeyConfig, ProjectConfig, UseConfig } from '#platform/config/config.js';
 import { ENVIRONMENT_KEY_ID } from '#platform/config/check-references.js';
 import { SCOPES } from '#contracts/scopes.js';
@@ -71,12 +74,19 @@ const ENVIRONMENT_KEY: KeyView = {
   ...NEVER,
 };
 
-function definitionOf({ name, disabled, allowedModels, policy }: UseConfig): UseDefinition {
-  return { name, disabled, allowed_models: allowedModels && [...allowedModels], policy };
+function definitionOf({ name, disabled, allowedModels, policy, budget }: UseConfig): UseDefinition {
+  return { name, disabled, allowed_models: allowedModels && [...allowedModels], policy, budget: inUsd(budget) };
 }
 
-function useView({ name, disabled, allowed_models, policy }: UseDefinition): UseDefinition {
-  return { name, disabled, allowed_models, policy };
+function inUsd({ day, month }: Budget): FileBudget {
+  return {
+    ...(day !== undefined && { day_usd: nanoToUsd(day) }),
+    ...(month !== undefined && { month_usd: nanoToUsd(month) }),
+  };
+}
+
+function useView({ name, disabled, allowed_models, policy, budget }: UseDefinition): UseDefinition {
+  return { name, disabled, allowed_models, policy, budget };
 }
 
 function timesOf({ createdMs, updatedMs }: Pick<SettingsDocument, 'createdMs' | 'updatedMs'>): Record<string, string> {

@@ -5,12 +5,16 @@ import {
   ArrayUnique,
   IsArray,
   IsBoolean,
+  IsNumber,
   IsObject,
   IsOptional,
   IsString,
   Length,
+  Max,
+  Min,
   ValidateNested,
 } from 'class-validator';
+import { LARGEST_BUDGET_USD } from '#contracts/budgets.js';
 import { PolicyDto } from '../../jobs/policy.dto.js';
 
 /** The form of ids of projects and keys, as in the configuration file. */
@@ -18,6 +22,19 @@ export const ID_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 export const ID_RULE = '$property must be 1 to 64 letters, digits and . _ -, starting with a letter or digit';
 
 export const MOST_ALLOWED = 200;
+
+function IsBudget(): PropertyDecorator {
+  return (target, property) => {
+    ApiPropertyOptional({ type: Number, minimum: 0, maximum: LARGEST_BUDGET_USD })(target, property);
+    for (const rule of [IsOptional(), IsNumber(), Min(0), Max(LARGEST_BUDGET_USD)]) rule(target, property);
+  };
+}
+
+/** US dollars that all jobs made in a day or month (UTC) may cost; an absent one is no budget. */
+export class BudgetDto {
+  @IsBudget() day_usd?: number;
+  @IsBudget() month_usd?: number;
+}
 
 /** What an administrator says of projects and keys alike. */
 export class UseDto {
@@ -54,4 +71,14 @@ export class UseDto {
   @ValidateNested()
   @Type(() => PolicyDto)
   policy?: PolicyDto | null;
+
+  @ApiPropertyOptional({
+    type: () => BudgetDto,
+    description: "What its jobs may cost; a key's jobs count for its project, too",
+  })
+  @IsOptional()
+  @IsObject()
+  @ValidateNested()
+  @Type(() => BudgetDto)
+  budget?: BudgetDto | null;
 }
