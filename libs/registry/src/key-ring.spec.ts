@@ -22,7 +22,7 @@ const key = (id: string, text: string, change: Partial<KeyConfig> = {}): KeyConf
   ...change,
 });
 
-const project = (id: string, ...keys: KeyConfig[]) => ({
+const project = (id: string, ...keys: KeyConfig[]): ProjectConfig => ({
   id,
   ...PLAIN,
   webhookSecret: null,

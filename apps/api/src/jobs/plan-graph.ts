@@ -101,11 +101,7 @@ function reviewsIn(
 }
 
 /** Whether anybody can take a reviewer's part; what it will be asked is not known yet. Null where there is none. */
-async function planReview(
-  planner: RoutePlanner,
-  graph: PlannableGraph,
-  principal: Principal,
-): Promise<Route | null> {
+async function planReview(planner: RoutePlanner, graph: PlannableGraph, principal: Principal): Promise<Route | null> {
   const { plan, request, jobId } = graph;
   const reviewer = plan.nodes.find(isReview);
   if (reviewer === undefined) return null;
