@@ -275,8 +275,7 @@ describe('a budget', () => {
         return status === 202 ? [202] : [status, body.code, body.rule, headers.get('x-should-retry')];
       }),
     );
-  const refusedBy = (rule: string): unknown[][] =>
-    hub.stack.apis.map(() => [429, 'insufficient_quota', rule, 'false']);
+  const refusedBy = (rule: string): unknown[][] => hub.stack.apis.map(() => [429, 'insufficient_quota', rule, 'false']);
   /** Milliseconds until every API process makes jobs with this key. */
   async function untilMade(secret: string): Promise<number> {
     const since = performance.now();

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Decision } from '#contracts/decision.js';
-import { ALL_CREDENTIALS, UNKNOWN_CONTEXTS, UNKNOWN_HEALTH, UNKNOWN_LOAD } from '#contracts/live-views.js';
+import { ALL_CREDENTIALS, ALL_OFFERED, UNKNOWN_CONTEXTS, UNKNOWN_HEALTH, UNKNOWN_LOAD } from '#contracts/live-views.js';
 import { DEFAULT_POLICY, type Policy } from '#contracts/policy.js';
 import type { Alias, Model, Provider } from '#contracts/registry-snapshot.js';
 import { allowedModels } from './allowed-models.js';
@@ -36,7 +36,7 @@ function plan(models: Model[], list: string[] | null, { model: name, policy }: A
     },
     policy: { ...DEFAULT_POLICY, ...policy },
     registry,
-    views: { ...load, credentials: ALL_CREDENTIALS, contextTokens: UNKNOWN_CONTEXTS },
+    views: { ...load, credentials: ALL_CREDENTIALS, offers: ALL_OFFERED, contextTokens: UNKNOWN_CONTEXTS },
     exactInputTokens: new Map(),
     allowed: allowedModels(list, registry),
     sticky: { key: 'key_1', request: 'job_1' },
