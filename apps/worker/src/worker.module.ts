@@ -139,7 +139,7 @@ import {
     },
     {
       provide: EndAttempt,
-      inject: [AttemptStore, AttemptQueues, ProviderDirectory, LiveViewsSource],
+      inject: [AttemptStore, AttemptQueues, ProviderDirectory, LiveViewsSource, GraphRole],
       useFactory: buildEndAttempt,
     },
     {
@@ -152,7 +152,6 @@ import {
         OutcomeReporter,
         CallProvider,
         EndAttempt,
-        GraphRole,
         LOGGER,
       ],
       useFactory: buildRunAttempt,
