@@ -22,6 +22,8 @@ export interface GraphPlan {
   share: number;
   /** So many calls pay for their turns at once, in the pool of the first: a chain goes on where it began instead of lining up again. */
   paidCalls: number;
+  /** Of the client's request; absent in jobs of an older version. */
+  inputTokens?: number;
 }
 
 /** Why a step has the call that it has, and what the one after it must know. */

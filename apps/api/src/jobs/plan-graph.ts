@@ -49,7 +49,7 @@ export async function planGraph(
   return {
     // Where several begin at once, each opens its own.
     graph: {
-      plan: { ...plan, paidCalls },
+      plan: { ...plan, paidCalls, inputTokens: decision.inputTokens },
       taken: [],
       first: orchestration?.mode === 'vote' ? null : { ...call, step: first },
     },
