@@ -30,7 +30,8 @@ export class PoolSupervisor {
   private readonly workers = new Map<string, PoolWorker>();
   /** Workers of pools that are no longer served, while their last attempts end. */
   private readonly retiring = new Set<Promise<void>>();
-  private readonly globalConcurrency = new Map<string, number | null>();
+  /** As text: the limits for which each pool's queue was last configured, its provider's among them. */
+  private readonly configured = new Map<string, string>();
   private following = Promise.resolve();
   private readonly waking = setInterval(() => this.wake(), WAKE_MS);
   private closing = false;
@@ -98,11 +99,7 @@ export class PoolSupervisor {
   }
 
   private async serve(pool: Pool, registry: Registry): Promise<void> {
-    const limit = this.concurrencyOf(pool, registry);
-    if (this.globalConcurrency.get(pool.id) !== limit) {
-      await this.deps.queues.configure(pool.id, { concurrency: limit });
-      this.globalConcurrency.set(pool.id, limit);
-    }
+    await this.configure(pool, registry);
     if (this.workers.has(pool.id)) return;
     // Not cut to the limit, which Redis enforces over all workers: BullMQ looks at a changed concurrency only when a slot is
     // free, so a worker whose every slot is taken by a long call would not notice that the limit was raised.
@@ -118,5 +115,14 @@ export class PoolSupervisor {
       }),
     );
     logger.info({ pool: pool.id, concurrency, limits: pool.limits }, 'serving pool');
+  }
+
+  /** Whatever its limits are now, a pool's queue begins unhindered: where they are reached, the tickets slow it down again. */
+  private async configure(pool: Pool, registry: Registry): Promise<void> {
+    const concurrency = this.concurrencyOf(pool, registry);
+    const limits = JSON.stringify([concurrency, pool.limits, registry.provider(pool.provider)?.limits]);
+    if (this.configured.get(pool.id) === limits) return;
+    await this.deps.queues.configure(pool.id, { concurrency });
+    this.configured.set(pool.id, limits);
   }
 }
