@@ -19,7 +19,7 @@ const KEYS = {
   neighbour: 'th_neighbour_0123456789abcdef',
   unknown: 'th_unknown_0123456789abcdef',
 };
-const SYNC_TIMEOUT_MS = 1_500;
+const SYNC_TIMEOUT_MS = 4_000;
 
 let hub: OpenAiStack;
 let simulator: SimulatorClient;

@@ -275,7 +275,7 @@ describe('opening a call', () => {
     const failed = { state: 'failed', body: '{}', model: '', provider: '', delta: null, skipped: [] } as const;
     expect(await fixture.graphs.finish({ jobId: job.id, plan: { stream: false } }, failed)).toBe(true);
     expect(await standing(fixture, tight)).toEqual({ reserved: 0, spent: 0 });
-    await fixture.attempts.finish(run, outcomeOf('cancelled'), 'plan');
+    await fixture.attempts.finishCall(run, outcomeOf('cancelled'));
     const { costNano }: JobRecord = await read(fixture, job);
     expect(await standing(fixture, tight)).toEqual({ reserved: 0, spent: costNano });
   });

@@ -15,13 +15,13 @@ const fixture = new RedisFixture();
 type Boundary = Pick<Moment, 'at' | 'when' | 'step'>;
 
 const STEPS = ['plan', 'critique-1', 'refine-1'] as const;
-const OF_STEPS = ['graphs.openCall', 'queues.enqueue', 'attempts.finish'] as const;
+const OF_STEPS = ['graphs.openCall', 'queues.enqueue', 'attempts.finishCall'] as const;
 const EVERY: Boundary[] = (['before', 'after'] as const).flatMap((when) => [
   ...OF_STEPS.flatMap((at) => STEPS.map((step) => ({ at, when, step }))),
   { at: 'graphs.finish', when, step: null },
 ]);
 /** Where an answer is lost because nobody has written it down: its call, and nothing but it, is made again. */
-const LOSES_AN_ANSWER: readonly Boundary[] = STEPS.map((step) => ({ at: 'attempts.finish', when: 'before', step }));
+const LOSES_AN_ANSWER: readonly Boundary[] = STEPS.map((step) => ({ at: 'attempts.finishCall', when: 'before', step }));
 const NO_CALL_AGAIN = EVERY.filter((one) => !LOSES_AN_ANSWER.some((lost) => nameOf(lost) === nameOf(one)));
 
 function nameOf({ at, when, step }: Boundary): string {

@@ -61,7 +61,7 @@ const runIn = (job: NewJob, step: string, token = 'r'): Run => ({
   ...{ jobId: job.id, callId: `${job.id}-${step}`, attempt: 1, run: token },
 });
 const finishCall = (job: NewJob, step: string, state: Parameters<typeof outcomeOf>[0], token = 'r') =>
-  fixture.attempts.finish(runIn(job, step, token), outcomeOf(state), step);
+  fixture.attempts.finishCall(runIn(job, step, token), outcomeOf(state));
 const types = async (job: NewJob): Promise<string[]> => (await eventsOf(fixture, job)).map(({ type }) => type);
 
 /** Opens and begins the calls of these steps. */
@@ -199,7 +199,7 @@ describe('finishing a graph', () => {
     await running(job, 'plan');
     await fixture.attempts.advance(runIn(job, 'plan'), hop(1));
     await fixture.begin({ ...runIn(job, 'plan'), attempt: 2 });
-    await fixture.attempts.finish({ ...runIn(job, 'plan'), attempt: 2 }, outcomeOf('completed', 2), 'plan');
+    await fixture.attempts.finishCall({ ...runIn(job, 'plan'), attempt: 2 }, outcomeOf('completed', 2));
     expect(await finish(job, { skipped: ['critique-1', 'refine-1'] })).toBe(true);
     const before = await fixture.snapshot();
     expect(await finish(job, { state: 'failed', body: '{}' })).toBe(false);
@@ -221,23 +221,26 @@ describe('the outcome of a call', () => {
     await running(job, 'plan');
     await fixture.begin(runIn(job, 'plan', 'newer'));
     const before = await fixture.snapshot();
-    expect(await finishCall(job, 'plan', 'completed')).toBe('refused');
+    expect(await finishCall(job, 'plan', 'completed')).toEqual({ kind: 'refused' });
     expect(await fixture.snapshot()).toEqual(before);
-    expect(await finishCall(job, 'plan', 'completed', 'newer')).toBe('committed');
+    expect(await finishCall(job, 'plan', 'completed', 'newer')).toEqual({
+      kind: 'committed',
+      graph: await graphOf(job),
+    });
   });
 
   it('after the end of the job is still paid for', async () => {
     const job = await create();
     await running(job, 'plan');
     await finish(job, { state: 'failed', body: '{}' });
-    expect(await finishCall(job, 'plan', 'completed')).toBe('committed');
+    expect((await finishCall(job, 'plan', 'completed')).kind).toBe('committed');
     expect(await read(fixture, job)).toMatchObject({ state: 'failed', costNano: 1_234 });
   });
 
   it('that was stopped for its deadline ends the job, though Redis’s clock is behind the worker’s', async () => {
     const job = await create();
     await running(job, 'plan');
-    expect(await finishCall(job, 'plan', 'expired')).toBe('committed');
+    expect(await finishCall(job, 'plan', 'expired')).toEqual({ kind: 'committed', graph: null });
     expect((await read(fixture, job)).state).toBe('expired');
   });
 });

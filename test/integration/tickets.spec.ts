@@ -229,6 +229,18 @@ describe('a pool with limits', () => {
     expect(numbers.filter((n) => n > 1).length).toBeLessThan(jobs.length / 2);
   });
 
+  it('is slowed down no more once its limits are lifted', async () => {
+    const rig = await startWorkerRig(fixture, {
+      adapter: new ScriptedAdapter([answers('x')]),
+      content: limited({ rpm: 60 }),
+    });
+    for (let i = 0; i < 3; i++) await submit(fixture, newJob(alone));
+    const rate = (): Promise<string | null> => fixture.redis.hget(keys.poolMeta('acme'), 'max');
+    await waitFor(async () => Number(await rate()) < 10, { describe: 'the pool to be slowed down' });
+    await rig.publish(limited({}));
+    await waitFor(async () => Number(await rate()) === OPEN_RATE.max, { describe: 'the pool to be let go' });
+  });
+
   it('hears what its provider says of its limits', async () => {
     const rateLimits = [{ unit: 'tokens' as const, limit: 6_000, remaining: 0, resetMs: null }];
     const adapter = new ScriptedAdapter([

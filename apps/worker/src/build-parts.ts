@@ -5,6 +5,7 @@ import { LiveViewsSource } from '#health/live-views-source.js';
 import { OutcomeReporter } from '#health/outcome-reporter.js';
 import type { HttpClient } from '#http/http-client.js';
 import type { AttemptStore } from '#jobs/attempt-store.js';
+import type { Graph } from '#jobs/graph-record.js';
 import type { GraphStore } from '#jobs/graph-store.js';
 import type { JobLists } from '#jobs/job-lists.js';
 import type { UnfinishedJobs } from '#jobs/unfinished-jobs.js';
@@ -131,13 +132,20 @@ export function buildCallProvider(
 }
 
 export function buildEndAttempt(
-  ...[attempts, queues, directory, views]: [AttemptStore, AttemptQueues, ProviderDirectory, LiveViewsSource]
+  ...[attempts, queues, directory, views, graphs]: [
+    AttemptStore,
+    AttemptQueues,
+    ProviderDirectory,
+    LiveViewsSource,
+    GraphRole,
+  ]
 ): EndAttempt {
-  return new EndAttempt({ attempts, queues, directory, views, random: Math.random });
+  const goOn = (graph: Graph): Promise<void> => graphs.goOn(graph);
+  return new EndAttempt({ attempts, queues, directory, views, random: Math.random, goOn });
 }
 
 export function buildRunAttempt(
-  ...[attempts, queues, running, admission, outcomes, callProvider, endAttempt, graphs, logger]: [
+  ...[attempts, queues, running, admission, outcomes, callProvider, endAttempt, logger]: [
     AttemptStore,
     AttemptQueues,
     RunningAttempts,
@@ -145,12 +153,10 @@ export function buildRunAttempt(
     OutcomeReporter,
     CallProvider,
     EndAttempt,
-    GraphRole,
     Logger,
   ]
 ): RunAttempt {
-  const goOn = (jobId: string): Promise<void> => graphs.goOn(jobId);
-  return new RunAttempt({ attempts, queues, running, admission, outcomes, callProvider, endAttempt, goOn, logger });
+  return new RunAttempt({ attempts, queues, running, admission, outcomes, callProvider, endAttempt, logger });
 }
 
 export function buildPoolSupervisor(

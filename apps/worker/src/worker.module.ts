@@ -158,7 +158,7 @@ const HISTORY_CONNECTIONS = 3;
     },
     {
       provide: EndAttempt,
-      inject: [AttemptStore, AttemptQueues, ProviderDirectory, LiveViewsSource],
+      inject: [AttemptStore, AttemptQueues, ProviderDirectory, LiveViewsSource, GraphRole],
       useFactory: buildEndAttempt,
     },
     {
@@ -171,7 +171,6 @@ const HISTORY_CONNECTIONS = 3;
         OutcomeReporter,
         CallProvider,
         EndAttempt,
-        GraphRole,
         LOGGER,
       ],
       useFactory: buildRunAttempt,

@@ -83,6 +83,8 @@ export type StepState = (typeof STEP_STATES)[number];
 export interface StepOutput {
   /** What the model wrote, without directives; tool calls are rendered as text when there is nothing else. */
   text: string;
+  /** Of the text, by its provider's count; absent where that gave none. */
+  tokens?: number;
   /** The OpenAI-shaped completion, of steps whose answer may become the job's. */
   completion: JsonObject | null;
   model: string;

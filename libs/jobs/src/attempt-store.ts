@@ -6,6 +6,8 @@ import { NO_USAGE, type Usage } from '#contracts/usage.js';
 import { keys, prefixes } from '#platform/keys.js';
 import type { RedisClient } from '#platform/redis.js';
 import type { CallPlan } from './call-plan.js';
+import type { Graph } from './graph-record.js';
+import { parseGraph, type GraphReply } from './graph-reply.js';
 import { loadJobScripts, type JobScripts } from './job-scripts.js';
 
 /** How long after an attempt may start the reconciler looks whether its queue has it. */
@@ -143,23 +145,20 @@ export class AttemptStore {
     }
   }
 
-  /**
-   * Commits the outcome of the job, or of the call where it is a step's; `refused` means that another run or a cancellation
-   * was first.
-   */
-  async finish(run: Run, outcome: Outcome, step: string | null = null): Promise<'committed' | 'refused'> {
-    const finish = this.scripts[step === null ? 'finish-job' : 'finish-call'];
-    return (await finish(this.keysOf(run), [
-      ...fence(run),
-      outcome.state,
-      outcome.result ?? '',
-      outcome.error === null ? '' : JSON.stringify(outcome.error),
-      JSON.stringify(outcome.record),
-      outcome.record.model,
-      outcome.record.provider,
-      ...usageArgs(outcome.record),
-      (outcome.record.dropped ?? []).join(', '),
-    ])) as 'committed' | 'refused';
+  /** Commits the outcome of a job of one call; `refused` means that another run or a cancellation was first. */
+  async finish(run: Run, outcome: Outcome): Promise<'committed' | 'refused'> {
+    return (await this.scripts['finish-job'](this.keysOf(run), outcomeArgs(run, outcome))) as 'committed' | 'refused';
+  }
+
+  /** Commits the outcome of a step's call, and answers with the graph as it then stands: null once its job is over. */
+  async finishCall(
+    run: Run,
+    outcome: Outcome,
+  ): Promise<{ kind: 'committed'; graph: Graph | null } | { kind: 'refused' }> {
+    const args = [...outcomeArgs(run, outcome), prefixes.call];
+    const [kind, graph] = (await this.scripts['finish-call'](this.keysOf(run), args)) as [string, GraphReply?];
+    if (kind === 'refused') return { kind };
+    return { kind: 'committed', graph: graph === undefined ? null : parseGraph(run.jobId, graph) };
   }
 
   private keysOf(run: Run): [string, string, string, string] {
@@ -169,6 +168,16 @@ export class AttemptStore {
 
 function fence(run: Run): (string | number)[] {
   return [run.jobId, run.attempt, run.run, prefixes.toProcess];
+}
+
+function outcomeArgs(run: Run, { state, result, error, record }: Outcome): (string | number)[] {
+  return [
+    ...fence(run),
+    ...[state, result ?? '', error === null ? '' : JSON.stringify(error), JSON.stringify(record)],
+    ...[record.model, record.provider],
+    ...usageArgs(record),
+    (record.dropped ?? []).join(', '),
+  ];
 }
 
 /** In the order of the record's totals. */

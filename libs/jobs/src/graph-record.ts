@@ -26,6 +26,8 @@ export interface GraphPlan {
   paidCalls: number;
   /** Of a job with budgets: nano-dollars that are reserved for each step's first call until it is opened, by step id. */
   reserved?: Record<string, number>;
+  /** Of the client's request; absent in jobs of an older version. */
+  inputTokens?: number;
 }
 
 /** Why a step has the call that it has, and what the one after it must know. */

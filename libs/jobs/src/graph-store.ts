@@ -1,11 +1,10 @@
-import type { JobState, Priority } from '#contracts/job-state.js';
+import type { JobState } from '#contracts/job-state.js';
 import { channels, keys, prefixes } from '#platform/keys.js';
 import type { RedisClient } from '#platform/redis.js';
 import { LOOK_AFTER_MS } from './attempt-store.js';
 import {
   CALL_FIELDS,
   parseCall,
-  parseGraphFields,
   stepCallId,
   stepEvent,
   type Graph,
@@ -15,6 +14,7 @@ import {
   type NewCall,
   type StepCall,
 } from './graph-record.js';
+import { parseGraph, type GraphReply } from './graph-reply.js';
 import { loadJobScripts, type JobScripts } from './job-scripts.js';
 import { turnStep } from './turn.js';
 
@@ -56,24 +56,13 @@ export class GraphStore {
 
   /** The graph as it stands, or null when the job is gone or has none. */
   async read(jobId: string): Promise<Graph | null> {
-    const reply = (await this.scripts['read-graph']([keys.job(jobId), keys.steps(jobId)], [prefixes.call])) as [
-      (string | null)[],
-      string[],
-      (string | (string | null)[])[],
-    ];
-    const [[state, project, info, priority, deadline, totals], steps, calls] = reply;
-    const fields = pairsOf(steps);
-    if (state == null || info == null || fields.plan === undefined) return null;
-    return {
-      jobId,
-      state: state as JobState,
-      project: project ?? '',
-      key: (JSON.parse(info) as { key: string }).key,
-      priority: priority as Priority,
-      deadline: Number(deadline),
-      costNano: Number((totals ?? '').split(' ')[5] ?? 0),
-      ...parseGraphFields(fields, pairsOf(calls)),
-    };
+    const reply = await this.scripts['read-graph']([keys.job(jobId), keys.steps(jobId)], [prefixes.call]);
+    return parseGraph(jobId, reply as GraphReply);
+  }
+
+  /** The state of a job, whether or not it is a graph; null when it is gone. */
+  async state(jobId: string): Promise<JobState | null> {
+    return (await this.redis.hget(keys.job(jobId), 'state')) as JobState | null;
   }
 
   /** What a step's newest call has come to by now; null when it has none. */
@@ -171,8 +160,4 @@ function endOf({ id, name, round, calls, state, output, error }: GraphStep): (st
   };
   const texts = [output, error].map((value) => (value === null ? '' : JSON.stringify(value)));
   return [id, calls, state, ...texts, JSON.stringify(event)];
-}
-
-function pairsOf<V>(list: readonly V[]): Record<string, V> {
-  return Object.fromEntries(list.flatMap((name, i) => (i % 2 === 0 ? [[name, list[i + 1]]] : [])) as [string, V][]);
 }

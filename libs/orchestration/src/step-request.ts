@@ -51,25 +51,33 @@ export function buildStepRequest({ node, request, outputs, quoteCharacters }: St
   }
 }
 
-/** How many characters a step's request quotes when nothing is cut: what `quoteCharacters` is to be less than. */
-export function quotedCharacters(node: StepNode, request: JsonObject, outputs: StepOutputs): number {
-  const lengthOf = (id: string) => outputs.get(id)?.text.length ?? 0;
-  const conversation = () => readConversation(request).quoted.reduce((sum, { text }) => sum + text.length, 0);
+/** The steps before whose texts a step's request quotes. */
+export function quotedSteps(node: StepNode, outputs: StepOutputs): string[] {
   switch (node.name) {
     case 'answer':
     case 'plan':
     case 'candidate':
-      return 0;
+      return [];
     case 'critique':
     case 'review':
-      return conversation() + lengthOf(roundOf(node).draft);
+      return [roundOf(node).draft];
     case 'refine':
     case 'improve':
-      return lengthOf(roundOf(node).draft) + lengthOf(roundOf(node).opinion);
+      return [roundOf(node).draft, roundOf(node).opinion];
     case 'judge':
-      return node.needs.reduce((sum, id) => sum + lengthOf(id), conversation());
+      return judgedCandidates(node, outputs);
   }
 }
+
+/** How many characters a step's request quotes when nothing is cut: what `quoteCharacters` is to be less than. */
+export function quotedCharacters(node: StepNode, request: JsonObject, outputs: StepOutputs): number {
+  const quoted = quotedSteps(node, outputs).reduce((sum, id) => sum + (outputs.get(id)?.text.length ?? 0), 0);
+  if (!QUOTES_CONVERSATION.has(node.name)) return quoted;
+  return readConversation(request).quoted.reduce((sum, { text }) => sum + text.length, quoted);
+}
+
+/** Who judges is shown the client's conversation as material. */
+const QUOTES_CONVERSATION: ReadonlySet<StepNode['name']> = new Set(['critique', 'review', 'judge']);
 
 /** The candidates that a judge sees, in order of their letters: those that answered. */
 export function judgedCandidates({ needs }: Pick<StepNode, 'needs'>, outputs: StepOutputs): string[] {

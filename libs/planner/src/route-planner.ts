@@ -23,6 +23,8 @@ export interface RouteRequest {
   principal: Pick<Principal, 'project' | 'key' | 'allowedModels'>;
   /** Stays the same for the whole job: what an alias with `sticky_by: request` draws by. */
   jobId: string;
+  /** What it is known to count; absent, it is counted. */
+  inputTokens?: number;
 }
 
 export interface RoutePlannerDeps {
@@ -57,8 +59,16 @@ export class RoutePlanner {
     return planRoute(this.optionsOf(request, await this.featuresOf(request), NO_COUNTS));
   }
 
-  private async featuresOf({ kind, body }: RouteRequest): Promise<RequestFeatures> {
-    const counted = await this.deps.tokens.countRequest(kind, body);
+  /** The tokens of a chat's body, by this process's own count. */
+  async countChat(body: JsonObject): Promise<number> {
+    return (await this.deps.tokens.countRequest('chat', body)).inputTokens;
+  }
+
+  private async featuresOf({ kind, body, inputTokens }: RouteRequest): Promise<RequestFeatures> {
+    const counted =
+      inputTokens === undefined
+        ? await this.deps.tokens.countRequest(kind, body)
+        : { inputTokens, longestInputTokens: inputTokens };
     return requestFeatures({ kind, body, ...counted });
   }
 

@@ -21,6 +21,7 @@ import type { LiveRegistry } from '#registry/live-registry.js';
 import { noEligibleModel } from '#routing/no-eligible-model.js';
 import { againAfter, applyOutput, nativeFormat } from '#structured-output/prompts.js';
 import type { RoutePlanner } from './route-planner.js';
+import { StepTokens } from './step-tokens.js';
 
 /** What is quoted is cut to so much of its length with each try until a model has room for it. */
 const SHORTER = 0.6;
@@ -41,10 +42,14 @@ interface Routed {
 
 /** Makes a step's next call: its prompt, of what the steps before left, and where it may go, routed as any request is. */
 export class StepPlanner {
+  private readonly tokens: StepTokens;
+
   constructor(
     private readonly planner: RoutePlanner,
     private readonly registry: LiveRegistry,
-  ) {}
+  ) {
+    this.tokens = new StepTokens((body) => planner.countChat(body));
+  }
 
   /** Throws when no model can take the call, or none within what the job may still cost. */
   async plan(graph: PlannableGraph, step: GraphStep, ask: Ask): Promise<PlannedCall> {
@@ -67,8 +72,12 @@ export class StepPlanner {
     let quoteCharacters = ask.quoteCharacters;
     for (;;) {
       const body = this.bodyOf(graph, step, { ask, outputs, quoteCharacters });
+      const inputTokens = isWhole(graph, step, ask, quoteCharacters)
+        ? await this.tokens.of(graph, step, outputs)
+        : null;
       const decision = await this.planner.plan({
         ...{ kind: 'chat', body, policy: this.policyFor(graph, step, ask), jobId: graph.jobId },
+        ...(inputTokens !== null && { inputTokens }),
         principal: { project: graph.project, key: graph.key, allowedModels: graph.plan.allowedModels ?? null },
       });
       const candidates = orderForStep(step, decision.candidates, { spec: graph.plan.orchestration, outputs });
@@ -115,6 +124,11 @@ export class StepPlanner {
     const weight = models.find(({ id }) => id === ask.rejected?.model)?.weight ?? 0;
     return { ...policy, mode: 'high_confidence', minWeight: Math.max(policy.minWeight, weight + Number.EPSILON * 16) };
   }
+}
+
+/** True where the request is nothing but the step's own prompt, and what it quotes is not cut. */
+function isWhole({ plan }: PlannableGraph, step: GraphStep, ask: Ask, quoteCharacters: number | null): boolean {
+  return quoteCharacters === null && ask.rejected === null && (plan.output === null || !isAnswering(step.name));
 }
 
 function isTooLong({ excluded }: Decision): boolean {

@@ -144,9 +144,10 @@ export class BudgetSchedule {
   }
 
   private finish(run: Run, step: string | null, state: TerminalState): Promise<unknown> {
-    const outcome = outcomeOf(state, run.attempt);
-    const record = { ...outcome.record, costNano: this.random(14_000) };
-    return this.fixture.attempts.finish(run, { ...outcome, record }, step === 'answer' ? null : step);
+    const { attempts } = this.fixture;
+    const usual = outcomeOf(state, run.attempt);
+    const outcome = { ...usual, record: { ...usual.record, costNano: this.random(14_000) } };
+    return step === null || step === 'answer' ? attempts.finish(run, outcome) : attempts.finishCall(run, outcome);
   }
 
   private anyEnd(): TerminalState {

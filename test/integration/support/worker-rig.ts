@@ -155,8 +155,10 @@ export async function startWorkerRig(fixture: RedisFixture, options: WorkerRigOp
     }),
     logger: silent,
     callProvider: new CallProvider({ directory, adapterFor, endpoints, attempts, tokens, logger: silent }),
-    endAttempt: new EndAttempt({ attempts, queues, directory, views, random: () => 0 }),
-    goOn: (jobId) => graphRole.goOn(jobId),
+    endAttempt: new EndAttempt({
+      ...{ attempts, queues, directory, views, random: () => 0 },
+      goOn: (graph) => graphRole.goOn(graph),
+    }),
   });
   const supervisor = new PoolSupervisor({
     redis,

@@ -57,7 +57,7 @@ export async function planGraph(
   return {
     // Where several begin at once, each opens its own.
     graph: {
-      plan: { ...plan, paidCalls, ...(reserved && { reserved }) },
+      plan: { ...plan, paidCalls, inputTokens: decision.inputTokens, ...(reserved && { reserved }) },
       taken: [],
       first: orchestration?.mode === 'vote' ? null : { ...call, step: first },
     },

@@ -35,11 +35,13 @@ export class DriveGraph {
    * Goes on in the worker that has just ended one of the graph's calls, before that call's attempt leaves its queue: so the graph's own
    * BullMQ job sleeps until all is done. Never throws: what was not done here is done when that one wakes.
    */
-  async goOn(jobId: string): Promise<void> {
+  async goOn(seen: Graph): Promise<void> {
+    const { jobId } = seen;
+    let graph: Graph | null = seen;
     try {
       for (let look = 0; look < MOST_LOOKS; look++) {
-        const graph = await this.deps.graphs.read(jobId);
         if (graph === null || isTerminal(graph.state) || (await this.advance(graph))) return;
+        graph = await this.deps.graphs.read(jobId);
       }
     } catch (error) {
       this.deps.logger.warn(
@@ -54,6 +56,9 @@ export class DriveGraph {
     // One that was interrupted may be the parent of attempts that it knows nothing of.
     let hasChildren = taken.faults + taken.stalls > 0;
     let seen = '';
+    const state = hasChildren ? null : await this.deps.graphs.state(jobId);
+    // As a rule all has been done when it wakes.
+    if (state !== null && isTerminal(state)) return { jobId, outcome: state };
     for (;;) {
       const graph = await this.deps.graphs.read(jobId);
       if (graph === null) {

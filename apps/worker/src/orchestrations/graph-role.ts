@@ -1,3 +1,4 @@
+import type { Graph } from '#jobs/graph-record.js';
 import type { GraphStore } from '#jobs/graph-store.js';
 import type { UnfinishedJobs } from '#jobs/unfinished-jobs.js';
 import type { RoutePlanner } from '#planner/route-planner.js';
@@ -54,8 +55,8 @@ export class GraphRole {
   }
 
   /** Goes on with a graph one of whose calls has ended in this process; never throws. */
-  goOn(jobId: string): Promise<void> {
-    return this.driveGraph.goOn(jobId);
+  goOn(graph: Graph): Promise<void> {
+    return this.driveGraph.goOn(graph);
   }
 
   /** Takes no more graphs; those under way end first. To be called when no attempt runs any more. */

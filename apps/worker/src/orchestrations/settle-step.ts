@@ -11,6 +11,7 @@ import {
   type StepCall,
 } from '#jobs/graph-record.js';
 import { answerOf, completionWith } from '#orchestration/answer-text.js';
+import { outputTokens } from '#orchestration/output-tokens.js';
 import { readStep } from '#orchestration/read-step.js';
 import { judgedCandidates, quotedCharacters } from '#orchestration/step-request.js';
 import { isAnswering } from '#orchestration/steps-of.js';
@@ -62,6 +63,8 @@ export class SettleStep {
     const quotable = completionWith(completion, stripDirectives(answerOf(completion)));
     const read = readStep({ node: step, completion: quotable, model, provider, candidateIds });
     if (read.output.completion !== null) read.output.completion = completion;
+    const tokens = outputTokens(call.result ?? {}, read.output.text);
+    if (tokens !== undefined) read.output.tokens = tokens;
     if (read.kind === 'unreadable' && step.ask?.why === 'first') {
       const errors = ['It does not end with a verdict line in the form that was asked for.'];
       return { ask: { ...step.ask, why: 'again', rejected: { text: read.output.text, errors, model } } };

@@ -3,6 +3,7 @@ import type { AttemptOutcome } from '#contracts/queue-payloads.js';
 import type { LiveViewsSource } from '#health/live-views-source.js';
 import type { AttemptStore, BegunRun, NextAttempt, Outcome, Run } from '#jobs/attempt-store.js';
 import type { ProviderError } from '#providers/provider-error.js';
+import type { Graph } from '#jobs/graph-record.js';
 import type { AttemptQueues } from '#queues/attempt-queues.js';
 import { costOf } from '#routing/cost.js';
 import { nextStep, type NextStep } from '#routing/failover.js';
@@ -17,12 +18,14 @@ export interface EndAttemptDeps {
   directory: ProviderDirectory;
   views: LiveViewsSource;
   random: () => number;
+  /** Goes on with a graph one of whose calls has ended; never throws. */
+  goOn: (graph: Graph) => Promise<void>;
 }
 
 /** `refused`: another run has taken over, and nothing was written. */
 export type Ended = AttemptOutcome | 'refused';
 
-/** Commits what became of an attempt: the job's outcome, or the next attempt in the pool that it goes to. */
+/** Commits what became of an attempt, and sees to what follows: the job's end, its graph's next steps, or the next attempt in the pool that it goes to. */
 export class EndAttempt {
   constructor(private readonly deps: EndAttemptDeps) {}
 
@@ -144,8 +147,16 @@ export class EndAttempt {
   }
 
   private async finish(run: Run, begun: BegunRun, outcome: Outcome): Promise<Ended> {
-    const reply = await this.deps.attempts.finish(run, outcome, begun.step);
+    if (begun.step !== null) return this.finishCall(run, outcome);
+    const reply = await this.deps.attempts.finish(run, outcome);
     return reply === 'committed' ? outcome.state : 'refused';
+  }
+
+  private async finishCall(run: Run, outcome: Outcome): Promise<Ended> {
+    const reply = await this.deps.attempts.finishCall(run, outcome);
+    if (reply.kind === 'refused') return 'refused';
+    if (reply.graph !== null) await this.deps.goOn(reply.graph);
+    return outcome.state;
   }
 
   private async advance(run: Run, begun: BegunRun, next: NextAttempt & { turn?: number }): Promise<Ended> {

@@ -32,9 +32,8 @@ export class PoolSupervisor {
   private readonly workers = new Map<string, PoolWorker>();
   /** Workers of pools that are no longer served, while their last attempts end. */
   private readonly retiring = new Set<Promise<void>>();
-  private readonly globalConcurrency = new Map<string, number | null>();
-  /** As text: the limits that each pool was last served with, its provider's among them. */
-  private readonly limits = new Map<string, string>();
+  /** As text: the limits for which each pool's queue was last configured, its provider's among them. */
+  private readonly configured = new Map<string, string>();
   private following = Promise.resolve();
   private readonly waking = setInterval(() => this.wake(), WAKE_MS);
   private closing = false;
@@ -107,12 +106,7 @@ export class PoolSupervisor {
   }
 
   private async serve(pool: Pool, registry: Registry): Promise<void> {
-    const limit = this.concurrencyOf(pool, registry);
-    if (this.globalConcurrency.get(pool.id) !== limit) {
-      await this.deps.queues.configure(pool.id, { concurrency: limit });
-      this.globalConcurrency.set(pool.id, limit);
-    }
-    await this.reopenIfChanged(pool, registry);
+    await this.configure(pool, registry);
     if (this.workers.has(pool.id)) return;
     // Not cut to the limit, which Redis enforces over all workers: BullMQ looks at a changed concurrency only when a slot is
     // free, so a worker whose every slot is taken by a long call would not notice that the limit was raised.
@@ -130,16 +124,23 @@ export class PoolSupervisor {
     logger.info({ pool: pool.id, concurrency, limits: pool.limits }, 'serving pool');
   }
 
+  /** Whatever its limits are now, a pool's queue begins unhindered: where they are reached, the tickets slow it down again. */
+  private async configure(pool: Pool, registry: Registry): Promise<void> {
+    const concurrency = this.concurrencyOf(pool, registry);
+    const limits = JSON.stringify([concurrency, pool.limits, registry.provider(pool.provider)?.limits]);
+    const before = this.configured.get(pool.id);
+    if (before === limits) return;
+    await this.deps.queues.configure(pool.id, { concurrency });
+    this.configured.set(pool.id, limits);
+    if (before !== undefined) await this.reopen(pool.id);
+  }
+
   /** Whoever was held back by the old limits would otherwise look for half a minute at what no longer counts. */
-  private async reopenIfChanged({ id, provider, limits }: Pool, registry: Registry): Promise<void> {
-    const now = JSON.stringify([limits, registry.provider(provider)?.limits]);
-    const before = this.limits.get(id);
-    this.limits.set(id, now);
-    if (before === undefined || before === now) return;
-    await this.deps.pauses.reopen(id);
+  private async reopen(pool: string): Promise<void> {
+    await this.deps.pauses.reopen(pool);
     // BullMQ's worker remembers by itself until when the queue was held back; a new one asks.
-    const worker = this.workers.get(id);
-    this.workers.delete(id);
+    const worker = this.workers.get(pool);
+    this.workers.delete(pool);
     if (worker) this.retire(worker);
   }
 }

@@ -17,8 +17,6 @@ export interface RunAttemptDeps {
   outcomes: OutcomeReporter;
   callProvider: CallProvider;
   endAttempt: EndAttempt;
-  /** Goes on with the graph of a job one of whose calls has ended; never throws. */
-  goOn: (jobId: string) => Promise<void>;
   logger: Logger;
 }
 
@@ -44,14 +42,8 @@ export class RunAttempt {
         }
         return { callId: run.callId, outcome: 'superseded' };
       case 'run':
-        return { callId: run.callId, outcome: await this.runAndGoOn(run, begun, { pool, started: start, lockLost }) };
+        return { callId: run.callId, outcome: await this.execute(run, begun, { pool, started: start, lockLost }) };
     }
-  }
-
-  private async runAndGoOn(...[run, begun, how]: Parameters<RunAttempt['execute']>): Promise<AttemptOutcome> {
-    const outcome = await this.execute(run, begun, how);
-    if (begun.step !== null && (outcome === 'completed' || outcome === 'failed')) await this.deps.goOn(run.jobId);
-    return outcome;
   }
 
   private async execute(
