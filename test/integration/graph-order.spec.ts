@@ -108,8 +108,12 @@ describe('the turns of a graph', () => {
     expect(critics).toBeDefined();
     fixture.after(pump.open);
     const jobs = Array.from({ length: 10 }, (_, n) => chain(`c${n}`, 'chains'));
-    for (const job of jobs) await submit(fixture, job);
-    await lined(jobs.length - 1);
+    // One by one: those that line up while nobody waits all get the first turn.
+    for (const [n, job] of jobs.entries()) {
+      await submit(fixture, job);
+      await waitFor(() => adapter.inFlight === 1, { describe: 'the first to run' });
+      await lined(n);
+    }
     gate.open(1);
     // The refinement of the first is in line again, behind nobody but those of the very turn that is served now: two at most, as
     // time begins anew when a line is empty.
@@ -117,7 +121,7 @@ describe('the turns of a graph', () => {
       describe: 'the first refinement',
     });
     const position = (await line()).findIndex(({ callId }) => callId.includes('refine'));
-    expect(position).toBeLessThanOrEqual(1);
+    expect(position).toBeLessThanOrEqual(2);
     pump.open();
     for (const job of jobs) await ended(fixture, job);
     const began = order.filter((one) => one.endsWith('first'));
