@@ -21,6 +21,8 @@ CREATE INDEX finished_jobs_key ON finished_jobs (project, key, id);
 CREATE INDEX finished_jobs_model ON finished_jobs (project, model, id);
 -- What was added lately is looked through one by one until it is merged: 256 kB of it, not the usual 4 MB.
 CREATE INDEX finished_jobs_metadata ON finished_jobs USING gin (metadata jsonb_path_ops) WITH (gin_pending_list_limit = 256);
+-- Told from the default sample of a hundred, one value that happens to be in it seems to be in every hundredth row.
+ALTER TABLE finished_jobs ALTER COLUMN metadata SET STATISTICS 1000;
 CREATE INDEX finished_jobs_age ON finished_jobs (finished_ms);
 
 -- Jobs that were erased: whoever was about to record one must not bring it back.
