@@ -22,7 +22,7 @@ export const KEY_PUBLISHER = Symbol('key publisher');
 const KEY_ADMIN_DEPS = Symbol('key admin deps');
 
 /** Keys: who they belong to at this moment, and their administration. */
-export const KEY_PROVIDERS: Provider[] = [
+export const KEY_PARTS: Provider[] = [
   { provide: KeyRing, inject: [CONFIG], useFactory: (config: TokenhubConfig) => new KeyRing(config) },
   {
     provide: LiveKeys,
