@@ -1,7 +1,7 @@
 /**
- * The import arrows of Tokenhub (docs/architecture.md): contracts ← platform ← {http, queues, limits, jobs} ←
- * {providers, registry, health} ← planner ← apps, and contracts ← {routing, tokens, directives, structured-output,
- * orchestration} ← apps. No cycles. One library per fenced package.
+ * The import arrows of Tokenhub (docs/architecture.md): contracts ← platform ← {http, queues, limits, jobs, database} ←
+ * {providers, registry, health, history} ← {planner, settings} ← apps, and contracts ← {routing, tokens, directives,
+ * structured-output, orchestration} ← apps. No cycles. One library per fenced package.
  */
 const lib = (...names) => `^libs/(${names.join('|')})/src`;
 const anyLibExcept = (...names) => `^libs/(?!(${names.join('|')})/)[^/]+/src`;
@@ -38,6 +38,9 @@ module.exports = {
     mayImport('queues', 'contracts', 'platform'),
     mayImport('limits', 'contracts', 'platform'),
     mayImport('jobs', 'contracts', 'platform'),
+    mayImport('database', 'contracts', 'platform'),
+    mayImport('history', 'contracts', 'platform', 'database', 'jobs'),
+    mayImport('settings', 'contracts', 'platform', 'database', 'registry'),
     mayImport('health', 'contracts', 'platform', 'limits'),
     mayImport('providers', 'contracts', 'platform', 'http'),
     mayImport('registry', 'contracts', 'platform'),
@@ -68,6 +71,9 @@ module.exports = {
     fenced('tiktoken', lib('tokens')),
     fenced('undici', lib('http')),
     fenced('ipaddr.js', lib('platform')),
+    fenced('pg', lib('database')),
+    fenced('kysely', lib('database', 'history', 'settings')),
+    fenced('@electric-sql', lib('database')),
     fenced('standardwebhooks', '^apps/worker/src/webhooks/'),
     {
       name: 'environment-is-fenced',

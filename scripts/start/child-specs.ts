@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import type { ChildSpec } from '../lib/supervised-child.ts';
 import type { StartPlan } from './plan-start.ts';
@@ -7,6 +8,25 @@ export interface Surroundings {
   stateDir: string;
   /** What every process gets beside the person's own environment. */
   env: NodeJS.ProcessEnv;
+}
+
+/** Where the embedded database listens, and where its data are. */
+export interface EmbeddedPostgres {
+  port: number;
+  url: string;
+  dir: string;
+}
+
+export function postgresSpec({ port, dir }: EmbeddedPostgres, surroundings: Surroundings): ChildSpec {
+  return {
+    ...nodeCommand('postgres', {
+      entry: join('libs', 'database', 'src', 'embedded-main.js'),
+      args: [dir, String(port)],
+      surroundings,
+    }),
+    isReady: () => accepts(port),
+    stopTimeoutMs: 15_000,
+  };
 }
 
 export function simulatorSpec(port: number, surroundings: Surroundings): ChildSpec {
@@ -38,14 +58,19 @@ export function workerSpecs(plan: StartPlan, surroundings: Surroundings): ChildS
 
 function nodeCommand(
   app: string,
-  { args = [], env = {}, surroundings }: { args?: string[]; env?: NodeJS.ProcessEnv; surroundings: Surroundings },
+  {
+    entry = join('apps', app, 'src', 'main.js'),
+    args = [],
+    env = {},
+    surroundings,
+  }: { entry?: string; args?: string[]; env?: NodeJS.ProcessEnv; surroundings: Surroundings },
 ): Pick<ChildSpec, 'name' | 'command' | 'args' | 'env' | 'readyTimeoutMs'> {
   const { root } = surroundings;
   const preload = join(root, 'scripts', 'lib', 'end-with-supervisor.mjs');
   return {
     name: app,
     command: process.execPath,
-    args: ['--enable-source-maps', '--import', preload, join(root, 'dist', 'apps', app, 'src', 'main.js'), ...args],
+    args: ['--enable-source-maps', '--import', preload, join(root, 'dist', entry), ...args],
     env: { ...process.env, ...surroundings.env, ...env },
     readyTimeoutMs: 60_000,
   };
@@ -61,4 +86,11 @@ async function answersOk(url: string): Promise<boolean> {
   const answer = await fetch(url, { signal: AbortSignal.timeout(2_000) });
   await answer.arrayBuffer();
   return answer.status === 200;
+}
+
+function accepts(port: number): Promise<boolean> {
+  const { promise, resolve, reject } = Promise.withResolvers<boolean>();
+  const socket = connect(port, '127.0.0.1');
+  socket.once('connect', () => resolve(true)).once('error', reject);
+  return promise.finally(() => socket.destroy());
 }

@@ -3,11 +3,12 @@ import type { StartPlan } from './plan-start.ts';
 export interface Running {
   plan: StartPlan;
   redis: string;
+  database: string;
   tookMs: number;
 }
 
 /** What to show when everything is up: where it is, and something to paste. */
-export function greeting({ plan, redis, tookMs }: Running): string {
+export function greeting({ plan, redis, database, tookMs }: Running): string {
   const api = `http://localhost:${plan.apiPort}`;
   const rows = [
     ['API', `${api}   (description ${api}/docs, state ${api}/ready)`],
@@ -18,6 +19,7 @@ export function greeting({ plan, redis, tookMs }: Running): string {
     ...(plan.simulatorPort === undefined ? [] : [['Simulator', `http://localhost:${plan.simulatorPort}/v1`]]),
     ['Providers', plan.providers],
     ['Redis', redis],
+    ['Database', database],
     ['Keys', plan.authSaid],
   ];
   return [

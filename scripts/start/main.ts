@@ -2,17 +2,19 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { build, whyBuild } from '../lib/build.ts';
-import { requireFreePorts } from '../lib/ports.ts';
+import { freePort, requireFreePorts } from '../lib/ports.ts';
 import { findOrInstallRedis } from '../lib/redis-program.ts';
 import { checkGivenRedis, planPrivateRedis, privateRedisSpec } from '../lib/redis.ts';
 import { createSteps, ExpectedError, reportFailure, type Steps } from '../lib/steps.ts';
 import { Supervisor } from '../lib/supervisor.ts';
-import { apiSpec, simulatorSpec, type Surroundings, workerSpecs } from './child-specs.ts';
+import { apiSpec, postgresSpec, simulatorSpec, type Surroundings, workerSpecs } from './child-specs.ts';
 import { readConfigFile, simulatorConfig } from './config-file.ts';
 import { greeting } from './greeting.ts';
 import { createRunFolder, type RunFolder } from './left-overs.ts';
 import { type ConfigFile, parseOptions, planStart, type StartPlan } from './plan-start.ts';
 import { stopRequests } from './stop-requests.ts';
+
+const PREFERRED_DATABASE_PORT = 6391;
 
 const root = join(import.meta.dirname, '..', '..');
 
@@ -34,7 +36,7 @@ export async function main(args: string[]): Promise<number> {
     const options = parseOptions(args);
     const file = readConfigFile(root, process.env.TOKENHUB_CONFIG);
     const plan = planStart(process.env, { ...options, file });
-    run = createRunFolder(stateDir, join(root, 'dist', 'apps'));
+    run = createRunFolder(stateDir, join(root, 'dist'));
     run.lock();
     const supervisor = createSupervisor(steps, run);
     const stopped = stopRequests(supervisor, steps.say);
@@ -75,8 +77,9 @@ async function bringUp(start: Start, run: RunFolder): Promise<void> {
   ]);
   await buildIfNeeded(start);
   const redis = await bringUpRedis(start);
+  const database = await bringUpDatabase(start);
   if (supervisor.isStopping) return;
-  const surroundings = surroundingsOf(start, redis.env);
+  const surroundings = surroundingsOf(start, { ...redis.env, ...database.env });
   const { simulatorPort } = plan;
   if (simulatorPort !== undefined) {
     const up = await steps.step(
@@ -98,7 +101,9 @@ async function bringUp(start: Start, run: RunFolder): Promise<void> {
     (both) => readyOrNot(both.every(Boolean)),
   );
   if (!up.every(Boolean)) return;
-  steps.say(greeting({ plan, redis: redis.said, tookMs: performance.now() - start.startedAt }));
+  steps.say(
+    greeting({ plan, redis: redis.said, database: database.said, tookMs: performance.now() - start.startedAt }),
+  );
 }
 
 function readyOrNot(up: boolean): string {
@@ -146,12 +151,28 @@ async function bringUpRedis(start: Start): Promise<{ said: string; env: NodeJS.P
   return { said: where, env };
 }
 
-function surroundingsOf({ plan, file, stateDir }: Start, redisEnv: NodeJS.ProcessEnv): Surroundings {
+async function bringUpDatabase(start: Start): Promise<{ said: string; env: NodeJS.ProcessEnv }> {
+  const { steps, supervisor, plan, stateDir } = start;
+  // The processes say themselves when it does not answer: jobs go on without it.
+  if (plan.givenDatabase !== undefined) return { said: `from ${plan.givenDatabase}`, env: {} };
+  const port = await freePort(PREFERRED_DATABASE_PORT);
+  const dir = join(stateDir, 'postgres');
+  const url = `postgres://postgres@127.0.0.1:${port}/postgres`;
+  const said = `embedded (PGlite) at 127.0.0.1:${port}, data in ${dir}`;
+  await steps.step(
+    'Database',
+    () => supervisor.start(postgresSpec({ port, url, dir }, surroundingsOf(start, {}))),
+    () => said,
+  );
+  return { said, env: { TOKENHUB_DATABASE_URL: url } };
+}
+
+function surroundingsOf({ plan, file, stateDir }: Start, stores: NodeJS.ProcessEnv): Surroundings {
   const env: NodeJS.ProcessEnv = {
     NODE_ENV: process.env.NODE_ENV ?? 'production',
     TOKENHUB_LOG_FORMAT: process.env.TOKENHUB_LOG_FORMAT ?? 'pretty',
     TOKENHUB_STATE_DIR: stateDir,
-    ...redisEnv,
+    ...stores,
     ...(plan.auth === undefined ? {} : { TOKENHUB_AUTH: plan.auth }),
     ...(file === undefined ? {} : { TOKENHUB_CONFIG: resolve(root, file.path) }),
   };

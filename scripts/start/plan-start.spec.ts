@@ -17,6 +17,7 @@ describe('planStart', () => {
       simulatorPort: 8090,
       auth: 'off',
       givenRedis: undefined,
+      givenDatabase: undefined,
     });
   });
 
@@ -118,7 +119,7 @@ describe('greeting', () => {
     { env: {}, header: false },
     { env: { TOKENHUB_API_KEY: 'th_secret' }, header: true },
   ])('shows curls that work with $env: a key header is $header', ({ env, header }) => {
-    const text = greeting({ plan: planStart(env, options), redis: 'somewhere', tookMs: 1234 });
+    const text = greeting({ plan: planStart(env, options), redis: 'somewhere', database: 'here', tookMs: 1234 });
     const curls = text.split('\n').filter((line) => line.trim().startsWith('curl'));
     expect(curls).toHaveLength(2);
     for (const curl of curls) {

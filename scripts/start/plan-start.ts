@@ -27,6 +27,8 @@ export interface StartPlan extends StartOptions {
   authSaid: string;
   /** What names a Redis that somebody else runs; undefined means a private one. `url` is undefined for Sentinel and Cluster. */
   givenRedis: { variable: string; url: string | undefined } | undefined;
+  /** The variable that names a PostgreSQL that somebody else runs; undefined means the embedded one. */
+  givenDatabase: string | undefined;
 }
 
 /** Options of the command line. Throws an `ExpectedError` that shows the usage. */
@@ -67,6 +69,7 @@ export function planStart(env: NodeJS.ProcessEnv, options: StartOptions & { file
     providers: providers ?? 'none is configured, so the simulator is the provider',
     ...planAuth(env, { host, file: options.file }),
     givenRedis: givenRedis(env),
+    givenDatabase: ['TOKENHUB_DATABASE_URL', 'DATABASE_URL'].find((variable) => env[variable]),
   };
 }
 

@@ -9,7 +9,7 @@ import { repositoryRoot } from '#testing/repository-root.js';
 import { waitFor } from '#testing/wait-for.js';
 import { isAlive } from '../lib/child-process.ts';
 
-// The scripts as they are, in a checkout whose three programs are a few lines each: what is tested is the start, not what it starts.
+// The scripts as they are, in a checkout whose four programs are a few lines each: what is tested is the start, not what it starts.
 const checkout = temporaryFolder('checkout');
 const TOY = `
 import { createServer } from 'node:http';
@@ -33,6 +33,8 @@ beforeAll(() => {
     mkdirSync(join(checkout, 'dist', 'apps', app, 'src'), { recursive: true });
     writeFileSync(join(checkout, 'dist', 'apps', app, 'src', 'main.js'), TOY);
   }
+  mkdirSync(join(checkout, 'dist', 'libs', 'database', 'src'), { recursive: true });
+  writeFileSync(join(checkout, 'dist', 'libs', 'database', 'src', 'embedded-main.js'), TOY);
   for (const name of ['apps', 'libs']) mkdirSync(join(checkout, name));
   writeFileSync(join(checkout, 'dist', 'built-at'), String(Date.now() + 3_600_000));
 });
@@ -83,7 +85,7 @@ describe('npm start', () => {
     env = await settings();
     const running = await ready(npmStart());
     const before = pids();
-    expect(Object.keys(before).toSorted()).toEqual(['api', 'redis', 'simulator', 'start', 'worker']);
+    expect(Object.keys(before).toSorted()).toEqual(['api', 'postgres', 'redis', 'simulator', 'start', 'worker']);
     expect(running.lines).toContain('api       │ listening off');
 
     await fetch(`http://127.0.0.1:${env.TOKENHUB_PORT ?? ''}/die`).catch(() => undefined);
@@ -96,7 +98,7 @@ describe('npm start', () => {
     process.kill(running.pid, 'SIGINT');
     expect(await running.exit).toEqual({ code: 0, signal: null });
     const order = running.lines.flatMap((line) => /^▸ (\S+) stopped/.exec(line)?.[1] ?? []);
-    expect(order).toEqual(['api', 'worker', 'simulator', 'redis']);
+    expect(order).toEqual(['api', 'worker', 'simulator', 'postgres', 'redis']);
     expect(Object.values(all).filter(isAlive)).toEqual([]);
     expect(pids()).toEqual({});
   }, 60_000);
@@ -106,7 +108,7 @@ describe('npm start', () => {
     const first = await ready(npmStart());
     const left = pids();
     await first.kill();
-    await waitFor(() => [left.api, left.worker, left.simulator].every((pid) => !isAlive(pid ?? 0)), {
+    await waitFor(() => [left.api, left.worker, left.simulator, left.postgres].every((pid) => !isAlive(pid ?? 0)), {
       describe: 'the orphans to end',
     });
     expect(isAlive(left.redis ?? 0)).toBe(true);

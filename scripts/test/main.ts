@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { findOrInstallPostgres } from '../lib/postgres-install.ts';
 import { findOrInstallRedis } from '../lib/redis-program.ts';
 import { ExpectedError, reportFailure } from '../lib/steps.ts';
 import { CHECKS, type Check } from './checks.ts';
@@ -56,7 +57,8 @@ function environment(checks: Check[]): NodeJS.ProcessEnv {
   };
   if (!checks.some(({ jestProject }) => jestProject !== undefined)) return env;
   const redis = findOrInstallRedis((line) => console.log(line));
-  console.log(`▸ Tests run against ${redis.label}`);
+  const postgres = findOrInstallPostgres((line) => console.log(line));
+  console.log(`▸ Tests run against ${redis.label}, ${postgres} and PGlite`);
   return {
     ...env,
     TOKENHUB_TEST_REDIS_BINARY: redis.path,

@@ -26,11 +26,12 @@ interface JobView {
   started_at: string | null;
 }
 
-/** Posts one asynchronous job. Throws when it is not accepted. */
-export async function postJob({ url, key }: Client, body: object): Promise<TimedJob> {
+/** Posts one asynchronous job, and waits for its end where told how long. Throws when it is not accepted. */
+export async function postJob({ url, key }: Client, body: object, waitS: number | null = null): Promise<TimedJob> {
+  const wait = waitS === null ? {} : { prefer: `wait=${waitS}` };
   const answer = await fetch(`${url}/v1/jobs`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', ...credential(key) },
+    headers: { 'content-type': 'application/json', ...wait, ...credential(key) },
     body: JSON.stringify(body),
   });
   return timed((await accepted(answer)) as JobView);

@@ -9,6 +9,9 @@ import { burst } from './burst.ts';
 import { countingPauses } from './counting-pauses.ts';
 import { fairness } from './fairness.ts';
 import { graphs } from './graphs.ts';
+import { historyMemory } from './history-memory.ts';
+import { history } from './history.ts';
+import { keyCheck } from './key-check.ts';
 import { limits } from './limits.ts';
 import type { BenchOptions } from './measure.ts';
 import { memory } from './memory.ts';
@@ -16,10 +19,14 @@ import { outage } from './outage.ts';
 import { recovery } from './recovery.ts';
 import { startRig } from './rig.ts';
 import { throughput } from './throughput.ts';
+import { usage } from './usage.ts';
 
 /** Parts that share one rig, and parts that start what they need themselves, while nothing else runs. */
 const ON_THE_RIG = { throughput, graphs, latency: addedLatency, counting: countingPauses };
-const ON_THEIR_OWN = { outage, limits, fairness, memory, bytes, recovery, burst };
+const ON_THEIR_OWN = {
+  ...{ keys: keyCheck, outage, limits, fairness, memory, bytes, recovery, burst },
+  ...{ history, 'history-memory': historyMemory, usage },
+};
 const NAMES = [...Object.keys(ON_THE_RIG), ...Object.keys(ON_THEIR_OWN)];
 
 /** Resolves with the exit code. Figures are printed, not judged: machines differ, ratios of one run hold. */

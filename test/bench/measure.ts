@@ -31,12 +31,14 @@ export interface LoadResult {
  * other, again and again.
  */
 export async function load(
-  options: { url: string; bodies: string[]; connections: number } & ({ seconds: number } | { amount: number }),
+  options: { url: string; bodies: string[]; connections: number; headers?: Record<string, string> } & (
+    { seconds: number } | { amount: number }
+  ),
 ): Promise<LoadResult> {
   const result = await autocannon({
     url: options.url,
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: { 'content-type': 'application/json', ...options.headers },
     requests: options.bodies.map((body) => ({ body })),
     connections: options.connections,
     ...('seconds' in options ? { duration: options.seconds } : { amount: options.amount }),

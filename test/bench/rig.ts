@@ -21,8 +21,12 @@ export interface Rig {
   stop(): Promise<void>;
 }
 
-/** Starts the rig with one API and one worker process; `nodeArgs` go to Tokenhub's two. */
-export async function startRig(options: { appendfsync: AppendFsync; nodeOptions?: string }): Promise<Rig> {
+/** Starts the rig with one API and one worker process; `nodeOptions` and `env` go to Tokenhub's two. */
+export async function startRig(options: {
+  appendfsync: AppendFsync;
+  nodeOptions?: string;
+  env?: Record<string, string>;
+}): Promise<Rig> {
   const folder = mkdtempSync(join(tmpdir(), 'tokenhub-bench-'));
   const redis = await startRedis({ appendfsync: options.appendfsync });
   const [upstreamPort, barePort, apiPort, workerPort] = [
@@ -43,6 +47,7 @@ export async function startRig(options: { appendfsync: AppendFsync; nodeOptions?
     TOKENHUB_PORT: String(apiPort),
     TOKENHUB_WORKER_PORT: String(workerPort),
     ...(options.nodeOptions && { NODE_OPTIONS: options.nodeOptions }),
+    ...options.env,
   };
   const bench = (name: string, args: string[]): RunningProcess =>
     startProcess({ name, entry: `test/bench/bare/${name}.ts`, args, env: { NODE_ENV: 'production' } });

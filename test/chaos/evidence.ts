@@ -14,6 +14,13 @@ export interface Delivery {
   signed: boolean;
 }
 
+/** A budget as the administrator sees it once nothing runs any more. */
+export interface SeenBudget {
+  rule: string;
+  reserved_nano: number;
+  spent_nano: number;
+}
+
 /** Everything that the judge looks at. */
 export interface Evidence {
   receipts: Receipt[];
@@ -29,6 +36,8 @@ export interface Evidence {
   upstream: SeenRequest[];
   /** What the project's webhook endpoint received. */
   deliveries: Delivery[];
+  /** The project's budgets, which nothing comes near. */
+  budgets: SeenBudget[];
   reads: Read[];
   timeline: Timeline;
 }
@@ -76,6 +85,14 @@ export async function upstreamOf(simulatorUrl: string, giveUpAt: number): Promis
     if (seen.counters.in_flight === 0 || Date.now() >= giveUpAt) return seen.requests;
     await sleep(PAUSE_MS);
   }
+}
+
+/** How the budgets stand, once nothing runs any more. */
+export async function readBudgets(api: string, adminToken: string): Promise<SeenBudget[]> {
+  const headers = { authorization: `Bearer ${adminToken}` };
+  const { status, text, body } = await ask<{ data: SeenBudget[] }>(`${api}/admin/v1/budgets`, { headers });
+  if (status !== 200) throw new Error(`budgets: ${status} ${text}`);
+  return body.data;
 }
 
 /** Also what comes after the end: a reader stops at the first terminal event, and would never see a second. */

@@ -83,6 +83,7 @@ function sound(): Made {
     listed: [job],
     upstream,
     deliveries: [],
+    budgets: [],
     reads: [],
     timeline: emptyTimeline(),
   };

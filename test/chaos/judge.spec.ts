@@ -31,6 +31,7 @@ function sound(door: Door = 'streamed job'): MutableEvidence {
     listed: [job],
     upstream: [request()],
     deliveries: [{ jobId: JOB_ID, type: 'job.completed', webhookId: 'evt_1', signed: true }],
+    budgets: [],
     reads: [{ from: 1_000, to: 1_010, status: 200, retryAfter: null }],
     timeline: emptyTimeline(),
   };
@@ -239,6 +240,23 @@ describe('times', () => {
     const verdict = judge({ ...sound(), reads, timeline: { ...emptyTimeline(), ...timeline } });
     expect(verdict).toMatchObject({ reads: 1, readsRefused: 1 });
     expect(verdict.broken).toHaveLength(allowed ? 0 : 1);
+  });
+});
+
+describe('budgets', () => {
+  const budget = { rule: 'project/month', reserved_nano: 0, spent_nano: 3_600 };
+
+  it('say what the jobs cost, and nothing else', () => {
+    expect(judge({ ...sound(), budgets: [budget] })).toMatchObject({ stillReservedNano: 0, broken: [] });
+  });
+
+  it.each([
+    ['what stays reserved', { reserved_nano: 1 }, '1 nano-dollars stay reserved'],
+    ['what was spent twice', { spent_nano: 7_200 }, '7200 nano-dollars are spent, and the jobs cost 3600'],
+    ['what was lost', { spent_nano: 0 }, '0 nano-dollars are spent'],
+  ])('%s is told', (_, wrong, words) => {
+    const { broken } = judge({ ...sound(), budgets: [{ ...budget, ...wrong }] });
+    expect(broken).toEqual([expect.stringContaining(words)]);
   });
 });
 

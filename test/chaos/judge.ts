@@ -1,3 +1,4 @@
+import { judgeBudgets, type BudgetsVerdict } from './judge-budgets.ts';
 import { judgeEnds, type EndsVerdict } from './judge-ends.ts';
 import { judgeSpend, type SpendVerdict } from './judge-spend.ts';
 import { judgeSteps, type StepsVerdict } from './judge-steps.ts';
@@ -5,7 +6,8 @@ import { judgeTimes, type TimesVerdict } from './judge-times.ts';
 import { judgeWebhooks, type WebhooksVerdict } from './judge-webhooks.ts';
 import type { Evidence } from './evidence.ts';
 
-export interface Verdict extends EndsVerdict, SpendVerdict, StepsVerdict, TimesVerdict, WebhooksVerdict {
+export interface Verdict
+  extends BudgetsVerdict, EndsVerdict, SpendVerdict, StepsVerdict, TimesVerdict, WebhooksVerdict {
   /** Each way in which a guarantee was broken, in a sentence; empty when all hold. */
   broken: string[];
 }
@@ -16,7 +18,7 @@ export interface Verdict extends EndsVerdict, SpendVerdict, StepsVerdict, TimesV
  */
 export function judge(evidence: Evidence, limits: { gapMs: number }): Verdict {
   const [ends, spend, times] = [judgeEnds(evidence), judgeSpend(evidence), judgeTimes(evidence, limits)];
-  const [steps, webhooks] = [judgeSteps(evidence), judgeWebhooks(evidence)];
-  const broken = [ends, spend, steps, times, webhooks].flatMap((part) => part.broken);
-  return { ...ends, ...spend, ...steps, ...times, ...webhooks, broken };
+  const [steps, webhooks, budgets] = [judgeSteps(evidence), judgeWebhooks(evidence), judgeBudgets(evidence)];
+  const broken = [ends, spend, steps, times, webhooks, budgets].flatMap((part) => part.broken);
+  return { ...ends, ...spend, ...steps, ...times, ...webhooks, ...budgets, broken };
 }

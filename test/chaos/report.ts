@@ -13,6 +13,7 @@ export function describeReport(name: string, what: string, { verdict: v, seed, m
     ['lost', String(v.lost)],
     ['finished twice', String(v.twice)],
     ['wrong spend', `${v.wrongSpend}; recorded ${usd(v.recordedNano)}, served for it ${usd(v.answeredNano)}`],
+    ['reserved', `${v.stillReservedNano} nano-dollars after the end of all`],
     ['upstream', `${v.upstream} requests, ${v.repeated} runs repeated; ${usd(v.servedNano)} served in all`],
     ['graphs', `${v.graphs}, ${v.steps} steps completed, ${v.stepsAnsweredAgain} answered again by the provider`],
     ['webhooks', `one signed event each for ${v.told} jobs; ${v.toldAgain} arrived again`],

@@ -7,7 +7,7 @@ import type { ServerEvent } from '../e2e/doors.ts';
 import { CarefulClient, type Receipt } from './careful-client.ts';
 import { Dice } from './dice.ts';
 import { disturb } from './disturbances.ts';
-import { readAll, untilEnded, upstreamOf, type Delivery, type Evidence } from './evidence.ts';
+import { readAll, readBudgets, untilEnded, upstreamOf, type Delivery, type Evidence } from './evidence.ts';
 import { Fleet } from './fleet.ts';
 import { judge, type Verdict } from './judge.ts';
 import { scriptsOf } from './graph-load.ts';
@@ -17,6 +17,8 @@ import { chaosConfig, type Scenario } from './scenarios.ts';
 
 /** How long after the last disturbance everything may take to end: two recoveries, a busy machine, and the queue that has built up. */
 const PATIENCE_MS = 90_000;
+
+const ADMIN = 'an-administrators-token';
 
 export interface Report {
   verdict: Verdict;
@@ -37,7 +39,12 @@ export async function runScenario(scenario: Scenario, seed: number): Promise<Rep
     apis,
     workers,
     config: (simulatorUrl) => chaosConfig(simulatorUrl, { ...scenario, webhookUrl: hooks.url('/judge') }),
-    env: { TOKENHUB_LOG_LEVEL: 'warn', TOKENHUB_WEBHOOK_ALLOW: '127.0.0.1', HOOK_SECRET: secret },
+    env: {
+      TOKENHUB_LOG_LEVEL: 'warn',
+      TOKENHUB_WEBHOOK_ALLOW: '127.0.0.1',
+      HOOK_SECRET: secret,
+      TOKENHUB_ADMIN_TOKEN: ADMIN,
+    },
     simulatorLogLimit: jobs * 20,
   });
   try {
@@ -46,7 +53,8 @@ export async function runScenario(scenario: Scenario, seed: number): Promise<Rep
     const fleet = new Fleet(stack, dice.fork());
     const happened = await happen(scenario, { fleet, load, dice, simulatorUrl: stack.simulatorUrl });
     const deliveries = await untilDelivered(hooks, { secret, jobs: happened.lastRead.size });
-    const evidence: Evidence = { ...happened, deliveries };
+    const budgets = await readBudgets(fleet.api(), ADMIN);
+    const evidence: Evidence = { ...happened, deliveries, budgets };
     const verdict = judge(evidence, scenario);
     return { verdict, seed, ms: Date.now() - startedAt, story: storyOf(verdict, fleet) };
   } finally {
@@ -90,7 +98,7 @@ interface Scene {
 async function happen(
   scenario: Scenario,
   { fleet, load, dice, simulatorUrl }: Scene,
-): Promise<Omit<Evidence, 'deliveries'>> {
+): Promise<Omit<Evidence, 'deliveries' | 'budgets'>> {
   const api = (): string => fleet.api();
   const accepted: string[] = [];
   for (const { graph } of load) {

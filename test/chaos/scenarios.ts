@@ -148,7 +148,14 @@ export function chaosConfig(
   };
   const secret = { source: 'env', name: 'HOOK_SECRET' };
   return {
-    projects: [{ id: 'default', webhook_endpoints: [{ id: 'judge', url: webhookUrl, secret }] }],
+    // By the month alone: a run may go on past midnight.
+    projects: [
+      {
+        id: 'default',
+        budget: { month_usd: 1_000_000 },
+        webhook_endpoints: [{ id: 'judge', url: webhookUrl, secret }],
+      },
+    ],
     providers: [
       { ...provider, id: 'first' },
       { ...provider, id: 'second' },

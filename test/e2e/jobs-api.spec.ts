@@ -226,6 +226,19 @@ describe('GET /v1/jobs', () => {
     });
   });
 
+  it('is filtered, also without a database', async () => {
+    const { id } = await post(url, { ...chatJob(), metadata: { run: 'filtered' } });
+    const marked = await untilState(url, id, ENDED);
+    const ids = async (query: string): Promise<string[]> => (await page(query)).data.map(({ id }) => id);
+    await expect(ids('metadata[run]=filtered&state=completed')).resolves.toEqual([marked.id]);
+    await expect(ids('metadata[run]=filtered&state=queued')).resolves.toEqual([]);
+    await expect(ids(`created_after=${marked.created_at}`)).resolves.toEqual([marked.id]);
+    await expect(ids(`created_before=${marked.created_at}&metadata[run]=filtered`)).resolves.toEqual([]);
+    await expect(ids(`type=chat&model=${marked.model ?? ''}&limit=1`)).resolves.toEqual([marked.id]);
+    await expect(ids('type=chat&model=none')).resolves.toEqual([]);
+    await expect(ask(`${url}/ready`)).resolves.toMatchObject({ body: { database: 'off' } });
+  });
+
   async function allIds(): Promise<string[]> {
     const all = await page('limit=100');
     expect(all.has_more).toBe(false);

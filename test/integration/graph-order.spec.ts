@@ -10,6 +10,7 @@ import { askedFor, byStep } from './support/graph-turns.js';
 import { newGraph, newJob } from './support/new-job.js';
 import { RedisFixture } from './support/redis-fixture.js';
 import { model, provider, registryContent } from './support/registry-content.js';
+import { PRINCIPAL } from './support/submission.js';
 import { answers, Gate } from './support/turns.js';
 import { ended, ScriptedAdapter, startWorkerRig, submit, type Turn } from './support/worker-rig.js';
 
@@ -72,12 +73,12 @@ describe('the turns of a graph', () => {
     });
     const adapter = new ScriptedAdapter([STEPS]);
     const { planner, registry } = await startWorkerRig(fixture, { adapter, pools: false, content });
-    const planners = { routes: planner, steps: new StepPlanner(planner, registry) };
+    const planners = { routes: planner, steps: new StepPlanner(planner, registry), models: () => [] };
     const orchestration = { ...defaultOrchestration('adversarial'), iterations: 2 };
     const { graph } = await planGraph(planners, {
       ...{ jobId: 'job_1', kind: 'chat', body: said('x'), policy: DEFAULT_POLICY, delivery: 'later' },
       ...{ metadata: {}, deadline: Date.now() + 60_000, notBefore: null, idempotency: null, orchestration },
-      principal: { project: 'default', key: 'ci', scopes: ['jobs'], share: 1, limits: {} },
+      principal: PRINCIPAL,
     });
     expect(graph.plan.paidCalls).toBe(paidCalls);
   });

@@ -1,43 +1,15 @@
 import { describe, expect, it } from '@jest/globals';
 import { DEFAULT_OUTPUT, defaultOrchestration } from '#contracts/orchestration.js';
 import { DEFAULT_POLICY } from '#contracts/policy.js';
-import type { Principal } from '#contracts/scopes.js';
 import type { JobRecord } from '#jobs/job-record.js';
-import { StepPlanner } from '#planner/step-planner.js';
-import { HookTargets } from '../../apps/api/src/jobs/hook-targets.js';
-import { JobSubmission } from '../../apps/api/src/jobs/job-submission.js';
 import type { SubmitRequest } from '../../apps/api/src/jobs/submit-request.js';
 import { ADVERSARIAL, byStep, parsed } from './support/graph-turns.js';
 import { RedisFixture } from './support/redis-fixture.js';
+import { PRINCIPAL, requestOf, submissionOf } from './support/submission.js';
 import { answers, fails, hangs } from './support/turns.js';
-import { ended, read, ScriptedAdapter, startWorkerRig, type Turn, type WorkerRig } from './support/worker-rig.js';
+import { ended, read, ScriptedAdapter, startWorkerRig, type Turn } from './support/worker-rig.js';
 
 const fixture = new RedisFixture();
-
-const PRINCIPAL: Principal = { project: 'default', key: 'ci', scopes: ['jobs'], share: 1, limits: {} };
-const AN_HOUR = 3_600_000;
-
-function submissionOf({ planner, registry }: WorkerRig): JobSubmission {
-  const hooks = new HookTargets({ projects: [], webhookAllow: [] });
-  const { store, queues, graphQueue } = fixture;
-  const stepPlanner = new StepPlanner(planner, registry);
-  return new JobSubmission({ store, queues, graphQueue, planner, stepPlanner, hooks, processId: 'api-1' });
-}
-
-function requestOf(options: Partial<SubmitRequest> = {}): SubmitRequest {
-  return {
-    kind: 'chat',
-    body: { model: 'auto', messages: [{ role: 'user', content: 'Say it.' }] },
-    policy: { ...DEFAULT_POLICY, mode: 'cheap', maxAttempts: 3 },
-    principal: PRINCIPAL,
-    delivery: 'later',
-    metadata: { run: 'eval-7' },
-    deadline: Date.now() + AN_HOUR,
-    notBefore: null,
-    idempotency: null,
-    ...options,
-  };
-}
 
 interface Retried {
   failed: JobRecord;
@@ -50,7 +22,7 @@ interface Retried {
 /** Submits, lets it fail, and tries it again. */
 async function retried(options: Partial<SubmitRequest>, turn: Turn): Promise<Retried> {
   const adapter = new ScriptedAdapter([turn]);
-  const submission = submissionOf(await startWorkerRig(fixture, { adapter }));
+  const submission = submissionOf(fixture, await startWorkerRig(fixture, { adapter }));
   const { jobId } = await submission.create(await submission.plan(requestOf(options)));
   const failed = await ended(fixture, { id: jobId });
   const before = adapter.calls.length;
@@ -107,7 +79,7 @@ describe('trying a failed graph again', () => {
 
   it('ends a job of which every step was finished, and calls nobody', async () => {
     const adapter = new ScriptedAdapter([byStep(ADVERSARIAL)]);
-    const submission = submissionOf(await startWorkerRig(fixture, { adapter }));
+    const submission = submissionOf(fixture, await startWorkerRig(fixture, { adapter }));
     const { jobId } = await submission.create(await submission.plan(requestOf({ orchestration: adversarial })));
     const done = await ended(fixture, { id: jobId });
     // As of a job whose last worker died between the end of its last step and the job's own, until the deadline.
@@ -141,7 +113,7 @@ describe('trying a failed job of one call again', () => {
 
   it('is refused for one that has not failed', async () => {
     const adapter = new ScriptedAdapter([answers('good')]);
-    const submission = submissionOf(await startWorkerRig(fixture, { adapter }));
+    const submission = submissionOf(fixture, await startWorkerRig(fixture, { adapter }));
     const { jobId } = await submission.create(await submission.plan(requestOf()));
     await expect(submission.retry(await ended(fixture, { id: jobId }), PRINCIPAL)).rejects.toMatchObject({
       code: 'job_not_retryable',

@@ -3,7 +3,10 @@ import { TERMINAL_STATES, type TerminalState } from '#contracts/job-state.js';
 import { NO_USAGE } from '#contracts/usage.js';
 import { answerCallId, type NewJob } from '#jobs/job-record.js';
 import { JobStore } from '#jobs/job-store.js';
+import { KeptJobs } from '#history/kept-jobs.js';
+import type { FindOptions } from '#jobs/job-finder.js';
 import { JobLists } from '#jobs/job-lists.js';
+import type { JobPage } from '#jobs/job-page.js';
 import { keys } from '#platform/keys.js';
 import { delta, hop, newJob, outcomeOf, runOf, unkept, type NewJobOptions } from './support/new-job.js';
 import { RedisFixture } from './support/redis-fixture.js';
@@ -30,7 +33,10 @@ async function finish(job: NewJob, state: TerminalState): Promise<void> {
 
 /** All but the order of the pool, which stays. */
 const keysOfJobs = async (): Promise<string[]> =>
-  (await fixture.redis.keys('*')).filter((key) => key !== keys.poolOrder('acme'));
+  (await fixture.redis.keys('*')).filter((key) => key !== keys.poolOrder('acme') && key !== keys.jobLists());
+
+const list = (options: FindOptions): Promise<JobPage> =>
+  new KeptJobs({ store: fixture.store, history: null, free: (key) => fixture.redis.del(key) }).list('default', options);
 
 describe('creating', () => {
   it('writes record, call, event, index and reconciler entry together', async () => {
@@ -43,6 +49,7 @@ describe('creating', () => {
         keys.events(job.id),
         keys.unfinished(),
         keys.projectJobs('default'),
+        keys.jobLists(),
         keys.idempotency('default', 'jobs', 'k'),
       ].toSorted(),
     );
@@ -142,7 +149,7 @@ describe('retention', () => {
       ].toSorted(),
     );
     for (const key of all) expect(await minutesToLive(key)).toBe(24 * 60);
-    expect((await fixture.store.list('default', { after: null, limit: 10 })).records).toHaveLength(1);
+    expect((await list({ after: null, limit: 10 })).records).toHaveLength(1);
   });
 
   it.each([
@@ -154,7 +161,7 @@ describe('retention', () => {
     await finish(job, 'completed');
     for (const key of await keysOfJobs()) expect(await minutesToLive(key)).toBe(1);
     expect(await fixture.store.read(job.id)).toMatchObject({ state: 'completed', result: '{"answer":42}' });
-    expect((await fixture.store.list('default', { after: null, limit: 10 })).records).toEqual([]);
+    expect((await list({ after: null, limit: 10 })).records).toEqual([]);
   });
 
   it.each(['cancel', 'expire'])('lets every key of a job that ended by %s expire', async (how) => {
@@ -261,7 +268,7 @@ describe('the list', () => {
   const createdAtOf = new Map<string, number>();
   const ids = async (cursor: string | null, limit: number): Promise<{ ids: string[]; hasMore: boolean }> => {
     const after = cursor === null ? null : { id: cursor, createdAt: createdAtOf.get(cursor) ?? 0 };
-    const page = await fixture.store.list('default', { after, limit });
+    const page = await list({ after, limit });
     return { ids: page.records.map(({ id }) => id), hasMore: page.hasMore };
   };
 

@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { KeyLevel } from '#contracts/key-limits.js';
 import type { Limits } from '#contracts/registry-snapshot.js';
-import { JobStore, type CreateOutcome } from '#jobs/job-store.js';
+import type { CreateOutcome } from '#jobs/create-job.js';
+import { JobStore } from '#jobs/job-store.js';
 import { keyCharges } from '#limits/key-limits.js';
 import { keys } from '#platform/keys.js';
 import { hop, newJob, outcomeOf, runOf, unkept, type NewJobOptions } from './support/new-job.js';
@@ -23,7 +24,7 @@ const create = (limits: Limits, tokens = 0, outputTokens = 0): Promise<CreateOut
 
 /** How much of each rule is left, by what a job was answered. */
 function left(outcome: CreateOutcome): Record<string, number> {
-  const levels: KeyLevel[] = outcome.kind === 'conflict' ? [] : outcome.levels;
+  const levels: KeyLevel[] = 'levels' in outcome ? outcome.levels : [];
   return Object.fromEntries(levels.map(({ rule, remaining }) => [rule, remaining]));
 }
 

@@ -47,7 +47,14 @@ async function openable(): Promise<(place: number) => Promise<Opened>> {
     const step = graph?.steps[place];
     if (!graph || !step) throw new RangeError(`no step ${place}`);
     const { plan, request } = job;
-    const call = { parent: `${job.id}.${step.id}`, plan, request, ask: FIRST_ASK, estimatedCostNano: 0 };
+    const call = {
+      parent: `${job.id}.${step.id}`,
+      plan,
+      request,
+      ask: FIRST_ASK,
+      estimatedCostNano: 0,
+      reserveNano: 0,
+    };
     const reply = await fixture.graphs.openCall(graph, step, call);
     if (reply.kind !== 'opened') throw new Error(`the call was not opened: ${reply.kind}`);
     return { jobId: job.id, callId: reply.callId, turn: reply.turn };

@@ -121,7 +121,11 @@ describe('an attempt that waits in a paused pool', () => {
       queues: fixture.queues,
       views: rig.views,
       pools: () => ['acme', 'bolt'],
+      unserved: () => Promise.resolve([]),
+      poolOf: (id) => rig.registry.current.poolOf({ id, provider: id === 'small' ? 'acme' : 'bolt', limits: null }),
+      cursors: new Map(),
       contextTokensOf: (id) => rig.registry.current.model(id)?.contextTokens,
+      run: (payload) => Promise.reject(new Error(`${payload.jobId} waits for a model that is gone`)),
     });
   const pausedFor = async (ms: number, rig: WorkerRig): Promise<void> => {
     rig.views.notePause('acme', await pause(ms));

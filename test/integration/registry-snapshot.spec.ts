@@ -2,7 +2,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { Model, RegistrySnapshot } from '#contracts/registry-snapshot.js';
 import { connectRedis, type RedisClient } from '#platform/redis.js';
 import type { SnapshotContent } from '#registry/build-snapshot.js';
-import { SnapshotStore } from '#registry/snapshot-store.js';
+import { registrySnapshots } from '#registry/registry-snapshots.js';
+import type { SnapshotStanding, SnapshotStore } from '#registry/snapshot-store.js';
 import { startRedis, type RedisServer } from '#testing/redis-harness.js';
 import { waitFor } from '#testing/wait-for.js';
 
@@ -40,12 +41,12 @@ function connect(): RedisClient {
   return client;
 }
 
-function newStore(): SnapshotStore {
-  return new SnapshotStore({ redis: connect(), key: KEY, channel: CHANNEL });
+function newStore(): SnapshotStore<SnapshotContent> {
+  return registrySnapshots(connect());
 }
 
 /** An hour between polls leaves only the channel; a few milliseconds leave only the polls, once the channel is silent. */
-async function follow(store: SnapshotStore, pollMs: number) {
+async function follow(store: SnapshotStore<SnapshotContent>, pollMs: number) {
   const seen: RegistrySnapshot[] = [];
   const errors: unknown[] = [];
   const subscriber = connect();
@@ -90,6 +91,56 @@ describe('publishing', () => {
       ({ version }) => version,
     );
     expect(versions.toSorted((a, b) => a - b)).toEqual([2, 3, 4, 5, 6, 7, 8, 9]);
+  });
+});
+
+describe('of several publishers', () => {
+  const DB = 'a database';
+  const at = (revision: number, declaredMs = 1, source = DB): SnapshotStanding => ({ source, revision, declaredMs });
+  const aliasOf = async (): Promise<string | undefined> => (await newStore().read())?.aliases[0]?.id;
+
+  it.each<[string, SnapshotStanding, SnapshotStanding, 'first' | 'second']>([
+    ['a newer revision counts', at(5), at(6), 'second'],
+    ['an older revision never does', at(6), at(5), 'first'],
+    ['not even when its configuration is newer', at(6), at(5, 99), 'first'],
+    ['a newer revision counts though its configuration is older', at(5, 99), at(6), 'second'],
+    ['at one revision the newer configuration counts', at(5), at(5, 2), 'second'],
+    ['and the older does not', at(5, 2), at(5), 'first'],
+    ['what one process says twice counts the second time', at(5), at(5), 'second'],
+    ['of two databases that of the newer configuration counts', at(9), at(5, 2, 'another'), 'second'],
+    ['and the older does not take it back', at(5, 2, 'another'), at(9), 'first'],
+    ['anything counts before what could not ask its database', at(0, 99, ''), at(1), 'second'],
+    ['which takes nothing back', at(1), at(0, 99, ''), 'first'],
+    ['without a database the newer configuration counts', at(0, 1, 'none'), at(0, 2, 'none'), 'second'],
+  ])('%s', async (_case, first, second, expected) => {
+    const store = newStore();
+    expect(await store.publish(contentOf('first'), first)).toEqual({ version: 1, counts: true });
+    const counts = expected === 'second';
+    expect(await store.publish(contentOf('second'), second)).toEqual({ version: counts ? 2 : 1, counts });
+    expect(await aliasOf()).toBe(expected);
+  });
+
+  it('equal content of a newer revision keeps its version, and an older one cannot replace it any more', async () => {
+    const store = newStore();
+    await store.publish(contentOf('a'), at(5));
+    expect(await store.publish(contentOf('a'), at(7))).toEqual({ version: 1, counts: true });
+    expect(await store.publish(contentOf('late'), at(6))).toEqual({ version: 1, counts: false });
+    expect(await aliasOf()).toBe('a');
+  });
+
+  it('an older configuration counts again once nobody has published the newer one for a while', async () => {
+    const store = newStore();
+    await store.publish(contentOf('newer'), at(5, 2));
+    await store.publish(contentOf('newer'), at(5, 1));
+    expect((await store.publish(contentOf('older'), at(5, 1))).counts).toBe(false);
+    await connect().hincrby(KEY, 'heard', -16_000);
+    expect((await store.publish(contentOf('older'), at(5, 1))).counts).toBe(true);
+    expect(await aliasOf()).toBe('older');
+  });
+
+  it('what an earlier Tokenhub published without an order is replaced', async () => {
+    await connect().hset(KEY, { version: 4, content: '{"providers":[],"models":[],"aliases":[]}' });
+    expect(await newStore().publish(contentOf('new'), at(0, 1, 'none'))).toEqual({ version: 5, counts: true });
   });
 });
 

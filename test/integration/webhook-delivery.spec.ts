@@ -5,7 +5,7 @@ import type { HookTarget } from '#contracts/webhook.js';
 import { AddressGuard } from '#http/address-guard.js';
 import { HttpClient } from '#http/http-client.js';
 import type { NewJob } from '#jobs/job-record.js';
-import type { ProjectConfig } from '#platform/config/config.js';
+import type { WebhookProject } from '#platform/config/config.js';
 import { KEY_PREFIX, keys, WEBHOOK_QUEUE } from '#platform/keys.js';
 import { OutboundPolicy } from '#platform/network/outbound-policy.js';
 import { WebhookQueue } from '#queues/webhook-queue.js';
@@ -35,7 +35,7 @@ let receiver: WebhookReceiver;
 let deliveries: DeliveryStore;
 let queue: WebhookQueue;
 let bullmq: Queue;
-let projects: ProjectConfig[];
+let projects: WebhookProject[];
 
 beforeEach(async () => {
   receiver = await WebhookReceiver.start();
@@ -48,7 +48,7 @@ beforeEach(async () => {
   });
   const secret = { source: 'env', name: 'S' } as const;
   const endpoint = { id: 'hook', url: receiver.url('/hook'), secret, events: ['job.*'] as const };
-  projects = [{ id: 'default', webhookSecret: secret, keys: [], webhookEndpoints: [endpoint] }];
+  projects = [{ id: 'default', webhookSecret: secret, webhookEndpoints: [endpoint] }];
 });
 
 afterEach(async () => {

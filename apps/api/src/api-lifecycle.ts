@@ -3,19 +3,20 @@ import type { OnApplicationBootstrap, OnModuleDestroy } from '@nestjs/common';
 import type { LiveViewsSource } from '#health/live-views-source.js';
 import type { HttpClient } from '#http/http-client.js';
 import type { Notices } from '#jobs/notices.js';
-import type { Logger } from '#platform/logging.js';
 import type { Presence } from '#platform/process-identity.js';
 import type { RedisClient } from '#platform/redis.js';
 import type { AttemptQueues } from '#queues/attempt-queues.js';
 import type { GraphQueue } from '#queues/graph-queue.js';
-import type { SnapshotContent } from '#registry/build-snapshot.js';
+import type { LiveKeys } from '#registry/live-keys.js';
 import type { LiveRegistry } from '#registry/live-registry.js';
+import type { SettingsPublisher } from '#settings/settings-publisher.js';
 
 export interface ApiParts {
-  /** What the configuration declares. */
-  declared: SnapshotContent;
+  /** Of what is declared and set: one for each snapshot. */
+  publishers: readonly Pick<SettingsPublisher<object>, 'start' | 'publish' | 'stop'>[];
   redis: RedisClient;
   registry: LiveRegistry;
+  keys: LiveKeys;
   notices: Notices;
   presence: Presence;
   views: LiveViewsSource;
@@ -24,7 +25,6 @@ export interface ApiParts {
   http: HttpClient;
   /** Known once the application listens. */
   server: () => Server;
-  logger: Logger;
 }
 
 /** How long a shutdown waits for requests under way. */
@@ -34,24 +34,27 @@ const DRAIN_MS = 10_000;
 export class ApiLifecycle implements OnApplicationBootstrap, OnModuleDestroy {
   constructor(private readonly parts: ApiParts) {}
 
-  /** Declares what the configuration says and hears what it will be asked to wait for, before the first request. */
+  /** Publishes what is declared and set, and hears what it will be asked to wait for, before the first request. */
   async onApplicationBootstrap(): Promise<void> {
-    const { registry, notices, presence, views, redis } = this.parts;
-    await registry.publish(this.parts.declared);
+    const { publishers, registry, keys, notices, presence, views, redis } = this.parts;
+    for (const publisher of publishers) await publisher.start();
     await registry.start();
+    await keys.start();
     await notices.start();
     await presence.start();
     await views.start();
-    redis.on('ready', this.declareAgain);
+    redis.on('ready', this.publishAgain);
   }
 
   /** Takes no more requests, lets those under way end for a while, then lets go of everything else. */
   async onModuleDestroy(): Promise<void> {
     await this.drain();
-    const { registry, presence, views, queues, graphQueue, http, redis } = this.parts;
-    redis.off('ready', this.declareAgain);
+    const { registry, keys, presence, views, queues, graphQueue, http, redis } = this.parts;
+    redis.off('ready', this.publishAgain);
+    await Promise.all(this.parts.publishers.map((publisher) => publisher.stop()));
     views.stop();
     registry.stop();
+    keys.stop();
     await presence.stop();
     await Promise.all([queues.close(), graphQueue.close()]);
     await http.close();
@@ -67,10 +70,8 @@ export class ApiLifecycle implements OnApplicationBootstrap, OnModuleDestroy {
     clearTimeout(cut);
   }
 
-  /** A Redis that returns may have lost what was declared; equal content changes nothing. */
-  private readonly declareAgain = (): void => {
-    this.parts.registry.publish(this.parts.declared).catch((error: unknown) => {
-      this.parts.logger.warn({ err: error }, 'the registry could not be declared again');
-    });
+  /** A Redis that returns may have lost what was published; equal content changes nothing. */
+  private readonly publishAgain = (): void => {
+    for (const publisher of this.parts.publishers) void publisher.publish();
   };
 }

@@ -2,33 +2,32 @@ import type { Server } from 'node:http';
 import { Module } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { TerminusModule } from '@nestjs/terminus';
+import type { MadeKeys } from '#contracts/key-rules.js';
+import { DatabaseProbe } from '#history/database-probe.js';
+import { HistoryModule } from '#history/history.module.js';
+import { KeptJobs } from '#history/kept-jobs.js';
 import { HttpClient } from '#http/http-client.js';
 import { EventReader } from '#jobs/event-reader.js';
 import { JobStore } from '#jobs/job-store.js';
 import { Notices } from '#jobs/notices.js';
-import { EndWaiter } from '#jobs/wait-for-end.js';
-import type { TokenhubConfig } from '#platform/config/config.js';
-import { processEnvironment } from '#platform/config/environment.js';
 import type { Logger } from '#platform/logging.js';
-import { CONFIG, LOGGER, PlatformModule, PROCESS_ID, REDIS, REDIS_SUBSCRIBER } from '#platform/platform.module.js';
+import { LOGGER, PlatformModule, PROCESS_ID, REDIS } from '#platform/platform.module.js';
 import { Presence } from '#platform/process-identity.js';
 import type { RedisClient } from '#platform/redis.js';
 import { AttemptQueues } from '#queues/attempt-queues.js';
 import { GraphQueue } from '#queues/graph-queue.js';
-import { buildSnapshot } from '#registry/build-snapshot.js';
-import { KeyRing } from '#registry/key-ring.js';
-import { HealthStore } from '#health/health-store.js';
+import type { SnapshotContent } from '#registry/build-snapshot.js';
+import { LiveKeys } from '#registry/live-keys.js';
 import { LiveViewsSource } from '#health/live-views-source.js';
-import { PoolLoads } from '#limits/pool-loads.js';
-import { PoolPauses } from '#limits/pool-pauses.js';
 import { LiveRegistry } from '#registry/live-registry.js';
-import { TokenCounter } from '#tokens/count-tokens.js';
+import { SettingsPublisher } from '#settings/settings-publisher.js';
+import { KEY_PUBLISHER } from './admin/keys/key-parts.js';
+import { ADMIN_CONTROLLERS, ADMIN_PARTS } from './admin/admin-parts.js';
+import { JOB_PARTS } from './jobs/job-parts.js';
+import { ROUTING_PARTS } from './routing/routing-parts.js';
 import { ApiLifecycle } from './api-lifecycle.js';
-import { AdminToken } from './auth/admin-token.js';
 import { HealthController } from './health/health.controller.js';
 import { StoreProbe } from './health/store-probe.js';
-import { HookTargets } from './jobs/hook-targets.js';
-import { JobAccess } from './jobs/job-access.js';
 import { JobSubmission } from './jobs/job-submission.js';
 import { JobsController } from './jobs/jobs.controller.js';
 import { SynchronousJob } from './jobs/synchronous-job.js';
@@ -38,66 +37,36 @@ import { StreamedAnswer } from './openai/streamed-answer.js';
 import { SynchronousAnswer } from './openai/synchronous-answer.js';
 import { EnvelopeAnswer } from './orchestrations/envelope-answer.js';
 import { EnvelopesController } from './orchestrations/envelopes.controller.js';
-import { ExactCounts } from '#planner/exact-counts.js';
 import { RouteController } from './routing/route.controller.js';
-import { RoutePlanner } from '#planner/route-planner.js';
-import { StepPlanner } from '#planner/step-planner.js';
-import { WorkerReports } from './routing/worker-reports.js';
 
-/** How old what routing knows of the moment may be. */
-const VIEWS_EVERY_MS = 1_000;
+/** Readings of the history at a time; more wait for one another. */
+const HISTORY_CONNECTIONS = 5;
 
 /** An API process. */
 @Module({
-  imports: [PlatformModule.forRole('api'), TerminusModule.forRoot({ logger: false })],
+  imports: [
+    PlatformModule.forRole('api'),
+    HistoryModule.forRole('api', HISTORY_CONNECTIONS),
+    TerminusModule.forRoot({ logger: false }),
+  ],
   // Express tries routes in order: the busiest come first.
-  controllers: [OpenAiController, JobsController, EnvelopesController, RouteController, HealthController],
+  controllers: [
+    OpenAiController,
+    JobsController,
+    EnvelopesController,
+    RouteController,
+    HealthController,
+    ...ADMIN_CONTROLLERS,
+  ],
   providers: [
-    TokenCounter,
+    ...JOB_PARTS,
+    ...ROUTING_PARTS,
+    ...ADMIN_PARTS,
     { provide: HttpClient, useFactory: () => new HttpClient() },
-    { provide: AdminToken, inject: [CONFIG], useFactory: (config: TokenhubConfig) => new AdminToken(config) },
-    { provide: KeyRing, inject: [CONFIG], useFactory: (config: TokenhubConfig) => new KeyRing(config) },
-    { provide: StoreProbe, inject: [REDIS], useFactory: (redis: RedisClient) => new StoreProbe(redis) },
-    { provide: JobStore, inject: [REDIS], useFactory: (redis: RedisClient) => new JobStore(redis) },
-    { provide: HookTargets, inject: [CONFIG], useFactory: (config: TokenhubConfig) => new HookTargets(config) },
     {
-      provide: JobAccess,
-      inject: [JobStore, PoolLoads],
-      useFactory: (store: JobStore, loads: PoolLoads) => new JobAccess(store, loads),
-    },
-    {
-      provide: AttemptQueues,
-      inject: [REDIS, LOGGER],
-      useFactory: (redis: RedisClient, logger: Logger) =>
-        new AttemptQueues(redis, (error) => logger.debug({ err: error }, 'attempt queues')),
-    },
-    {
-      provide: LiveRegistry,
-      inject: [REDIS, REDIS_SUBSCRIBER, LOGGER],
-      useFactory: (redis: RedisClient, subscriber: RedisClient, logger: Logger) =>
-        new LiveRegistry({ redis, subscriber, onError: (error) => logger.debug({ err: error }, 'registry') }),
-    },
-    { provide: PoolLoads, inject: [REDIS], useFactory: (redis: RedisClient) => new PoolLoads(redis) },
-    {
-      provide: WorkerReports,
-      inject: [REDIS, LiveRegistry],
-      useFactory: (redis: RedisClient, registry: LiveRegistry) => new WorkerReports(redis, registry),
-    },
-    {
-      provide: LiveViewsSource,
-      inject: [REDIS, LiveRegistry, WorkerReports, PoolLoads, LOGGER],
-      useFactory: (
-        ...[redis, registry, workers, loads, logger]: [RedisClient, LiveRegistry, WorkerReports, PoolLoads, Logger]
-      ) =>
-        new LiveViewsSource({
-          health: new HealthStore(redis),
-          pauses: new PoolPauses(redis),
-          loads,
-          snapshot: () => registry.current.snapshot,
-          reports: () => workers.read(),
-          everyMs: VIEWS_EVERY_MS,
-          onError: (error) => logger.debug({ err: error }, 'live views'),
-        }),
+      provide: StoreProbe,
+      inject: [REDIS, DatabaseProbe],
+      useFactory: (redis: RedisClient, database: DatabaseProbe) => new StoreProbe(redis, database),
     },
     {
       provide: Presence,
@@ -112,62 +81,12 @@ const VIEWS_EVERY_MS = 1_000;
         );
       },
     },
-    {
-      provide: Notices,
-      inject: [REDIS_SUBSCRIBER, PROCESS_ID, LOGGER],
-      useFactory: (subscriber: RedisClient, processId: string, logger: Logger) =>
-        new Notices(subscriber, processId, (error) => logger.warn({ err: error }, 'notices')),
-    },
-    {
-      provide: EndWaiter,
-      inject: [JobStore, Notices],
-      useFactory: (store: JobStore, notices: Notices) => new EndWaiter(store, notices),
-    },
-    {
-      provide: EventReader,
-      inject: [REDIS, JobStore, Notices],
-      useFactory: (redis: RedisClient, store: JobStore, notices: Notices) => new EventReader(redis, store, notices),
-    },
-    {
-      provide: ExactCounts,
-      inject: [HttpClient, CONFIG, LOGGER],
-      useFactory: (http: HttpClient, config: TokenhubConfig, logger: Logger) =>
-        new ExactCounts({
-          http,
-          stores: { env: processEnvironment(), configSecrets: config.secrets },
-          onError: (error) => logger.debug({ err: error }, 'exact counts'),
-        }),
-    },
-    {
-      provide: GraphQueue,
-      inject: [REDIS, LOGGER],
-      useFactory: (redis: RedisClient, logger: Logger) =>
-        new GraphQueue(redis, (error) => logger.warn({ err: error }, 'graph queue')),
-    },
-    {
-      provide: RoutePlanner,
-      inject: [LiveRegistry, TokenCounter, LiveViewsSource, ExactCounts],
-      useFactory: (registry: LiveRegistry, tokens: TokenCounter, source: LiveViewsSource, exactCounts: ExactCounts) =>
-        new RoutePlanner({ registry, tokens, source, exactCounts }),
-    },
-    {
-      provide: JobSubmission,
-      inject: [JobStore, AttemptQueues, GraphQueue, RoutePlanner, LiveRegistry, HookTargets, PROCESS_ID],
-      useFactory: buildSubmission,
-    },
     { provide: ModelList, inject: [LiveRegistry], useFactory: (registry: LiveRegistry) => new ModelList(registry) },
     {
       provide: StreamedAnswer,
-      inject: [JobSubmission, JobStore, EventReader],
-      useFactory: (submission: JobSubmission, store: JobStore, events: EventReader) =>
-        new StreamedAnswer({ submission, store, events }),
-    },
-    {
-      provide: SynchronousJob,
-      inject: [JobSubmission, JobStore, EndWaiter, CONFIG],
-      useFactory: (
-        ...[submission, store, waiter, { syncTimeoutMs }]: [JobSubmission, JobStore, EndWaiter, TokenhubConfig]
-      ) => new SynchronousJob({ submission, store, waiter, syncTimeoutMs }),
+      inject: [JobSubmission, JobStore, KeptJobs, EventReader],
+      useFactory: (submission: JobSubmission, store: JobStore, jobs: KeptJobs, events: EventReader) =>
+        new StreamedAnswer({ submission, store, jobs, events }),
     },
     {
       provide: SynchronousAnswer,
@@ -176,15 +95,17 @@ const VIEWS_EVERY_MS = 1_000;
     },
     {
       provide: EnvelopeAnswer,
-      inject: [SynchronousJob, JobStore],
-      useFactory: (jobs: SynchronousJob, store: JobStore) => new EnvelopeAnswer({ jobs, store }),
+      inject: [SynchronousJob, KeptJobs],
+      useFactory: (jobs: SynchronousJob, store: KeptJobs) => new EnvelopeAnswer({ jobs, store }),
     },
     {
       provide: ApiLifecycle,
       inject: [
-        CONFIG,
+        SettingsPublisher,
+        KEY_PUBLISHER,
         REDIS,
         LiveRegistry,
+        LiveKeys,
         Notices,
         Presence,
         LiveViewsSource,
@@ -192,7 +113,6 @@ const VIEWS_EVERY_MS = 1_000;
         GraphQueue,
         HttpClient,
         HttpAdapterHost,
-        LOGGER,
       ],
       useFactory: buildLifecycle,
     },
@@ -200,26 +120,13 @@ const VIEWS_EVERY_MS = 1_000;
 })
 export class ApiModule {}
 
-function buildSubmission(
-  ...[store, queues, graphQueue, planner, registry, hooks, processId]: [
-    JobStore,
-    AttemptQueues,
-    GraphQueue,
-    RoutePlanner,
-    LiveRegistry,
-    HookTargets,
-    string,
-  ]
-): JobSubmission {
-  const stepPlanner = new StepPlanner(planner, registry);
-  return new JobSubmission({ store, queues, graphQueue, planner, stepPlanner, hooks, processId });
-}
-
 function buildLifecycle(
-  ...[config, redis, registry, notices, presence, views, queues, graphQueue, http, adapter, logger]: [
-    TokenhubConfig,
+  ...[publisher, keyPublisher, redis, registry, keys, notices, presence, views, queues, graphQueue, http, adapter]: [
+    SettingsPublisher<SnapshotContent>,
+    SettingsPublisher<MadeKeys>,
     RedisClient,
     LiveRegistry,
+    LiveKeys,
     Notices,
     Presence,
     LiveViewsSource,
@@ -227,13 +134,11 @@ function buildLifecycle(
     GraphQueue,
     HttpClient,
     HttpAdapterHost,
-    Logger,
   ]
 ): ApiLifecycle {
-  const declared = buildSnapshot(config);
   const server = (): Server => adapter.httpAdapter.getHttpServer() as Server;
   return new ApiLifecycle({
-    ...{ declared, redis, registry, notices, presence, views, queues, graphQueue },
-    ...{ http, server, logger },
+    ...{ publishers: [publisher, keyPublisher], redis, registry, keys, notices, presence, views, queues, graphQueue },
+    ...{ http, server },
   });
 }

@@ -1,4 +1,5 @@
 /** How the parts of a worker are put together; `worker.module.ts` says which there are. */
+import { randomUUID } from 'node:crypto';
 import type { HealthStore } from '#health/health-store.js';
 import { LiveViewsSource } from '#health/live-views-source.js';
 import { OutcomeReporter } from '#health/outcome-reporter.js';
@@ -23,6 +24,7 @@ import { adapterFor } from '#providers/adapters.js';
 import type { VllmEndpoints } from '#providers/vllm/vllm-endpoints.js';
 import type { AttemptQueues } from '#queues/attempt-queues.js';
 import type { GraphQueue } from '#queues/graph-queue.js';
+import type { KnownPools } from '#queues/known-pools.js';
 import type { LiveRegistry } from '#registry/live-registry.js';
 import type { TokenCounter } from '#tokens/count-tokens.js';
 import { Admission } from './pools/admission.js';
@@ -34,6 +36,7 @@ import type { ProviderDirectory } from './pools/provider-directory.js';
 import { RunAttempt } from './pools/run-attempt.js';
 import type { RunningAttempts } from './pools/running-attempts.js';
 import type { Places } from './reconciler/reconciler.processor.js';
+import { unservedPools } from './reconciler/unserved-pools.js';
 import { WorkerLifecycle, type WorkerParts } from './worker-lifecycle.js';
 
 /** How old what a worker knows of the moment may be; what it does itself it knows at once. */
@@ -84,21 +87,27 @@ export function buildAdmission(
 
 /** The project `default` is there without being declared. */
 export function buildPlaces(
-  ...[views, registry, directory, lists, graphs, graphQueue, config]: [
+  ...[views, registry, directory, known, lists, graphs, graphQueue, runAttempt, config]: [
     LiveViewsSource,
     LiveRegistry,
     ProviderDirectory,
+    KnownPools,
     JobLists,
     GraphStore,
     GraphQueue,
+    RunAttempt,
     TokenhubConfig,
   ]
 ): Places {
   return {
     ...{ views, lists, graphs, graphQueue },
     pools: () => registry.current.pools().map(({ id }) => id),
+    unserved: () => unservedPools(registry.current, known),
+    poolOf: (model) => directory.poolOf(model),
     projects: [...new Set(['default', ...config.projects.map(({ id }) => id)])],
     contextTokensOf: (model) => directory.contextTokensOf(model, views.views),
+    run: (payload, waiting) =>
+      runAttempt.run(payload, { ...waiting, run: randomUUID(), lockLost: new AbortController().signal }),
   };
 }
 
@@ -151,9 +160,10 @@ export function buildRunAttempt(
 }
 
 export function buildPoolSupervisor(
-  ...[redis, queues, runAttempt, running, config, logger]: [
+  ...[redis, queues, pauses, runAttempt, running, config, logger]: [
     RedisClient,
     AttemptQueues,
+    PoolPauses,
     RunAttempt,
     RunningAttempts,
     TokenhubConfig,
@@ -163,6 +173,7 @@ export function buildPoolSupervisor(
   return new PoolSupervisor({
     redis,
     queues,
+    pauses,
     logger,
     process: (payload, taken) => runAttempt.run(payload, taken),
     stopRunning: () => running.stopAll('shutdown'),
@@ -189,6 +200,7 @@ export function buildPresence(
     () => ({
       role: 'worker',
       startedAt,
+      registry: registry.current.version,
       credentials: directory.readableProviders(),
       pools: pools.pools,
       contextTokens: Object.fromEntries(endpoints.contextTokensOf(registry.current.snapshot.models)),

@@ -42,8 +42,9 @@ export class WorkerLifecycle implements OnApplicationBootstrap, OnModuleDestroy 
     registry.onChange((changed) => pools.follow(changed));
     graphs.start();
     await presence.start();
-    // Which credentials can be read and which pools are served follows the registry.
+    // Which credentials can be read follows the registry at once, which pools are served a moment later.
     registry.onChange(presence.tell);
+    registry.onChange(() => void pools.settled().then(presence.tell));
   }
 
   /** Takes no more work, ends or gives back what runs, then lets go of everything else. */

@@ -3,6 +3,7 @@ import { Module } from '@nestjs/common';
 import { HealthStore } from '#health/health-store.js';
 import { LiveViewsSource } from '#health/live-views-source.js';
 import { OutcomeReporter } from '#health/outcome-reporter.js';
+import { HistoryModule } from '#history/history.module.js';
 import { HttpClient } from '#http/http-client.js';
 import { AttemptStore } from '#jobs/attempt-store.js';
 import { GraphStore } from '#jobs/graph-store.js';
@@ -23,6 +24,7 @@ import type { RedisClient } from '#platform/redis.js';
 import { VllmEndpoints } from '#providers/vllm/vllm-endpoints.js';
 import { AttemptQueues } from '#queues/attempt-queues.js';
 import { GraphQueue } from '#queues/graph-queue.js';
+import { KnownPools } from '#queues/known-pools.js';
 import { RECONCILER } from '#queues/periodic.js';
 import { LiveRegistry } from '#registry/live-registry.js';
 import { TokenCounter } from '#tokens/count-tokens.js';
@@ -35,6 +37,7 @@ import { PoolSupervisor } from './pools/pool-supervisor.js';
 import { ProviderDirectory } from './pools/provider-directory.js';
 import { RunAttempt } from './pools/run-attempt.js';
 import { RunningAttempts } from './pools/running-attempts.js';
+import { RecorderModule } from './recorder/recorder.module.js';
 import { WebhooksModule } from './webhooks/webhooks.module.js';
 import { WorkerLifecycle } from './worker-lifecycle.js';
 import { PLACES, ReconcilerProcessor } from './reconciler/reconciler.processor.js';
@@ -53,16 +56,21 @@ import {
   buildViews,
 } from './build-parts.js';
 
-/** A worker process: the pools, the reconciler and the webhooks. */
+/** For the recorder, the retention and webhooks of jobs that Redis has no more. */
+const HISTORY_CONNECTIONS = 3;
+
+/** A worker process: the pools, the reconciler, the webhooks and the recorder. */
 @Module({
   imports: [
     PlatformModule.forRole('worker'),
+    HistoryModule.forRole('worker', HISTORY_CONNECTIONS),
     BullModule.forRootAsync({
       inject: [REDIS],
       useFactory: (redis: RedisClient) => ({ connection: redis, prefix: KEY_PREFIX, skipVersionCheck: true }),
     }),
     BullModule.registerQueue({ name: RECONCILER }),
     WebhooksModule,
+    RecorderModule,
   ],
   controllers: [HealthController],
   providers: [
@@ -111,6 +119,7 @@ import {
     },
     { provide: Tickets, inject: [REDIS], useFactory: (redis: RedisClient) => new Tickets(redis) },
     { provide: PoolLoads, inject: [REDIS], useFactory: (redis: RedisClient) => new PoolLoads(redis) },
+    { provide: KnownPools, inject: [REDIS], useFactory: (redis: RedisClient) => new KnownPools(redis) },
     { provide: PoolPauses, inject: [REDIS], useFactory: (redis: RedisClient) => new PoolPauses(redis) },
     {
       provide: LiveViewsSource,
@@ -119,7 +128,17 @@ import {
     },
     {
       provide: PLACES,
-      inject: [LiveViewsSource, LiveRegistry, ProviderDirectory, JobLists, GraphStore, GraphQueue, CONFIG],
+      inject: [
+        LiveViewsSource,
+        LiveRegistry,
+        ProviderDirectory,
+        KnownPools,
+        JobLists,
+        GraphStore,
+        GraphQueue,
+        RunAttempt,
+        CONFIG,
+      ],
       useFactory: buildPlaces,
     },
     {
@@ -158,7 +177,7 @@ import {
     },
     {
       provide: PoolSupervisor,
-      inject: [REDIS, AttemptQueues, RunAttempt, RunningAttempts, CONFIG, LOGGER],
+      inject: [REDIS, AttemptQueues, PoolPauses, RunAttempt, RunningAttempts, CONFIG, LOGGER],
       useFactory: buildPoolSupervisor,
     },
     { provide: GraphStore, inject: [REDIS], useFactory: (redis: RedisClient) => new GraphStore(redis) },

@@ -15,8 +15,10 @@ export const PERMANENT_REASONS = [
 ] as const;
 export type PermanentReason = (typeof PERMANENT_REASONS)[number];
 
-/** Why a model is tried last: it cannot take the job at this moment. */
+/** Why a model is tried last, or waited for: it cannot take the job at this moment. Of jobs made before it was withdrawn: `disabled`, `removed`. */
 export const TEMPORARY_REASONS = [
+  'disabled',
+  'removed',
   'provider_down',
   'model_unavailable',
   'pool_paused',
@@ -50,6 +52,12 @@ export interface Exclusion {
   reason: PermanentReason;
   /** One sentence with the figures that decided, for a person. */
   detail: string;
+}
+
+/** A decision that has just been made, with what is not worth keeping of it. */
+export interface Route extends Decision {
+  /** The most that the call can cost at any of its candidates: what budgets reserve for it. */
+  dearestCostNano: number;
 }
 
 /** The outcome of routing: kept on the job and shown to its owner. */

@@ -17,6 +17,8 @@ export const ERROR_CATALOGUE = {
   content_filtered: { status: 400, title: 'The provider refused the content' },
   invalid_schema: { status: 400, title: 'The output schema is not a JSON Schema that can be used' },
   key_limit_exceeded: { status: 400, title: 'The request alone is beyond a limit of its API key' },
+  unknown_reference: { status: 400, title: 'It refers to something that does not exist' },
+  credential_source_refused: { status: 400, title: 'A credential of this source cannot be set here' },
   unsupported_media_type: { status: 415, title: 'The body must be application/json' },
   missing_api_key: { status: 401, title: 'No API key was given' },
   invalid_api_key: { status: 401, title: 'The API key is not known' },
@@ -25,12 +27,23 @@ export const ERROR_CATALOGUE = {
   host_not_allowed: { status: 403, title: 'Without authentication only loopback requests are served' },
   unknown_url: { status: 404, title: 'There is no such route' },
   model_not_found: { status: 404, title: 'There is no such model' },
+  key_not_found: { status: 404, title: 'There is no such API key' },
+  project_not_found: { status: 404, title: 'There is no such project' },
+  provider_not_found: { status: 404, title: 'There is no such provider' },
+  alias_not_found: { status: 404, title: 'There is no such alias' },
   job_not_found: { status: 404, title: 'There is no such job' },
+  history_missing: { status: 404, title: 'This Tokenhub keeps no history' },
   method_not_allowed: { status: 405, title: 'The route does not take this method' },
   job_finished: { status: 409, title: 'The job has already finished' },
   job_unfinished: { status: 409, title: 'The job has not finished yet' },
   job_not_retryable: { status: 409, title: 'Only failed and expired jobs can be retried' },
   job_cancelled: { status: 409, title: 'The job was cancelled' },
+  already_exists: { status: 409, title: 'There is one of this id already' },
+  declared: { status: 409, title: 'The configuration declares it: it is changed there' },
+  in_use: { status: 409, title: 'Something else refers to it' },
+  credential_not_here: { status: 409, title: 'This process cannot read the credential of the provider' },
+  settings_not_kept: { status: 409, title: 'This Tokenhub has no database to keep settings in' },
+  precondition_failed: { status: 412, title: 'It has changed since it was read' },
   body_too_large: { status: 413, title: 'The body is larger than the limit' },
   idempotency_conflict: { status: 422, title: 'The idempotency key was used with another body' },
   rate_limit_exceeded: { status: 429, title: 'Too many requests' },
@@ -60,6 +73,8 @@ export interface TokenhubErrorOptions {
   retryAfterS?: number | undefined;
   /** The limit of the client's own that refused the request; named in both dialects. */
   limit?: { rule: string; limit: number; retryAfterMs: number } | undefined;
+  /** What else there is to know, in both dialects. */
+  members?: Record<string, unknown> | undefined;
   /** False tells clients that trying again is useless whatever the status says. */
   shouldRetry?: boolean | undefined;
   /** Further members of a problem document, such as the exclusions of a routing decision. */

@@ -28,6 +28,9 @@ export type CredentialView = ReadonlyMap<string, 'vault_locked' | 'credential_mi
 /** By model id: the window that the model's servers were started with, input and output tokens together, where they tell. */
 export type ContextView = ReadonlyMap<string, number>;
 
+/** Whether the registry of the moment still offers a place that a job was planned for; null when it does. */
+export type OfferView = (place: Pick<Place, 'model'>) => 'disabled' | 'removed' | null;
+
 /** Looked at when a job is planned, and again at each hop. */
 export interface LiveViews {
   health: HealthView;
@@ -36,6 +39,7 @@ export interface LiveViews {
   load: LoadView;
   credentials: CredentialView;
   contextTokens: ContextView;
+  offers: OfferView;
 }
 
 /** Where an attempt stands in its pool's queue. */
@@ -56,4 +60,5 @@ export interface Place {
 export const UNKNOWN_HEALTH: HealthView = new Map();
 export const UNKNOWN_LOAD: LoadView = { pools: new Map(), observedLatencyMs: new Map() };
 export const ALL_CREDENTIALS: CredentialView = new Map();
+export const ALL_OFFERED: OfferView = () => null;
 export const UNKNOWN_CONTEXTS: ContextView = new Map();

@@ -9,3 +9,10 @@ export function nanoToUsd(nano: number): number {
 export function usdToNano(usd: number): number {
   return Math.round(usd * NANO_PER_USD);
 }
+
+/** Nano-dollars as dollars for a sentence, never in exponent form, which small amounts would take. */
+export function usdText(nano: number): string {
+  return nanoToUsd(nano)
+    .toFixed(9)
+    .replace(/\.?0+$/, '');
+}

@@ -34,6 +34,37 @@ export const DEFAULT_POLICY: Policy = {
   onContentFilter: 'fail',
 };
 
+/** A policy as it is written by clients and for keys: every field may be absent or null. Validation has already been done. */
+export interface WirePolicy {
+  mode?: RoutingMode | null;
+  min_weight?: number | null;
+  max_latency_ms?: number | null;
+  max_budget_usd?: number | null;
+  models?: string[] | null;
+  fallback?: boolean | null;
+  max_attempts?: number | null;
+  priority?: Priority | null;
+  strict?: boolean | null;
+  on_content_filter?: 'fail' | 'next' | null;
+}
+
+/** The fields that a written policy decides; an empty `models` list decides nothing. */
+export function decidedBy(wire: WirePolicy): Partial<Policy> {
+  const fields: { [F in keyof Policy]: Policy[F] | null | undefined } = {
+    mode: wire.mode,
+    minWeight: wire.min_weight,
+    maxLatencyMs: wire.max_latency_ms,
+    maxBudgetUsd: wire.max_budget_usd,
+    models: wire.models?.length ? wire.models : null,
+    fallback: wire.fallback,
+    maxAttempts: wire.max_attempts,
+    priority: wire.priority,
+    strict: wire.strict,
+    onContentFilter: wire.on_content_filter,
+  };
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value != null));
+}
+
 /** What a policy says beyond the defaults: all that has to be kept of it. */
 export function changesOf(policy: Policy): Partial<Policy> {
   const changed = (Object.keys(policy) as (keyof Policy)[]).filter((field) => policy[field] !== DEFAULT_POLICY[field]);

@@ -1,3 +1,5 @@
+import type { BudgetRule } from './budgets.js';
+import type { Policy } from './policy.js';
 import type { Limits } from './registry-snapshot.js';
 
 /** What a key may do: jobs (jobs, webhooks, explain), chat, embeddings, batches (batches, files), models. */
@@ -13,4 +15,10 @@ export interface Principal {
   share: number;
   /** The key's own limits; an absent one is no limit. */
   limits: Limits;
+  /** What its jobs may cost, the key's own budgets and its project's; empty means whatever they do. */
+  budgets: readonly BudgetRule[];
+  /** Ids of the models and aliases that the key may ask for; null means all. */
+  allowedModels: readonly string[] | null;
+  /** What holds where a request says nothing. */
+  policy: Partial<Policy>;
 }

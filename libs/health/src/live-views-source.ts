@@ -4,6 +4,7 @@ import type { PoolLoadReading, PoolLoads } from '#limits/pool-loads.js';
 import type { PauseReading, PoolPauses } from '#limits/pool-pauses.js';
 import type { HealthReading } from './health-reading.js';
 import type { HealthStore, Subject } from './health-store.js';
+import { offersOf } from './offers-of.js';
 
 /** Which secrets cannot be had, and the windows that servers were found to have. */
 export type ReportedViews = Pick<LiveViews, 'credentials' | 'contextTokens'>;
@@ -48,8 +49,10 @@ export class LiveViewsSource {
   private health = new Map<string, HealthReading>();
   private modelHealth = new Map<string, HealthReading>();
   private pools = new Map<string, PoolReading>();
-  /** Providers that are, or of which a model is, down or waiting for a probe. */
+  /** Providers that are, or of which a model is, down, waiting for a probe, disabled or removed. */
   private marked: ReadonlySet<string> = new Set();
+  /** By model id, the provider of each that this process has ever seen: attempts of those that are gone may still wait. */
+  private readonly offered = new Map<string, string>();
   private latencies: ReadonlyMap<string, number> = new Map();
 
   constructor(private readonly options: LiveViewsOptions) {}
@@ -61,6 +64,7 @@ export class LiveViewsSource {
       modelHealth: this.modelHealth,
       load: { pools: this.pools, observedLatencyMs: this.latencies },
       ...this.reported,
+      offers: offersOf(this.options.snapshot()),
     };
   }
 
@@ -133,12 +137,24 @@ export class LiveViewsSource {
   }
 
   private mark(): void {
-    const providerOf = new Map(this.options.snapshot().models.map(({ id, provider }) => [id, provider]));
+    const { models } = this.options.snapshot();
+    const withdrawn = this.withdrawn();
+    const providerOf = new Map(models.map(({ id, provider }) => [id, provider]));
     const isMarked = ([, { figures }]: [string, HealthReading]): boolean => figures.downUntil > 0;
     this.marked = new Set([
+      ...withdrawn,
       ...[...this.health].filter(isMarked).map(([id]) => id),
       ...[...this.modelHealth].filter(isMarked).map(([id]) => providerOf.get(id) ?? ''),
     ]);
+  }
+
+  /** The providers of models that are no longer offered. */
+  private withdrawn(): string[] {
+    const snapshot = this.options.snapshot();
+    const offers = offersOf(snapshot);
+    for (const { id, provider } of snapshot.models) if (!this.offered.has(id)) this.offered.set(id, provider);
+    const gone = [...this.offered].filter(([model]) => offers({ model }) !== null);
+    return gone.map(([, provider]) => provider);
   }
 }
 

@@ -20,8 +20,12 @@ export interface GraphPlan {
   attended: boolean;
   /** The key's share of a pool in which several keys wait. */
   share: number;
+  /** The models and aliases that the key may ask for, as they were when the job was made; absent means all. */
+  allowedModels?: readonly string[];
   /** So many calls pay for their turns at once, in the pool of the first: a chain goes on where it began instead of lining up again. */
   paidCalls: number;
+  /** Of a job with budgets: nano-dollars that are reserved for each step's first call until it is opened, by step id. */
+  reserved?: Record<string, number>;
   /** Of the client's request; absent in jobs of an older version. */
   inputTokens?: number;
 }
@@ -139,6 +143,8 @@ export interface NewCall extends Kept {
   parent: string;
   plan: CallPlan;
   request: JsonObject;
+  /** Nano-dollars: the most that it can cost. */
+  reserveNano: number;
 }
 
 /** A new graph as `HSET` pairs of its steps and, where one begins, of that one's call. */
@@ -163,6 +169,7 @@ export function newGraphFields(
     call: [
       ...['step', id, 'attempt', 1, 'enqueued_at', startable, 'parent', graphId(jobId, FIRST_BUILD)],
       ...['plan', JSON.stringify(first.plan), 'request', JSON.stringify(first.request)],
+      ...(plan.reserved === undefined ? [] : ['reserved', first.reserveNano]),
     ],
   };
 }

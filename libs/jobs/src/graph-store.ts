@@ -18,10 +18,11 @@ import { parseGraph, type GraphReply } from './graph-reply.js';
 import { loadJobScripts, type JobScripts } from './job-scripts.js';
 import { turnStep } from './turn.js';
 
-/** `opened`: enqueue its first attempt with this turn. `known`: somebody else opened it. */
+/** `opened`: enqueue its first attempt with this turn. `known`: somebody else opened it. `over_budget`: a budget of its key or project has no room for it. */
 export type OpenReply =
   | { kind: 'opened'; callId: string; turn: number }
   | { kind: 'known' }
+  | { kind: 'over_budget' }
   | { kind: 'finished'; state: JobState }
   | { kind: 'gone' };
 
@@ -90,8 +91,11 @@ export class GraphStore {
         `${graph.project}/${graph.key}/${graph.priority}`,
         ...[turnStep(graph.priority, plan.share), plan.paidCalls, pool],
         stepEvent(step),
-        ...[JSON.stringify(kept), ...endsOf(after)],
+        JSON.stringify(kept),
+        call.reserveNano - (number === 1 ? (plan.reserved?.[step.id] ?? 0) : 0),
+        ...endsOf(after),
         ...['plan', JSON.stringify(call.plan), 'request', JSON.stringify(call.request), 'parent', call.parent],
+        ...(plan.reserved === undefined ? [] : ['reserved', call.reserveNano]),
       ],
     )) as [OpenReply['kind'], string | number];
     switch (reply[0]) {
@@ -100,6 +104,7 @@ export class GraphStore {
       case 'finished':
         return { kind: 'finished', state: reply[1] as JobState };
       case 'known':
+      case 'over_budget':
       case 'gone':
         return { kind: reply[0] };
     }

@@ -1,6 +1,6 @@
 import type { AttemptRecord, PublicError } from '#contracts/attempt.js';
 import type { Decision } from '#contracts/decision.js';
-import type { JobState, JobType, Priority } from '#contracts/job-state.js';
+import { isTerminal, type JobState, type JobType, type Priority } from '#contracts/job-state.js';
 import type { KeyCharge } from '#contracts/key-limits.js';
 import type { JsonObject } from '#contracts/json.js';
 import { changesOf, DEFAULT_POLICY, type Policy } from '#contracts/policy.js';
@@ -8,6 +8,7 @@ import type { AttemptPayload } from '#contracts/queue-payloads.js';
 import type { HookTarget } from '#contracts/webhook.js';
 import { NO_USAGE, type Usage } from '#contracts/usage.js';
 import { keys } from '#platform/keys.js';
+import { budgetFields, type JobBudget } from './job-budgets.js';
 import type { CallPlan } from './call-plan.js';
 import { newGraphFields, type GraphStep, type NewGraph } from './graph-record.js';
 
@@ -42,8 +43,8 @@ export interface JobRecord {
   steps: StepRecord[];
   /** The job that this one tries again. */
   retryOf: string | null;
-  /** While queued: the attempt that waits. */
-  waiting: (AttemptPayload & { pool: string }) | null;
+  /** Of an unfinished job: the attempt that waits, and for what. */
+  waiting: (AttemptPayload & CallPlan['candidates'][number]) | null;
 }
 
 /** A step with what its calls have cost. */
@@ -63,6 +64,8 @@ export interface NewJob {
   share: number;
   /** What it counts against the limits of its key. */
   charges: readonly KeyCharge[];
+  /** What it reserves of the budgets of its key and project; null without any. */
+  budget: JobBudget | null;
   createdAt: number;
   deadline: number;
   notBefore: number | null;
@@ -91,6 +94,8 @@ export interface NewJob {
   idempotency: { key: string; fingerprint: string } | null;
   /** Who is told of the end by a webhook. */
   hooks: readonly HookTarget[];
+  /** Where a history is kept: how many bytes may wait for it before creation is refused. */
+  historyBytes: number | null;
 }
 
 /** The id of a job's only call. */
@@ -124,6 +129,7 @@ export function newJobFields(job: NewJob, list: string): NewFields {
     ...['state', 'queued', 'project', job.project, 'priority', job.priority, 'info', JSON.stringify(info)],
     ...['created_at', job.createdAt, 'deadline', job.deadline, 'retain_ms', job.retainMs, 'keep', job.keep ? '1' : '0'],
     ...['list', list],
+    ...budgetFields(job),
   ];
   if (job.owner !== null) fields.push('owner', job.owner);
   if (job.waiter !== null) fields.push('waiters', job.waiter);
@@ -133,6 +139,7 @@ export function newJobFields(job: NewJob, list: string): NewFields {
   if (job.hooks.length > 0) fields.push('hooks', JSON.stringify({ outbox: keys.webhookOutbox(), targets: job.hooks }));
   if (job.charges.some(({ rule }) => rule === 'concurrency'))
     fields.push('key_jobs', keys.keyJobs(job.project, job.key));
+  if (job.historyBytes !== null) fields.push('ledger', ledgerField(job));
   const startable = Math.max(job.createdAt, job.notBefore ?? 0);
   if (job.graph !== null) {
     fields.push('steps', keys.steps(job.id));
@@ -150,6 +157,11 @@ export function newJobFields(job: NewJob, list: string): NewFields {
     startable,
   ];
   return { job: fields, work: call, firstCall: [] };
+}
+
+/** The stream, and what every entry about the job begins with. */
+function ledgerField({ id, project, key }: NewJob): string {
+  return `${keys.ledger()} ${JSON.stringify({ job: id, project, key }).slice(1, -1)}`;
 }
 
 /** A call's hash, and the id under which it lies. */
@@ -186,17 +198,17 @@ export function parseJobRecord(
     ...parseTotals(job.totals),
     attempts,
     steps: steps.map((step) => withTotals(step, attempts)),
-    waiting: job.state === 'queued' ? waitingAttempt(id, calls) : null,
+    waiting: isTerminal(job.state as JobState) ? null : waitingAttempt(id, calls, job.state as JobState),
   };
 }
 
-/** A graph may have several that wait: the first of them stands for the job. */
-function waitingAttempt(jobId: string, calls: CallFields[]): JobRecord['waiting'] {
+/** A graph may have several that wait: the first of them stands for the job. One that has begun waits only for its ticket, if at all. */
+function waitingAttempt(jobId: string, calls: CallFields[], state: JobState): JobRecord['waiting'] {
   for (const { id, fields } of calls) {
     const plan = fields.plan === undefined ? null : (JSON.parse(fields.plan) as CallPlan);
-    const pool = plan?.candidates[Number(fields.index ?? 0)]?.pool;
-    if (pool !== undefined && fields.outcome === undefined)
-      return { jobId, callId: id, attempt: Number(fields.attempt), pool };
+    const place = plan?.candidates[Number(fields.index ?? 0)];
+    const waits = fields.outcome === undefined && (state === 'queued' || fields.run === undefined);
+    if (place && waits) return { jobId, callId: id, attempt: Number(fields.attempt), ...place };
   }
   return null;
 }

@@ -19,11 +19,14 @@ const VERBS = [
   'cancel',
   'watch',
   'delete',
+  'recorded',
   'look',
+  'find',
   'requeue',
   'move',
   'rebase',
   'key-levels',
+  'raise-spent',
 ] as const;
 type Verb = (typeof VERBS)[number];
 

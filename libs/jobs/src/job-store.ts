@@ -1,24 +1,25 @@
-import type { JobState } from '#contracts/job-state.js';
+import { isTerminal, type JobState } from '#contracts/job-state.js';
 import type { JsonObject } from '#contracts/json.js';
 import type { HookTarget } from '#contracts/webhook.js';
-import type { KeyCharge, KeyLevel, KeyRefusal } from '#contracts/key-limits.js';
+import type { KeyCharge, KeyLevel } from '#contracts/key-limits.js';
 import { channels, keys, prefixes } from '#platform/keys.js';
 import type { RedisClient } from '#platform/redis.js';
-import { parseGraphFields, stepCallId, stepEvent, type GraphPlan } from './graph-record.js';
-import { answerCallId, newJobFields, parseJobRecord, type JobRecord, type NewJob } from './job-record.js';
+import {
+  createArgs,
+  createKeys,
+  limitKeys,
+  parseCreateReply,
+  type CreateOutcome,
+  type CreateReply,
+} from './create-job.js';
+import { passesFilter } from './job-filter.js';
+import { JobFinder, type FinderBounds, type FindOptions } from './job-finder.js';
+import type { JobsFound } from './job-page.js';
+import { parseGraphFields, stepCallId, type GraphPlan } from './graph-record.js';
+import { answerCallId, parseJobRecord, type JobRecord, type NewJob } from './job-record.js';
 import { loadJobScripts, type JobScripts } from './job-scripts.js';
 import { chargeArgs, parseLevels } from './key-levels.js';
-import { turnStep } from './turn.js';
 
-/** How long after creation the reconciler first looks whether the job is really in its queue. */
-export const FIRST_LOOK_MS = 15_000;
-
-/** `turn`: the place of its first attempt in the order of its pool; `levels`: how the limits of its key stand after it. */
-export type CreateOutcome =
-  | { kind: 'created'; turn: number; levels: KeyLevel[] }
-  | { kind: 'replayed'; jobId: string; levels: KeyLevel[] }
-  | { kind: 'limited'; refusal: KeyRefusal; levels: KeyLevel[] }
-  | { kind: 'conflict' };
 export type CancelOutcome = 'missing' | 'finished' | 'cancelled' | 'requested';
 export type DeleteOutcome = 'missing' | 'unfinished' | 'deleted';
 
@@ -30,72 +31,36 @@ export interface JobWork {
   hooks: HookTarget[];
 }
 
-export interface JobPage {
-  records: JobRecord[];
-  hasMore: boolean;
-}
-
-export interface ListOptions {
-  /** The last job of the page before; it may be gone by now. */
-  after: { id: string; createdAt: number } | null;
-  limit: number;
+/** All that is worth keeping of a job that has ended. */
+export interface FinishedJob {
+  record: JobRecord;
+  work: JobWork;
+  /** The Redis key of its idempotency key; null when it had none. */
+  idempotency: string | null;
 }
 
 /** The API's side of the job record: create, read, list, cancel, delete. Every change is one script. */
 export class JobStore {
   private readonly scripts: JobScripts;
+  private readonly finder: JobFinder;
 
-  constructor(private readonly redis: RedisClient) {
+  constructor(
+    private readonly redis: RedisClient,
+    bounds?: FinderBounds,
+  ) {
     this.scripts = loadJobScripts(redis);
+    this.finder = new JobFinder(redis, bounds);
   }
 
   /**
-   * Writes the job and its call and charges its key, unless its idempotency key was used or a limit of its key has no room:
+   * Writes the job and its call and charges its key, unless its idempotency key was used or a budget or limit of its key has no room:
    * then nothing is written. Resolves only once Redis has it; rejects when Redis is away.
    */
   async create(job: NewJob): Promise<CreateOutcome> {
-    const list = keys.projectJobs(job.project);
-    const pool = job.plan.candidates[0]?.pool ?? '';
-    const { graph } = job;
-    const fields = newJobFields(job, list);
-    const rules = chargeArgs(job.charges);
-    const lookAt = Math.min(job.deadline, Math.max(job.createdAt, job.notBefore ?? 0) + FIRST_LOOK_MS);
-    const first = graph?.first?.step;
-    const reply = (await this.scripts.create(
-      [
-        keys.job(job.id),
-        graph === null ? keys.call(answerCallId(job.id)) : keys.steps(job.id),
-        keys.events(job.id),
-        keys.unfinished(),
-        list,
-        job.idempotency?.key ?? keys.unfinished(),
-        keys.poolOrder(pool),
-        keys.poolWaiting(pool),
-        keys.poolDelayed(pool),
-        keys.call(stepCallId(job.id, first?.id ?? '', 1)),
-        ...(rules.length === 0 ? [] : limitKeys(job)),
-      ],
-      [
-        job.id,
-        job.createdAt,
-        lookAt,
-        job.keep ? '1' : '0',
-        job.idempotency?.fingerprint ?? '',
-        // The key outlives the job by its retention: finishing sets its time to live anew.
-        job.deadline - job.createdAt + job.retainMs,
-        `${job.project}/${job.key}/${job.priority}`,
-        turnsOf(job),
-        first ? stepEvent(first) : '',
-        rules.length,
-        ...rules,
-        fields.job.length,
-        ...fields.job,
-        fields.work.length,
-        ...fields.work,
-        ...fields.firstCall,
-      ],
-    )) as [CreateOutcome['kind'], ...unknown[]];
-    return parseCreateReply(reply, job.charges);
+    const noted = this.finder.note(job.project);
+    const created = this.scripts.create(createKeys(job), createArgs(job));
+    const [reply] = await Promise.all([created, noted]);
+    return parseCreateReply(reply as CreateReply, job);
   }
 
   /** How the limits of a key stand; charges nothing. */
@@ -145,6 +110,21 @@ export class JobStore {
     };
   }
 
+  /** All that is worth keeping of a job that has ended; null when it is gone, or not over. */
+  async readFinished(jobId: string): Promise<FinishedJob | null> {
+    const [record, idempotency] = await Promise.all([
+      this.read(jobId),
+      this.redis.hget(keys.job(jobId), 'idempotency'),
+    ]);
+    if (record === null || !isTerminal(record.state)) return null;
+    return { record, work: await this.readWork(jobId), idempotency };
+  }
+
+  /** How many bytes finished records take that wait for the recorder; 0 for one that is gone, or does not wait. */
+  async heldBytes(jobIds: readonly string[]): Promise<number[]> {
+    return Promise.all(jobIds.map(async (id) => Number(await this.redis.hget(keys.job(id), 'ledger_bytes'))));
+  }
+
   /** The project that a job belongs to and its state: what a door needs to know before it lets anybody at it. */
   async look(jobId: string): Promise<{ project: string; state: JobState } | null> {
     const [project, state] = await this.redis.hmget(keys.job(jobId), 'project', 'state');
@@ -157,23 +137,15 @@ export class JobStore {
   }
 
   /**
-   * A project's jobs, newest first, from the one after `after`. Index entries whose record has expired are passed over
-   * and removed.
+   * The newest jobs of a project, or (null) of all, after `after` that pass the filter; as many as are wanted, or as are found within a
+   * bounded number of looks at the list.
    */
-  async list(project: string, options: ListOptions): Promise<JobPage> {
-    const index = keys.projectJobs(project);
-    const records: JobRecord[] = [];
-    let offset = options.after === null ? 0 : await this.rankAfter(index, options.after);
-    while (records.length <= options.limit) {
-      const ids = await this.redis.zrevrange(index, offset, offset + options.limit);
-      if (ids.length === 0) break;
-      const found = await Promise.all(ids.map((id) => this.read(id)));
-      const expired = ids.filter((_, i) => found[i] === null);
-      if (expired.length > 0) await this.redis.zrem(index, ...expired);
-      records.push(...found.filter((record) => record !== null));
-      offset += ids.length - expired.length;
-    }
-    return { records: records.slice(0, options.limit), hasMore: records.length > options.limit };
+  async find(project: string | null, options: FindOptions): Promise<JobsFound> {
+    const { ids, lookedTo } = await this.finder.find(project, options);
+    const found = await Promise.all(ids.map((id) => this.read(id)));
+    const { filter = {} } = options;
+    const records = found.filter((record) => record !== null).filter((record) => passesFilter(record, filter));
+    return { records, lookedTo };
   }
 
   /** Cancels at once, or asks the worker that runs the job to stop. */
@@ -194,50 +166,17 @@ export class JobStore {
     return reply as DeleteOutcome;
   }
 
+  /** The history has it: its record may go when its time has come. False for one that was erased meanwhile. */
+  async release(jobId: string): Promise<boolean> {
+    const reply = await this.scripts.recorded(
+      [keys.job(jobId), keys.call(answerCallId(jobId)), keys.events(jobId), keys.ledgerWaiting()],
+      [jobId],
+    );
+    return reply === 'released';
+  }
+
   /** Makes a process a waiter (told of the end) or a reader (told of each event); answers with the state at that moment. */
   async watch(jobId: string, processId: string, as: 'waiters' | 'readers'): Promise<JobState | null> {
     return (await this.scripts.watch([keys.job(jobId)], [processId, as])) as JobState | null;
-  }
-
-  /** How many jobs come before the page, newest first. */
-  private async rankAfter(index: string, after: { id: string; createdAt: number }): Promise<number> {
-    const rank = await this.redis.zrevrank(index, after.id);
-    if (rank !== null) return rank + 1;
-    // It was deleted or has expired: its place is known all the same.
-    const [newer, sameTime] = await Promise.all([
-      this.redis.zcount(index, `(${after.createdAt}`, '+inf'),
-      this.redis.zrangebyscore(index, after.createdAt, after.createdAt),
-    ]);
-    return newer + sameTime.filter((id) => id > after.id).length;
-  }
-}
-
-/** How far a job takes its key's line forward; nothing where its steps each see to that when they begin. */
-function turnsOf({ graph, priority, share }: NewJob): number | '' {
-  if (graph !== null && graph.first === null) return '';
-  return turnStep(priority, share) * (graph?.plan.paidCalls ?? 1);
-}
-
-function limitKeys({ project, key }: { project: string; key: string }): string[] {
-  return [keys.keyLevels(project, key), keys.keyJobs(project, key)];
-}
-
-function parseCreateReply(
-  [kind, detail, ...figures]: [CreateOutcome['kind'], ...unknown[]],
-  charges: readonly KeyCharge[],
-): CreateOutcome {
-  switch (kind) {
-    case 'created':
-      return { kind, turn: Number(detail), levels: parseLevels(charges, figures) };
-    case 'replayed':
-      return { kind, jobId: String(detail), levels: parseLevels(charges, figures) };
-    case 'limited': {
-      const [place, waitMs] = detail as [number, number];
-      const charge = charges[place - 1];
-      if (!charge) throw new RangeError(`rule ${place} of ${charges.length}`);
-      return { kind, refusal: { charge, waitMs }, levels: parseLevels(charges, figures) };
-    }
-    case 'conflict':
-      return { kind };
   }
 }

@@ -109,6 +109,15 @@ it('a finished job has every field of the contract, and none of the record’s o
 });
 
 describe('a job', () => {
+  it('that waits for what is closed says for what, and why', () => {
+    const place = { model: 'small', provider: 'acme', pool: 'acme' };
+    const waiting = { jobId: job.id, callId: `${job.id}-answer`, attempt: 1, ...place };
+    expect(jobView({ ...job, waiting }, null, 'disabled')).toMatchObject({
+      waiting_for: { reason: 'disabled', model: 'small', provider: 'acme' },
+    });
+    expect(jobView({ ...job, waiting })).not.toHaveProperty('waiting_for');
+  });
+
   it('that waits has no times and no result yet', () => {
     const queued: JobRecord = {
       ...job,

@@ -1,12 +1,16 @@
 import type { AttemptRecord } from '#contracts/attempt.js';
-import type { Candidate, Decision } from '#contracts/decision.js';
+import type { Candidate, Decision, TemporaryReason } from '#contracts/decision.js';
 import type { Usage } from '#contracts/usage.js';
 import type { QueuePlace } from '#contracts/live-views.js';
 import { nanoToUsd } from '#contracts/money.js';
 import type { JobRecord, StepRecord } from './job-record.js';
 
-/** A job as API.md shows it; `place` is where it stands while it is queued. */
-export function jobView(job: JobRecord, place: QueuePlace | null = null): Record<string, unknown> {
+/** A job as API.md shows it; `place` is where it stands while it is queued, `waitingReason` what it waits for besides its turn. */
+export function jobView(
+  job: JobRecord,
+  place: QueuePlace | null = null,
+  waitingReason: TemporaryReason | null = null,
+): Record<string, unknown> {
   return {
     id: job.id,
     object: 'job',
@@ -20,6 +24,10 @@ export function jobView(job: JobRecord, place: QueuePlace | null = null): Record
     ...(job.cancelRequestedAt !== null && { cancel_requested_at: iso(job.cancelRequestedAt) }),
     queue_position: place?.position ?? null,
     estimated_start_at: iso(place?.estimatedStartAt ?? null),
+    ...(waitingReason !== null &&
+      job.waiting && {
+        waiting_for: { reason: waitingReason, model: job.waiting.model, provider: job.waiting.provider },
+      }),
     priority: job.priority,
     model: job.model,
     provider: job.provider,
@@ -51,7 +59,8 @@ export function decisionView(decision: Decision): Record<string, unknown> {
     input_tokens: decision.inputTokens,
     output_tokens: decision.outputTokens,
     candidates: decision.candidates.map(candidateView),
-    excluded: decision.excluded,
+    // What its key may not use is nobody's who reads with it.
+    excluded: decision.excluded.filter(({ reason }) => reason !== 'not_allowed'),
   };
 }
 

@@ -6,7 +6,7 @@ import type { RedisClient } from '#platform/redis.js';
 import { MAX_CRASHES } from './attempt-store.js';
 import type { CallPlan } from './call-plan.js';
 import { answerCallId } from './job-record.js';
-import { FIRST_LOOK_MS } from './job-store.js';
+import { FIRST_LOOK_MS } from './create-job.js';
 import { loadJobScripts, type JobScripts } from './job-scripts.js';
 
 /** A job is looked at again after a tenth of its age, within these bounds. */
@@ -26,7 +26,8 @@ export type LookReply =
   | { kind: 'graph' };
 
 /** A call that waits for its turn at a candidate. */
-export interface WaitingCall extends Pick<CallPlan, 'candidates'> {
+export interface WaitingCall {
+  plan: CallPlan;
   index: number;
   failures: (ErrorClass | null)[];
 }
@@ -85,18 +86,26 @@ export class UnfinishedJobs {
   async waitingCall(callId: string): Promise<WaitingCall | null> {
     const [plan, index, failures] = await this.redis.hmget(keys.call(callId), 'plan', 'index', 'failures');
     if (plan == null) return null;
-    const { candidates } = JSON.parse(plan) as CallPlan;
-    return { candidates, index: Number(index ?? 0), failures: JSON.parse(failures ?? '[]') as (ErrorClass | null)[] };
+    return {
+      plan: JSON.parse(plan) as CallPlan,
+      index: Number(index ?? 0),
+      failures: JSON.parse(failures ?? '[]') as (ErrorClass | null)[],
+    };
   }
 
   /**
    * Opens a new attempt at another candidate in place of one that waits in a queue; null when that one has begun meanwhile.
-   * The caller enqueues the new one and then removes the old.
+   * `plan` takes the place of the call's own, where its candidates have other pools now. The caller enqueues the new one and then
+   * removes the old.
    */
-  async move({ jobId, callId, attempt }: AttemptPayload, index: number): Promise<number | null> {
+  async move(
+    { jobId, callId, attempt }: AttemptPayload,
+    index: number,
+    plan: CallPlan | null = null,
+  ): Promise<number | null> {
     const reply = await this.scripts.move(
       [keys.job(jobId), keys.call(callId), keys.events(jobId)],
-      [jobId, attempt, prefixes.toProcess, index],
+      [jobId, attempt, prefixes.toProcess, index, plan === null ? '' : JSON.stringify(plan)],
     );
     return reply as number | null;
   }

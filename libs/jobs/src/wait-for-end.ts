@@ -15,8 +15,10 @@ const LOOK_AGAIN_MS = 500;
 /** Waits for jobs to end, by notice. */
 export class EndWaiter {
   constructor(
-    private readonly store: JobStore,
+    private readonly store: Pick<JobStore, 'watch' | 'read'>,
     private readonly notices: Notices,
+    /** Where ends are read: may have jobs that the store has no more. */
+    private readonly jobs: Pick<JobStore, 'read'> = store,
   ) {}
 
   /** Waits for a job that was created with this process as waiter. Call it before the job is created, so that no notice is missed. */
@@ -67,7 +69,7 @@ export class EndWaiter {
   }
 
   private async readEnd(jobId: string): Promise<EndNotice | null> {
-    const record = await this.store.read(jobId);
+    const record = await this.jobs.read(jobId);
     if (record === null || !isTerminal(record.state)) return null;
     return {
       state: record.state,

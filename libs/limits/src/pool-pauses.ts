@@ -19,9 +19,11 @@ export interface PauseReading {
  */
 export class PoolPauses {
   private readonly script: LuaScript;
+  private readonly reopenScript: LuaScript;
 
   constructor(private readonly redis: RedisClient) {
     this.script = defineLuaScript(redis, join(import.meta.dirname, 'scripts', 'pause.lua'), 'tokenhub:pause');
+    this.reopenScript = defineLuaScript(redis, join(import.meta.dirname, 'scripts', 'reopen.lua'), 'tokenhub:reopen');
   }
 
   /**
@@ -44,6 +46,11 @@ export class PoolPauses {
   /** A pool's provider serves again: the next refusal is the first. An open pause is left to end by itself. */
   async relax(pool: string): Promise<void> {
     await this.redis.del(keys.poolStrikes(pool));
+  }
+
+  /** A pool's limits have changed: what the old ones held back asks again. A pause that its provider asked for stays. */
+  async reopen(pool: string): Promise<void> {
+    await this.reopenScript([keys.poolGate(pool), keys.poolPause(pool)], []);
   }
 
   /** How these pools stand, in their order; one round trip. */

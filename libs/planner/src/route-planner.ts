@@ -1,4 +1,4 @@
-import type { Decision } from '#contracts/decision.js';
+import type { Route } from '#contracts/decision.js';
 import type { CallKind } from '#contracts/job-state.js';
 import type { JsonObject } from '#contracts/json.js';
 import type { ContextView } from '#contracts/live-views.js';
@@ -7,6 +7,7 @@ import type { Principal } from '#contracts/scopes.js';
 import type { LiveViewsSource } from '#health/live-views-source.js';
 import type { ExactCount } from '#providers/vllm/tokenize.js';
 import type { LiveRegistry } from '#registry/live-registry.js';
+import { allowedModels } from '#routing/allowed-models.js';
 import { findDoubts } from '#routing/find-doubts.js';
 import { planRoute, type RouteOptions } from '#routing/plan-route.js';
 import { indexRegistry } from '#routing/registry-index.js';
@@ -19,7 +20,7 @@ export interface RouteRequest {
   /** OpenAI-shaped and validated. */
   body: JsonObject;
   policy: Policy;
-  principal: Pick<Principal, 'project' | 'key'>;
+  principal: Pick<Principal, 'project' | 'key' | 'allowedModels'>;
   /** Stays the same for the whole job: what an alias with `sticky_by: request` draws by. */
   jobId: string;
   /** What it is known to count; absent, it is counted. */
@@ -43,7 +44,7 @@ export class RoutePlanner {
    * The decision for a job that is to be made. Where the estimate cannot tell whether the request fits a model, the model's
    * server is asked, which takes a second at the most. Throws `model_not_found`; a decision may have no candidates.
    */
-  async plan(request: RouteRequest): Promise<Decision> {
+  async plan(request: RouteRequest): Promise<Route> {
     const { exactCounts } = this.deps;
     const features = await this.featuresOf(request);
     const options = this.optionsOf(request, features, NO_COUNTS);
@@ -54,7 +55,7 @@ export class RoutePlanner {
   }
 
   /** The decision by estimates alone: calls no provider. Throws and answers as `plan` does. */
-  async explain(request: RouteRequest): Promise<Decision> {
+  async explain(request: RouteRequest): Promise<Route> {
     return planRoute(this.optionsOf(request, await this.featuresOf(request), NO_COUNTS));
   }
 
@@ -78,13 +79,14 @@ export class RoutePlanner {
     counts: ReadonlyMap<string, ExactCount>,
   ): RouteOptions {
     const { views } = this.deps.source;
+    const registry = indexRegistry(this.deps.registry.current.snapshot);
     return {
       features,
       policy,
-      registry: indexRegistry(this.deps.registry.current.snapshot),
+      registry,
       views: counts.size === 0 ? views : { ...views, contextTokens: withTold(views.contextTokens, counts) },
       exactInputTokens: new Map([...counts].map(([model, { tokens }]) => [model, tokens])),
-      allowed: null,
+      allowed: allowedModels(principal.allowedModels, registry),
       sticky: { key: `${principal.project}/${principal.key}`, request: jobId },
     };
   }

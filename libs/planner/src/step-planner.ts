@@ -1,4 +1,4 @@
-import type { Candidate, Decision } from '#contracts/decision.js';
+import type { Candidate, Decision, Route } from '#contracts/decision.js';
 import { TokenhubError } from '#contracts/error-catalogue.js';
 import type { JsonObject } from '#contracts/json.js';
 import { nanoToUsd, usdToNano } from '#contracts/money.js';
@@ -30,13 +30,13 @@ const SHORTER = 0.6;
 export type PlannableGraph = Pick<Graph, 'jobId' | 'project' | 'key' | 'costNano' | 'plan' | 'request' | 'steps'>;
 
 export interface PlannedCall extends Omit<NewCall, 'parent'> {
-  decision: Decision;
+  decision: Route;
 }
 
 interface Routed {
   body: JsonObject;
   candidates: Candidate[];
-  decision: Decision;
+  decision: Route;
   quoteCharacters: number | null;
 }
 
@@ -60,6 +60,7 @@ export class StepPlanner {
     return {
       ask: { ...ask, native: format !== null, quoteCharacters },
       estimatedCostNano: candidates[0]?.estimatedCostNano ?? 0,
+      reserveNano: decision.dearestCostNano,
       plan: callPlan(graph, step, { routed, format }),
       request: body,
       decision: { ...decision, candidates },
@@ -77,7 +78,7 @@ export class StepPlanner {
       const decision = await this.planner.plan({
         ...{ kind: 'chat', body, policy: this.policyFor(graph, step, ask), jobId: graph.jobId },
         ...(inputTokens !== null && { inputTokens }),
-        principal: { project: graph.project, key: graph.key },
+        principal: { project: graph.project, key: graph.key, allowedModels: graph.plan.allowedModels ?? null },
       });
       const candidates = orderForStep(step, decision.candidates, { spec: graph.plan.orchestration, outputs });
       if (candidates.length > 0) return { body, candidates, decision, quoteCharacters };

@@ -17,6 +17,8 @@ export const keys = {
   unfinished: () => `${KEY_PREFIX}:unfinished`,
   /** Sorted set: a project's jobs by creation time (ms). */
   projectJobs: (project: string) => `${KEY_PREFIX}:jobs:${project}`,
+  /** Set: the projects that have, or had, such a list. */
+  jobLists: () => `${KEY_PREFIX}:job-lists`,
   /** String: job id and body fingerprint of an idempotency key; `scope` is the route. */
   idempotency: (project: string, scope: string, keyHash: string) =>
     `${KEY_PREFIX}:idempotency:${project}:${scope}:${keyHash}`,
@@ -24,6 +26,8 @@ export const keys = {
   keyLevels: (project: string, key: string) => `${KEY_PREFIX}:key-levels:${project}/${key}`,
   /** Set: the unfinished jobs of a key that may have only so many. */
   keyJobs: (project: string, key: string) => `${KEY_PREFIX}:key-jobs:${project}/${key}`,
+  /** Hash: what of each budget of a project and its keys is reserved and spent, for the jobs made in a month (`2026-11`). */
+  budgetLevels: (project: string, month: string) => `${KEY_PREFIX}:budgets:${project}:${month}`,
   /** String with a time to live: the process is alive; its value is what it reports of itself. */
   presence: (processId: string) => `${KEY_PREFIX}:presence:${processId}`,
   /** Sorted set: process ids by the time (ms) of their last sign of life. */
@@ -61,8 +65,18 @@ export const keys = {
   webhooksDead: () => `${KEY_PREFIX}:webhooks-dead`,
   /** Hash: endpoints (`project/endpoint`) whose receiver wants no more, with the reason. */
   webhooksDisabled: () => `${KEY_PREFIX}:webhooks-disabled`,
+  /** Stream: attempts that ended and ends of jobs, until the recorder has committed them; written by the script that ends them. */
+  ledger: () => `${KEY_PREFIX}:ledger`,
+  /** Number: bytes of finished records that wait for the recorder. The scripts make its name from the stream's. */
+  ledgerWaiting: () => `${KEY_PREFIX}:ledger-waiting`,
+  /** Stream: entries of the ledger that the database refused. */
+  ledgerRefused: () => `${KEY_PREFIX}:ledger-refused`,
+  /** Sorted set: pools by the time (ms) at which they were last seen in the registry; those that are gone may hold attempts. */
+  pools: () => `${KEY_PREFIX}:pools`,
   /** Hash: version and content of the registry snapshot. */
   registry: () => `${KEY_PREFIX}:registry`,
+  /** Hash: version and content of the snapshot of API keys (hashes) and projects. */
+  apiKeys: () => `${KEY_PREFIX}:api-keys`,
 } as const;
 
 export const channels = {
@@ -72,6 +86,8 @@ export const channels = {
   stops: () => `${KEY_PREFIX}:stops`,
   /** Versions of the registry snapshot. */
   registry: () => `${KEY_PREFIX}:registry-changes`,
+  /** Versions of the snapshot of API keys. */
+  apiKeys: () => `${KEY_PREFIX}:api-key-changes`,
 } as const;
 
 /** Prefixes that scripts complete with an id they find in a record. */
@@ -79,6 +95,7 @@ export const prefixes = {
   toProcess: `${KEY_PREFIX}:to:`,
   presence: `${KEY_PREFIX}:presence:`,
   call: `${KEY_PREFIX}:call:`,
+  job: `${KEY_PREFIX}:job:`,
 } as const;
 
 /** BullMQ refuses `:` in queue names, and model names such as `llama3:8b` have it: everything unusual is percent-encoded. */

@@ -15,6 +15,8 @@ export interface ProcessReport {
   /** Workers: providers whose credential this process can read, and the pools that it serves. */
   credentials?: string[];
   pools?: string[];
+  /** Workers: the version of the registry of which they tell. */
+  registry?: number;
   /** Workers: by model id, the window that this process found the model's servers to have. */
   contextTokens?: Record<string, number>;
 }

@@ -58,9 +58,12 @@ function boundShutdown(role: ProcessRole, logger: Logger): void {
   process.once('SIGINT', leave);
 }
 
+/** Names of errors whose message says all that the person at the console can use. */
+const FOR_PEOPLE = new Set(['DatabaseTooNew', 'MigrationFailed']);
+
 function reasonOf(error: unknown): string {
-  if (error instanceof ConfigError) return error.message;
   if (!(error instanceof Error)) return String(error);
+  if (error instanceof ConfigError || FOR_PEOPLE.has(error.name)) return error.message;
   const { code, address, port } = error as NodeJS.ErrnoException & { address?: string; port?: number };
   if (code === 'EADDRINUSE') return `${address}:${port} is already in use`;
   return error.stack ?? error.message;

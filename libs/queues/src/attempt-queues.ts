@@ -1,4 +1,4 @@
-import { ErrorCode, Queue, type JobsOptions } from 'bullmq';
+import { ErrorCode, Queue, type Job, type JobsOptions } from 'bullmq';
 import { OPEN_RATE } from '#contracts/open-rate.js';
 import { assertAttemptPayload, attemptId, type AttemptPayload } from '#contracts/queue-payloads.js';
 import { GRAPH_QUEUE, KEY_PREFIX, keys, poolQueueName } from '#platform/keys.js';
@@ -10,6 +10,14 @@ export interface EnqueueOptions {
   turn?: number;
   /** Milliseconds until a worker may take it. */
   delayMs?: number;
+}
+
+/** An attempt in a queue that no worker has taken. */
+export interface WaitingAttempt {
+  payload: AttemptPayload;
+  turn: number;
+  /** Until its time has come. */
+  delayMs: number;
 }
 
 /** No attempt is served so far before its turn: half of what time is set back by (`rebase.lua`). */
@@ -57,10 +65,16 @@ export class AttemptQueues {
     return state === 'failed' ? 'failed' : 'lost';
   }
 
-  /** The attempts that wait for a worker, the next one first; at most `limit`. */
-  async waiting(pool: string, limit: number): Promise<{ payload: AttemptPayload; turn: number }[]> {
-    const jobs = await this.queueOf(pool).getJobs(['prioritized', 'waiting'], 0, limit - 1, true);
-    return jobs.map(({ data, priority }) => ({ payload: data as AttemptPayload, turn: priority }));
+  /** The attempts that wait for a worker, the next one first; at most `limit`, from the one at `from`. */
+  async waiting(pool: string, limit: number, from = 0): Promise<WaitingAttempt[]> {
+    const jobs = await this.queueOf(pool).getJobs(['prioritized', 'waiting'], from, from + limit - 1, true);
+    return jobs.map(toWaiting);
+  }
+
+  /** The attempts that wait for their time, the first one first; at most `limit`, from the one at `from`. */
+  async delayed(pool: string, limit: number, from = 0): Promise<WaitingAttempt[]> {
+    const jobs = await this.queueOf(pool).getJobs(['delayed'], from, from + limit - 1, true);
+    return jobs.map(toWaiting);
   }
 
   /** The turn that is served now: who has it comes before all that line up from now on. */
@@ -107,6 +121,12 @@ export class AttemptQueues {
   async close(): Promise<void> {
     await Promise.all([...this.queues.values()].map((queue) => queue.close()));
   }
+}
+
+function toWaiting({ data, priority, timestamp, delay }: Job): WaitingAttempt {
+  const payload: unknown = data;
+  assertAttemptPayload(payload);
+  return { payload, turn: priority, delayMs: Math.max(timestamp + delay - Date.now(), 0) };
 }
 
 /** What BullMQ is told of an attempt, whether it is added alone or with the flow that waits for it. */

@@ -23,7 +23,7 @@ class FakeRedis extends EventEmitter {
     Object.assign(this, {
       [name]: (...args: unknown[]) => {
         this.published.push(args);
-        return Promise.resolve(++this.version);
+        return Promise.resolve([++this.version, 1]);
       },
     });
   }
@@ -151,6 +151,6 @@ it('publishing hands over the content without its order of fields, and the chann
   const { redis, registry } = live();
   await registry.publish({ providers: [], models: [], aliases: [] });
   expect(redis.published).toStrictEqual([
-    [1, keys.registry(), '{"aliases":[],"models":[],"providers":[]}', channels.registry()],
+    [1, keys.registry(), '{"aliases":[],"models":[],"providers":[]}', channels.registry(), 'none', 0, 0, 15_000],
   ]);
 });

@@ -1,7 +1,7 @@
-import { channels, keys } from '#platform/keys.js';
 import type { RedisClient } from '#platform/redis.js';
 import { Registry } from './registry.js';
-import { SnapshotStore } from './snapshot-store.js';
+import { registrySnapshots } from './registry-snapshots.js';
+import type { SnapshotStanding, SnapshotStore } from './snapshot-store.js';
 import type { SnapshotContent } from './build-snapshot.js';
 
 export interface LiveRegistryOptions {
@@ -15,10 +15,11 @@ export class LiveRegistry {
   private registry = Registry.empty();
   private readonly listeners: ((registry: Registry) => void)[] = [];
   private readonly ended = new AbortController();
-  private readonly store: SnapshotStore;
+  private readonly store: SnapshotStore<SnapshotContent>;
+  private look: (() => Promise<void>) | null = null;
 
   constructor(private readonly options: LiveRegistryOptions) {
-    this.store = new SnapshotStore({ redis: options.redis, key: keys.registry(), channel: channels.registry() });
+    this.store = registrySnapshots(options.redis);
   }
 
   /** The registry of this moment; hold on to the value for as long as one decision takes, and no longer. */
@@ -32,14 +33,20 @@ export class LiveRegistry {
     if (this.registry.version > 0) listener(this.registry);
   }
 
-  /** Declares what the configuration says; every process hears of it when it differs from what was known. */
-  async publish(content: SnapshotContent): Promise<void> {
-    await this.store.publish(content);
+  /**
+   * Every process hears of this content when it differs from what was known, unless what was known comes before it. This process knows
+   * the newest version, whichever that is, when it resolves.
+   */
+  async publish(content: SnapshotContent, standing?: SnapshotStanding): Promise<{ version: number; counts: boolean }> {
+    const { providers, models, aliases } = content;
+    const published = await this.store.publish({ providers, models, aliases }, standing);
+    if (published.version !== this.registry.version) await this.look?.();
+    return published;
   }
 
   /** Resolves once the newest snapshot, if there is one, is known; follows from then on. */
   async start(): Promise<void> {
-    await this.store.follow((snapshot) => this.accept(new Registry(snapshot)), {
+    this.look = await this.store.follow((snapshot) => this.accept(new Registry(snapshot)), {
       subscriber: this.options.subscriber,
       signal: this.ended.signal,
       onError: this.options.onError,
@@ -47,6 +54,7 @@ export class LiveRegistry {
   }
 
   stop(): void {
+    this.look = null;
     this.ended.abort();
   }
 

@@ -1,23 +1,22 @@
-import type { RegistrySnapshot } from '#contracts/registry-snapshot.js';
 import type { RedisClient } from '#platform/redis.js';
 
-export interface SnapshotFollowerOptions {
+export interface SnapshotFollowerOptions<S extends { version: number }> {
   /** The newest version's number; 0 when there is none. */
   version: () => Promise<number>;
-  read: () => Promise<RegistrySnapshot | null>;
-  onChange: (snapshot: RegistrySnapshot) => void;
+  read: () => Promise<S | null>;
+  onChange: (snapshot: S) => void;
   onError: (error: unknown) => void;
   /** Ends the following. */
   signal: AbortSignal;
 }
 
 /** Looks for new versions when told and by itself; one look at a time, so that versions arrive in order. */
-export class SnapshotFollower {
+export class SnapshotFollower<S extends { version: number }> {
   private seen = 0;
   private looking: Promise<void> | null = null;
   private lookAgain = false;
 
-  constructor(private readonly options: SnapshotFollowerOptions) {}
+  constructor(private readonly options: SnapshotFollowerOptions<S>) {}
 
   /** Resolves after the first look; rejects, and follows no further, when subscribing or that look fails. */
   async start(how: { channel: string; subscriber: RedisClient; pollMs: number }): Promise<void> {
@@ -45,14 +44,11 @@ export class SnapshotFollower {
     }
   }
 
-  private lookSafely(): void {
-    this.look().catch((error: unknown) => {
-      if (!this.options.signal.aborted) this.options.onError(error);
-    });
-  }
-
-  /** A call during a look makes that look happen once more: what it is told about may be newer than what was read. */
-  private look(): Promise<void> {
+  /**
+   * Resolves once everything that was published before the call has been handed over. A call during a look makes that look happen once
+   * more: what it is told about may be newer than what was read.
+   */
+  look(): Promise<void> {
     if (this.looking) {
       this.lookAgain = true;
       return this.looking;
@@ -61,6 +57,12 @@ export class SnapshotFollower {
       this.looking = null;
     });
     return this.looking;
+  }
+
+  private lookSafely(): void {
+    this.look().catch((error: unknown) => {
+      if (!this.options.signal.aborted) this.options.onError(error);
+    });
   }
 
   private async lookUntilQuiet(): Promise<void> {

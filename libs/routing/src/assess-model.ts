@@ -1,6 +1,7 @@
-import { nanoToUsd, usdToNano } from '#contracts/money.js';
+import { usdText, usdToNano } from '#contracts/money.js';
 import type { Exclusion, PermanentReason, TemporaryReason } from '#contracts/decision.js';
 import type { Policy } from '#contracts/policy.js';
+import type { AllowedModels } from './allowed-models.js';
 import { beyondLimits } from './beyond-limits.js';
 import { estimateCost } from './cost.js';
 import type { LiveViews } from '#contracts/live-views.js';
@@ -25,8 +26,8 @@ export interface Prospect {
 export interface AssessOptions extends WindowOptions {
   policy: Policy;
   views: LiveViews;
-  /** The models that the key may use; null means all. */
-  allowed: ReadonlySet<string> | null;
+  /** What the key may use; null means everything. */
+  allowed: AllowedModels | null;
 }
 
 /** Works out the figures of one model for one request. */
@@ -44,16 +45,17 @@ export function assessModel(entry: RoutableModel, { features, views }: AssessOpt
   };
 }
 
-/** Why this model cannot take the request at all, or null. */
+/** The exclusion of a model that the key may not use, or null. */
+export function forbiddenTo(allowed: AllowedModels | null, { model }: RoutableModel): Exclusion | null {
+  if (allowed === null || allowed.models.has(model.id)) return null;
+  return { model: model.id, reason: 'not_allowed', detail: 'It is not allowed for this key.' };
+}
+
+/** Why this model, which the key may use, cannot take the request at all, or null. */
 export function exclusionOf(prospect: Prospect, options: AssessOptions): Exclusion | null {
   const { entry } = prospect;
   return (
     exclude(entry, 'disabled', disabledDetail(entry)) ??
-    exclude(
-      entry,
-      'not_allowed',
-      options.allowed?.has(entry.model.id) === false ? 'The key may not use this model.' : null,
-    ) ??
     exclude(entry, 'kind', kindDetail(entry, options.features)) ??
     exclude(entry, 'capability', capabilityDetail(entry, options.features)) ??
     exclude(entry, 'context', overflowDetail(entry.model, options)) ??
@@ -106,11 +108,4 @@ function budgetDetail({ costNano }: Prospect, { maxBudgetUsd }: Policy): string 
 function latencyDetail({ latencyMs, waitMs }: Prospect, { maxLatencyMs }: Policy): string | null {
   if (maxLatencyMs === null || latencyMs + waitMs <= maxLatencyMs) return null;
   return `${Math.round(latencyMs)} ms of latency and ${Math.round(waitMs)} ms of wait are expected, and max_latency_ms is ${maxLatencyMs}.`;
-}
-
-/** Never in exponent form, which small amounts would take. */
-function usdText(nano: number): string {
-  return nanoToUsd(nano)
-    .toFixed(9)
-    .replace(/\.?0+$/, '');
 }

@@ -127,6 +127,20 @@ describe('nextStep', () => {
       { errorClass: 'context_overflow', contextTokensOf: (model) => (model === 'c' ? undefined : 9) },
       { kind: 'fail' },
     ],
+    [
+      'provider_fault passes a closed candidate that has left the registry',
+      {
+        errorClass: 'provider_fault',
+        isOpen: closed('b', 'c'),
+        contextTokensOf: (model) => (model === 'b' ? undefined : 9),
+      },
+      { kind: 'next', index: 2 },
+    ],
+    [
+      'provider_fault fails when all candidates have left the registry',
+      { errorClass: 'provider_fault', isOpen: closed('a', 'b', 'c'), contextTokensOf: () => undefined },
+      { kind: 'fail' },
+    ],
     ['content_filtered fails', { errorClass: 'content_filtered' }, { kind: 'fail' }],
     [
       'content_filtered goes on where the policy says so',

@@ -93,7 +93,9 @@ function retryOrMove(failed: FailedAttempt): NextStep {
 }
 
 /** The next open candidate, else a wait for one at its rate limit, else one that is closed for the moment, else the end. */
-function move(failed: FailedAttempt, fits: (model: string) => boolean): NextStep {
+function move(failed: FailedAttempt, suits: (model: string) => boolean): NextStep {
+  // What is closed may open; what has left the registry is not waited for.
+  const fits = (model: string): boolean => failed.contextTokensOf(model) !== undefined && suits(model);
   const open = firstOpen(failed, fits);
   if (open !== null) return { kind: 'next', index: open };
   const limited = firstLimited(failed, fits);

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { LiveViews } from '#contracts/live-views.js';
 import { DEFAULT_POLICY, type Policy } from '#contracts/policy.js';
 import type { Model, Provider } from '#contracts/registry-snapshot.js';
-import { ALL_CREDENTIALS, UNKNOWN_CONTEXTS, UNKNOWN_HEALTH, UNKNOWN_LOAD } from '#contracts/live-views.js';
+import { ALL_CREDENTIALS, ALL_OFFERED, UNKNOWN_CONTEXTS, UNKNOWN_HEALTH, UNKNOWN_LOAD } from '#contracts/live-views.js';
 import { findDoubts } from './find-doubts.js';
 import { indexRegistry } from './registry-index.js';
 
@@ -63,6 +63,7 @@ function doubted({ models, providers = PROVIDERS, named, policy, views, needs = 
       load: UNKNOWN_LOAD,
       credentials: ALL_CREDENTIALS,
       contextTokens: UNKNOWN_CONTEXTS,
+      offers: ALL_OFFERED,
       ...views,
     },
     exactInputTokens: new Map<string, number>(),

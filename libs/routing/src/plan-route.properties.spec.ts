@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { PERMANENT_REASONS, type Decision } from '#contracts/decision.js';
 import { DEFAULT_POLICY, ROUTING_MODES, type Policy } from '#contracts/policy.js';
 import { CAPABILITIES, type Model, type RegistrySnapshot } from '#contracts/registry-snapshot.js';
-import type { HealthView, LiveViews } from '#contracts/live-views.js';
+import { ALL_OFFERED, type HealthView, type LiveViews } from '#contracts/live-views.js';
 import { planRoute, type RouteOptions } from './plan-route.js';
 import { indexRegistry } from './registry-index.js';
 import type { RequestFeatures } from './request-features.js';
@@ -81,6 +81,7 @@ const anyViews: fc.Arbitrary<LiveViews> = fc.record({
     .dictionary(fc.constantFrom('m0', 'm1', 'm2'), fc.integer({ min: 100, max: 10_000 }))
     .map((each) => new Map(Object.entries(each))),
   credentials: fc.constantFrom(new Map(), new Map([['q', 'vault_locked' as const]])),
+  offers: fc.constant(ALL_OFFERED),
 });
 
 const anyRoute: fc.Arbitrary<RouteOptions> = fc
@@ -104,7 +105,12 @@ const anyRoute: fc.Arbitrary<RouteOptions> = fc
           fallback: fc.constantFrom(null, true, false),
         }),
         views: anyViews,
-        allowed: fc.option(fc.subarray(models.map(({ id }) => id)).map((list) => new Set(list))),
+        allowed: fc.option(
+          fc.subarray(models.map(({ id }) => id)).map((ids) => ({
+            names: new Set(['smart', ...models.map(({ id }) => id)]),
+            models: new Set(ids),
+          })),
+        ),
         exact: fc.dictionary(fc.constantFrom(...models.map(({ id }) => id)), fc.nat(8_000)),
         request: fc.string(),
       })
@@ -148,7 +154,7 @@ describe('planRoute, whatever it is given', () => {
           );
           const exact = route.exactInputTokens.get(candidate.model);
           expect(exact ?? route.features.longestInputTokens * 1.15).toBeLessThanOrEqual(window);
-          expect(route.allowed?.has(candidate.model) ?? true).toBe(true);
+          expect(route.allowed?.models.has(candidate.model) ?? true).toBe(true);
           expect(route.policy.models?.includes(candidate.model) ?? true).toBe(true);
           if (route.policy.maxBudgetUsd !== null)
             expect(candidate.estimatedCostNano).toBeLessThanOrEqual(route.policy.maxBudgetUsd * 1e9);

@@ -4,6 +4,7 @@ import { DEFAULT_POLICY, type Policy, type RoutingMode } from '#contracts/policy
 import type { Alias, Model, Provider } from '#contracts/registry-snapshot.js';
 import {
   ALL_CREDENTIALS,
+  ALL_OFFERED,
   UNKNOWN_CONTEXTS,
   UNKNOWN_HEALTH,
   UNKNOWN_LOAD,
@@ -74,6 +75,7 @@ function plan(scene: Scene): Decision {
       load: UNKNOWN_LOAD,
       credentials: ALL_CREDENTIALS,
       contextTokens: UNKNOWN_CONTEXTS,
+      offers: ALL_OFFERED,
       ...scene.views,
     },
     exactInputTokens: new Map(),
@@ -82,6 +84,8 @@ function plan(scene: Scene): Decision {
     ...scene.options,
   });
 }
+
+const keyFor = (...models: string[]) => ({ names: new Set(models), models: new Set(models) });
 
 const ids = (decision: Decision): string[] => decision.candidates.map((candidate) => candidate.model);
 const reasons = (decision: Decision) => Object.fromEntries(decision.excluded.map((each) => [each.model, each.reason]));
@@ -103,9 +107,9 @@ describe('permanent exclusions', () => {
     ],
     [
       'a model that the key may not use',
-      { models: [model('a')], options: { allowed: new Set(['b']) } },
+      { models: [model('a')], options: { allowed: keyFor('b') } },
       'not_allowed',
-      'The key may not use this model.',
+      'It is not allowed for this key.',
     ],
     [
       'a model of another kind',
@@ -400,9 +404,8 @@ describe('what model and policy.models ask for', () => {
     [{}, { models: ['gpt-4o', 'gpt-5'] }, 'policy.models', 'There is no model or alias "gpt-5"; did you mean gpt-4o?'],
   ])('refuses the unknown name of %j %j with the nearest known ones', (features, policy, param, message) => {
     const aliases: Alias[] = [{ id: 'smart', members: [], stickyBy: 'key' }];
-    const scene = { models: [model('gpt-4o'), model('gpt-4o-mini'), model('gpt-4-secret')], aliases, features, policy };
-    const allowed = new Set(['gpt-4o', 'gpt-4o-mini']);
-    expect(() => plan({ ...scene, options: { allowed } })).toThrow(
+    const scene = { models: [model('gpt-4o'), model('gpt-4o-mini')], aliases, features, policy };
+    expect(() => plan(scene)).toThrow(
       expect.objectContaining({ code: 'model_not_found', message, options: { param } }),
     );
   });

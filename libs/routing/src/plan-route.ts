@@ -1,8 +1,9 @@
-import type { Candidate, Decision, Exclusion } from '#contracts/decision.js';
-import { assessModel, exclusionOf, type AssessOptions, type Prospect } from './assess-model.js';
+import type { Candidate, Exclusion, Route } from '#contracts/decision.js';
+import { assessModel, exclusionOf, forbiddenTo, type AssessOptions, type Prospect } from './assess-model.js';
 import { drawMember } from './draw-member.js';
 import { explainRoute } from './explain-route.js';
 import type { RegistryIndex } from './registry-index.js';
+import { dearestCost, type RequestFeatures } from './request-features.js';
 import { scoreModels } from './score-models.js';
 import { isRequested, selectModels, type Selection } from './select-models.js';
 
@@ -17,7 +18,7 @@ export interface RouteOptions extends AssessOptions {
  * give the same decision. Throws `model_not_found` for an unknown name; a decision may have no candidate (see
  * `noEligibleModel`).
  */
-export function planRoute(options: RouteOptions): Decision {
+export function planRoute(options: RouteOptions): Route {
   const { features, policy, registry, exactInputTokens } = options;
   const selection = selectModels({ model: features.model, policy, registry, allowed: options.allowed });
   const { eligible, excluded } = sift(options, selection);
@@ -36,13 +37,28 @@ export function planRoute(options: RouteOptions): Decision {
     outputTokens: first?.outputTokens ?? (features.requestedOutputTokens ?? 0) * features.answers,
     candidates,
     excluded,
+    dearestCostNano: dearestOf(candidates, eligible, features),
   };
+}
+
+function dearestOf(candidates: readonly Candidate[], eligible: readonly Prospect[], features: RequestFeatures): number {
+  const models = new Set(candidates.map(({ model }) => model));
+  return eligible.reduce(
+    (most, { entry: { model } }) => (models.has(model.id) ? Math.max(most, dearestCost(features, model)) : most),
+    0,
+  );
 }
 
 function sift(options: RouteOptions, selection: Selection): { eligible: Prospect[]; excluded: Exclusion[] } {
   const eligible: Prospect[] = [];
   const excluded: Exclusion[] = [];
   for (const entry of options.registry.models) {
+    // Before all else: whatever is said of a model tells that there is one.
+    const forbidden = forbiddenTo(options.allowed, entry);
+    if (forbidden) {
+      excluded.push(forbidden);
+      continue;
+    }
     if (!isRequested(entry.model.id, selection)) {
       excluded.push(entry.notRequested);
       continue;

@@ -53,10 +53,14 @@ export function expectedOutputTokens(features: RequestFeatures, model: Model): n
   return Math.min(features.requestedOutputTokens ?? DEFAULT_OUTPUT_TOKENS, model.maxOutputTokens);
 }
 
+/** The most that one answer of this model can have. */
+export function mostOutputTokens({ kind, requestedOutputTokens }: RequestFeatures, { maxOutputTokens }: Model): number {
+  return kind === 'embedding' ? 0 : Math.min(requestedOutputTokens ?? maxOutputTokens, maxOutputTokens);
+}
+
 /** The most that one call of this model can cost, in nano-dollars: what a budget reserves. */
 export function dearestCost(features: RequestFeatures, model: Model): number {
-  const bound = features.requestedOutputTokens ?? model.maxOutputTokens;
-  const outputTokens = features.kind === 'embedding' ? 0 : Math.min(bound, model.maxOutputTokens) * features.answers;
+  const outputTokens = mostOutputTokens(features, model) * features.answers;
   return estimateCost({ inputTokens: features.inputTokens, outputTokens }, model.price);
 }
 

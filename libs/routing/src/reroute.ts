@@ -36,14 +36,16 @@ export function reroute(options: RerouteOptions): Reroute {
   return { kind: 'wait', index, delayMs: Math.min(Math.max(dueAt(place) - now, WAIT_MS.least), WAIT_MS.most) };
 }
 
-/** A candidate that failed is not returned to, unless all it did was to refuse for its rate limit. */
+/** A candidate that failed is not returned to, unless all it did was to refuse for its rate limit; one that has left the registry is not waited for. */
 function mayBeTried(options: RerouteOptions, index: number, { model }: Place): boolean {
   if (index === options.index) return true;
   const { candidates, failures, contextTokensOf } = options;
+  const tokens = contextTokensOf(model);
+  if (tokens === undefined) return false;
   const failure = failures[index] ?? null;
   if (failure !== null && failure !== 'rate_limited') return false;
   const tooSmall = candidates.map((other, i) =>
     failures[i] === 'context_overflow' ? (contextTokensOf(other.model) ?? 0) : 0,
   );
-  return (contextTokensOf(model) ?? 0) >= Math.max(...tooSmall);
+  return tokens >= Math.max(...tooSmall);
 }

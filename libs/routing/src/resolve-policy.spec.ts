@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { DEFAULT_POLICY, type Policy } from '#contracts/policy.js';
-import { resolvePolicy, type WirePolicy } from './resolve-policy.js';
+import { DEFAULT_POLICY, type Policy, type WirePolicy } from '#contracts/policy.js';
+import { resolvePolicy } from './resolve-policy.js';
 
 describe('resolvePolicy', () => {
   it.each<[string, WirePolicy | null | undefined, Partial<Policy>]>([

@@ -1,5 +1,6 @@
 import { TokenhubError } from '#contracts/error-catalogue.js';
 import type { Policy } from '#contracts/policy.js';
+import type { AllowedModels } from './allowed-models.js';
 import { nearestNames } from './nearest-names.js';
 import type { RegistryIndex, RoutableAlias } from './registry-index.js';
 
@@ -20,13 +21,13 @@ export interface SelectOptions {
   model: string | null;
   policy: Policy;
   registry: RegistryIndex;
-  /** Names outside of it are not hinted at. */
-  allowed: ReadonlySet<string> | null;
+  /** For its key, names outside of it do not exist; null means all names. */
+  allowed: AllowedModels | null;
 }
 
 /**
  * Reads what `model` means: routed (absent, `auto`, `*`), an alias, or a model id; an alias hides a model of the same id.
- * Throws `model_not_found` for a name that is neither, also in `policy.models`.
+ * Throws `model_not_found` for a name that is neither or not the key's to use, also in `policy.models`.
  */
 export function selectModels(options: SelectOptions): Selection {
   const { model, policy, registry } = options;
@@ -34,6 +35,7 @@ export function selectModels(options: SelectOptions): Selection {
   if (model === null || model === '' || model === 'auto' || model === '*') {
     return { named: null, alias: null, order, fallback: policy.fallback ?? true };
   }
+  if (!mayName(model, options)) throw modelNotFound(model, 'model', options);
   const alias = registry.aliasesById.get(model) ?? null;
   if (alias) return { named: null, alias, order, fallback: policy.fallback ?? true };
   if (!registry.modelsById.has(model)) throw modelNotFound(model, 'model', options);
@@ -50,19 +52,30 @@ export function isRequested(model: string, { named, alias, order, fallback }: Se
 function orderOf(models: readonly string[], options: SelectOptions): Map<string, number> {
   const order = new Map<string, number>();
   for (const [place, model] of models.entries()) {
-    if (!options.registry.modelsById.has(model)) throw modelNotFound(model, 'policy.models', options);
+    if (!options.registry.modelsById.has(model) || !mayName(model, options))
+      throw modelNotFound(model, 'policy.models', options);
     if (!order.has(model)) order.set(model, place);
   }
   return order;
 }
 
-function modelNotFound(name: string, param: string, { registry, allowed }: SelectOptions): TokenhubError {
-  const known = [...registry.modelsById.keys()].filter((id) => !allowed || allowed.has(id));
-  const hints = nearestNames(name, [...known, ...registry.aliasesById.keys()]);
+function mayName(name: string, { allowed }: SelectOptions): boolean {
+  return allowed === null || allowed.names.has(name);
+}
+
+/** The same words for a name that does not exist and one that is not the key's: what others may use is not given away. */
+function modelNotFound(name: string, param: string, options: SelectOptions): TokenhubError {
+  const { registry, allowed } = options;
+  const known = [...registry.modelsById.keys(), ...registry.aliasesById.keys()];
+  const hints = nearestNames(
+    name,
+    known.filter((id) => mayName(id, options)),
+  );
+  const whose = allowed === null ? '' : ' that this key may use';
   const hint = hints.length > 0 ? `; did you mean ${hints.join(', ')}?` : '.';
   return new TokenhubError(
     'model_not_found',
-    `There is no model or alias ${JSON.stringify(name.slice(0, SHOWN_NAME_LENGTH))}${hint}`,
+    `There is no model or alias ${JSON.stringify(name.slice(0, SHOWN_NAME_LENGTH))}${whose}${hint}`,
     { param },
   );
 }

@@ -3,6 +3,8 @@ import type { LiveViews, Place } from '#contracts/live-views.js';
 
 /** Why nothing can be sent to this place at this moment, or null. */
 export function temporaryReasonOf(place: Place, views: LiveViews): TemporaryReason | null {
+  const withdrawn = views.offers(place);
+  if (withdrawn) return withdrawn;
   const credential = views.credentials.get(place.provider);
   if (credential) return credential;
   if (views.health.get(place.provider)?.state === 'down') return 'provider_down';

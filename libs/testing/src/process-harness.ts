@@ -23,6 +23,10 @@ export interface ProcessSpec {
   readyUrl?: string;
   /** Ready is when this gives true; for what does not speak HTTP. */
   isReady?: () => Promise<boolean>;
+  /** Who runs it, when the tests run as root and the program refuses to. */
+  user?: { uid: number; gid: number };
+  /** What asks it to end; default SIGTERM. */
+  stopSignal?: NodeJS.Signals;
 }
 
 export interface ProcessExit {
@@ -55,7 +59,12 @@ export function startProcess(spec: ProcessSpec): RunningProcess {
   const child = spawn(
     spec.command ? spec.entry : process.execPath,
     spec.command ? args : [join(root, spec.entry), ...args],
-    { cwd: spec.cwd ?? root, stdio: ['ignore', 'pipe', 'pipe'], env: { ...inherited(), ...spec.env } },
+    {
+      cwd: spec.cwd ?? root,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...inherited(), ...spec.env },
+      ...spec.user,
+    },
   );
   const lines = collectLines(child);
   const exit = exitOf(child, lines);
@@ -76,7 +85,7 @@ export function startProcess(spec: ProcessSpec): RunningProcess {
     isRunning,
     waitUntilReady: (timeoutMs = 30_000) => untilReady(spec, { isRunning, lines, timeoutMs }),
     stop: async (timeoutMs = 15_000) => {
-      signal('SIGTERM');
+      signal(spec.stopSignal ?? 'SIGTERM');
       const timer = setTimeout(() => signal('SIGKILL'), timeoutMs);
       const ended = await exit;
       clearTimeout(timer);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { freePort } from './free-port.js';
 import { type RunningProcess, startProcess } from './process-harness.js';
 import { temporaryFolder } from './reaper.js';
+import { type DatabaseKind, type DatabaseServer, startDatabase } from './postgres-harness.js';
 import { type AppendFsync, type RedisServer, startRedis } from './redis-harness.js';
 import { simulatorConfig, type StackConfig } from './simulator-config.js';
 
@@ -15,6 +16,8 @@ export interface StackOptions {
   appendfsync?: AppendFsync;
   /** For every API and worker process; wins over what the stack sets. */
   env?: Record<string, string>;
+  /** What finished jobs are kept in; default none. */
+  database?: DatabaseKind | 'none';
   /** How many requests the simulator's log keeps; default 1,000. */
   simulatorLogLimit?: number;
 }
@@ -29,6 +32,8 @@ export interface Stack {
   /** `http://127.0.0.1:<port>`, without `/v1`; control endpoints are under `/_control`. */
   readonly simulatorUrl: string;
   readonly redis: RedisServer;
+  /** Null without one. */
+  readonly database: DatabaseServer | null;
   readonly simulator: StackProcess;
   /** Also those that have ended meanwhile. */
   readonly apis: StackProcess[];
@@ -43,12 +48,15 @@ export interface Stack {
 /** Redis, the simulator, the API and workers as real processes on ports of their own; needs `npm run build`. Throws with the log of what fails. */
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const folder = temporaryFolder('stack');
+  const { database: kind = 'none' } = options;
   const redis = await startRedis({ appendfsync: options.appendfsync });
+  const database = kind === 'none' ? null : await startDatabase(kind);
   const apis: StackProcess[] = [];
   const workers: StackProcess[] = [];
   const simulators: StackProcess[] = [];
   const stop = async (): Promise<void> => {
     for (const group of [apis, workers, simulators]) await Promise.all(group.map((one) => one.stop()));
+    await database?.stop();
     await redis.stop();
     rmSync(folder, { recursive: true, force: true });
   };
@@ -56,7 +64,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     const simulator = await startSimulator(options.simulatorLogLimit);
     simulators.push(simulator);
     await simulator.waitUntilReady();
-    const env = environment({ options, folder, redisUrl: redis.url, simulatorUrl: simulator.url });
+    const env = environment({ options, folder, redis, database, simulatorUrl: simulator.url });
     const startApi = (): Promise<StackProcess> => startApp('api', { env, into: apis });
     const startWorker = (): Promise<StackProcess> => startApp('worker', { env, into: workers });
     const [first] = await Promise.all([
@@ -68,6 +76,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       url: first.url,
       simulatorUrl: simulator.url,
       redis,
+      database,
       simulator,
       apis,
       workers,
@@ -97,18 +106,20 @@ async function startSimulator(logLimit = 1_000): Promise<StackProcess> {
 interface Place {
   options: StackOptions;
   folder: string;
-  redisUrl: string;
+  redis: RedisServer;
+  database: DatabaseServer | null;
   simulatorUrl: string;
 }
 
-function environment({ options, folder, redisUrl, simulatorUrl }: Place): Record<string, string> {
+function environment({ options, folder, redis, database, simulatorUrl }: Place): Record<string, string> {
   const { config = simulatorConfig } = options;
   const file = join(folder, 'tokenhub.json');
   writeFileSync(file, JSON.stringify(typeof config === 'function' ? config(`${simulatorUrl}/v1`) : config, null, 2));
   return {
     NODE_ENV: 'production',
     TOKENHUB_HOST: '127.0.0.1',
-    REDIS_URL: redisUrl,
+    REDIS_URL: redis.url,
+    ...(database && { DATABASE_URL: database.url }),
     TOKENHUB_CONFIG: file,
     TOKENHUB_STATE_DIR: folder,
     TOKENHUB_LOG_LEVEL: 'info',

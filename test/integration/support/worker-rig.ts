@@ -91,7 +91,7 @@ export interface WorkerRig {
   runAttempt: RunAttempt;
   supervisor: PoolSupervisor;
   planner: RoutePlanner;
-  publish: (content: SnapshotContent) => Promise<void>;
+  publish: (content: SnapshotContent) => Promise<unknown>;
 }
 
 /** A worker in this process, put together as the worker's module does it, with connections of its own. */
@@ -163,6 +163,7 @@ export async function startWorkerRig(fixture: RedisFixture, options: WorkerRigOp
   const supervisor = new PoolSupervisor({
     redis,
     queues,
+    pauses,
     logger: silent,
     process: (payload, taken) => runAttempt.run(payload, taken),
     stopRunning: () => running.stopAll('shutdown'),
@@ -176,7 +177,15 @@ export async function startWorkerRig(fixture: RedisFixture, options: WorkerRigOp
     await supervisor.close();
     await graphRole.close();
   });
-  return { registry, running, views, runAttempt, supervisor, planner, publish: (content) => registry.publish(content) };
+  return {
+    registry,
+    running,
+    views,
+    runAttempt,
+    supervisor,
+    planner,
+    publish: (content) => registry.publish(content),
+  };
 }
 
 /** Creates and enqueues, as the API does. */

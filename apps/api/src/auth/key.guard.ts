@@ -2,19 +2,16 @@ import { Inject, Injectable, SetMetadata, type CanActivate, type ExecutionContex
 import { Reflector } from '@nestjs/core';
 import type { Request } from 'express';
 import { TokenhubError } from '#contracts/error-catalogue.js';
-import { SCOPES, type Principal, type Scope } from '#contracts/scopes.js';
+import type { Principal, Scope } from '#contracts/scopes.js';
 import type { TokenhubConfig } from '#platform/config/config.js';
 import { CONFIG } from '#platform/platform.module.js';
-import { KeyRing } from '#registry/key-ring.js';
+import { KeyRing, type KeyFault } from '#registry/key-ring.js';
 import { bearerOf } from './bearer.js';
 
 const SCOPE = 'tokenhub:scope';
 
 /** The scope that a key needs for this route. */
 export const RequireScope = (scope: Scope): MethodDecorator & ClassDecorator => SetMetadata(SCOPE, scope);
-
-/** Everybody, when authentication is off. */
-const ANYONE: Principal = { project: 'default', key: 'anonymous', scopes: SCOPES, share: 1, limits: {} };
 
 export interface AuthenticatedRequest extends Request {
   principal: Principal;
@@ -31,7 +28,7 @@ export class KeyGuard implements CanActivate {
 
   canActivate(context: ExecutionContext): boolean {
     const request = context.switchToHttp().getRequest<AuthenticatedRequest>();
-    request.principal = this.config.auth === 'off' ? ANYONE : this.authenticate(request);
+    request.principal = this.config.auth === 'off' ? this.keys.anonymous : this.authenticate(request);
     const scope = this.reflector.getAllAndOverride<Scope | undefined>(SCOPE, [
       context.getHandler(),
       context.getClass(),
@@ -51,11 +48,21 @@ export class KeyGuard implements CanActivate {
     }
     const principal = this.keys.find(presented);
     if (principal === null) {
-      throw new TokenhubError('invalid_api_key', `The API key ${mask(presented)} is not known or has expired.`);
+      throw new TokenhubError(
+        'invalid_api_key',
+        `The API key ${mask(presented)} ${WORDS[this.keys.faultOf(presented)]}.`,
+      );
     }
     return principal;
   }
 }
+
+const WORDS: Record<KeyFault, string> = {
+  unknown: 'is not known',
+  mistyped: 'is mistyped: its last characters do not fit the others',
+  disabled: 'is disabled',
+  expired: 'has expired',
+};
 
 function mask(key: string): string {
   return key.length < 12 ? '…' : `${key.slice(0, 3)}…${key.slice(-4)}`;

@@ -10,18 +10,22 @@ import { bearerOf } from './bearer.js';
  */
 export function requireAdmin(token: AdminToken) {
   return (request: Request, _response: Response, next: NextFunction): void => {
-    const presented = bearerOf(request.headers) ?? basicPasswordOf(request.headers);
-    if (presented !== null && token.matches(presented)) {
+    try {
+      checkAdmin(token, request.headers);
       next();
-      return;
+    } catch (error) {
+      next(error);
     }
-    const headers = { 'www-authenticate': 'Basic realm="Tokenhub admin", charset="UTF-8"' };
-    next(
-      new TokenhubError('admin_token_required', 'Send the admin token as Bearer, or as the password of HTTP Basic.', {
-        headers,
-      }),
-    );
   };
+}
+
+/** Throws unless the request is the administrator's. */
+export function checkAdmin(token: AdminToken, headers: IncomingHttpHeaders): void {
+  const presented = bearerOf(headers) ?? basicPasswordOf(headers);
+  if (presented !== null && token.matches(presented)) return;
+  throw new TokenhubError('admin_token_required', 'Send the admin token as Bearer, or as the password of HTTP Basic.', {
+    headers: { 'www-authenticate': 'Basic realm="Tokenhub admin", charset="UTF-8"' },
+  });
 }
 
 function basicPasswordOf(headers: IncomingHttpHeaders): string | null {

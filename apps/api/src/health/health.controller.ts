@@ -25,16 +25,18 @@ export class HealthController {
   }
 
   @Get('ready')
-  @ApiOperation({ summary: 'Redis answers; workers seen are in the body and do not fail it' })
+  @ApiOperation({ summary: 'Redis answers; the database and the workers seen are in the body and do not fail it' })
   async ready(@Res() response: Response): Promise<void> {
     const result = await this.checks.check([() => this.redis()]).catch((error: unknown) => {
       // Terminus throws the same result that it would have returned when a check fails.
       if (error instanceof ServiceUnavailableException) return error.getResponse() as object;
       throw error;
     });
+    const database = await this.probe.database();
     const ready = 'status' in result && result.status === 'ok';
     response.status(ready ? 200 : 503).json({
       ...result,
+      database,
       workers_seen: this.workers.seen,
       registry_version: this.registry.current.version,
     });

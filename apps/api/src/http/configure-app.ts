@@ -38,9 +38,11 @@ function admit(config: TokenhubConfig): RequestHandler {
 }
 
 /** A body of another type is refused here: the parser then takes whatever has come this far for JSON. */
-function notJson({ headers }: Request): TokenhubError | null {
+function notJson({ headers, method }: Request): TokenhubError | null {
   if (headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0) return null;
-  if (/^application\/json\s*(;|$)/i.test(headers['content-type'] ?? '')) return null;
+  const type = headers['content-type'] ?? '';
+  if (/^application\/json\s*(;|$)/i.test(type)) return null;
+  if (method === 'PATCH' && /^application\/merge-patch\+json\s*(;|$)/i.test(type)) return null;
   return new TokenhubError(
     'unsupported_media_type',
     'Send the body as application/json (curl: -H "content-type: application/json").',

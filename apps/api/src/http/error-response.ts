@@ -63,8 +63,9 @@ export function openAiError(error: TokenhubError): {
   };
 }
 
+/** What refused, of the client's own limits and budgets. */
 function limitMembers({ options }: TokenhubError): object {
-  if (!options.limit) return {};
+  if (!options.limit) return options.members ?? {};
   const { rule, limit, retryAfterMs } = options.limit;
   return { rule, limit, retry_after_ms: retryAfterMs };
 }

@@ -1,11 +1,10 @@
 import { expect, it } from '@jest/globals';
-import type { ProjectConfig, SecretSource } from '#platform/config/config.js';
+import type { SecretSource, WebhookProject } from '#platform/config/config.js';
 import { HookTargets } from './hook-targets.js';
 
-const project = (id: string, webhookSecret: SecretSource | null, ...endpoints: string[]): ProjectConfig => ({
+const project = (id: string, webhookSecret: SecretSource | null, ...endpoints: string[]): WebhookProject => ({
   id,
   webhookSecret,
-  keys: [],
   webhookEndpoints: endpoints.map((endpoint) => ({
     id: endpoint,
     url: 'https://example.org/',

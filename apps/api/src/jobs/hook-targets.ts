@@ -1,6 +1,6 @@
 import { TokenhubError } from '#contracts/error-catalogue.js';
 import type { HookTarget, WebhookFilter } from '#contracts/webhook.js';
-import type { TokenhubConfig } from '#platform/config/config.js';
+import type { WebhookProject } from '#platform/config/config.js';
 import { OutboundPolicy } from '#platform/network/outbound-policy.js';
 
 /** What a job says of its own webhook. */
@@ -16,7 +16,7 @@ export class HookTargets {
   private readonly signers: ReadonlySet<string>;
   private readonly policy: OutboundPolicy;
 
-  constructor(config: Pick<TokenhubConfig, 'projects' | 'webhookAllow'>) {
+  constructor(config: { projects: readonly WebhookProject[]; webhookAllow: readonly string[] }) {
     this.policy = new OutboundPolicy(config.webhookAllow);
     this.endpoints = new Map(
       config.projects.map(({ id, webhookEndpoints }) => [

@@ -1,4 +1,5 @@
 import { afterEach, expect, it, jest } from '@jest/globals';
+import { earliestJobId } from '#jobs/earliest-job-id.js';
 import { timeOfJobId, isJobId, newJobId } from './job-id.js';
 
 afterEach(() => {
@@ -20,6 +21,14 @@ it('ids of later milliseconds sort after those of earlier ones, and say when the
     return id;
   });
   expect(ids.toSorted()).toStrictEqual(ids);
+});
+
+it('ids of a moment sort after the earliest one of that moment, and before that of the next', () => {
+  for (const ms of [0, 1, 0xfff, 0x10000000000, 1_900_000_000_000]) {
+    const ids = [newJobId(ms), newJobId(ms)];
+    expect(ids.every((id) => id > earliestJobId(ms) && id < earliestJobId(ms + 1))).toBe(true);
+  }
+  expect(earliestJobId(-1)).toBe(earliestJobId(0));
 });
 
 it('ids of one millisecond share no more than its time', () => {

@@ -1,5 +1,5 @@
-import { TokenhubError } from '#contracts/error-catalogue.js';
-import { isTerminal, type JobState } from '#contracts/job-state.js';
+import type { Decision, Route } from '#contracts/decision.js';
+import type { Model } from '#contracts/registry-snapshot.js';
 import { graphId } from '#contracts/queue-payloads.js';
 import type { KeyLevel } from '#contracts/key-limits.js';
 import type { Principal } from '#contracts/scopes.js';
@@ -10,16 +10,19 @@ import type { AttemptQueues } from '#queues/attempt-queues.js';
 import type { GraphQueue } from '#queues/graph-queue.js';
 import { FIRST_BUILD, stepCallId, type NewGraph } from '#jobs/graph-record.js';
 import { noEligibleModel } from '#routing/no-eligible-model.js';
+import { reservedFor } from '#planner/reserve-graph.js';
 import type { RoutePlanner } from '#planner/route-planner.js';
 import type { StepPlanner } from '#planner/step-planner.js';
 import type { HookTargets } from './hook-targets.js';
+import { overBudget } from './budget-error.js';
 import { newJobId } from './job-id.js';
 import { planGraph, type PlannedGraph } from './plan-graph.js';
+import { conflict, historyBehind, notRetryable } from './refusals.js';
 import { beyondLimit, limitExceeded } from './key-limit-error.js';
 import type { SubmitRequest } from './submit-request.js';
 
 /**
- * Until finished jobs are kept in Postgres: what a client can come back to stays a day, and so does what a webhook tells of,
+ * Without a history, what a client can come back to stays a day, and so does what a webhook tells of,
  * whose last try comes within a day; the rest a minute.
  */
 const KEPT_MS = 24 * 3_600_000;
@@ -34,13 +37,26 @@ export interface Created {
   levels: readonly KeyLevel[];
 }
 
+export interface HistorySettings {
+  /** How long a recorded job stays in Redis. */
+  hotMs: number;
+  /** How much may wait to be recorded before jobs are refused. */
+  bytes: number;
+}
+
 export interface JobSubmissionDeps {
   store: JobStore;
+  /** Also has jobs that Redis has no more. */
+  jobs: Pick<JobStore, 'readWork'>;
   queues: AttemptQueues;
   graphQueue: GraphQueue;
   planner: RoutePlanner;
   stepPlanner: StepPlanner;
+  /** Those that are registered at this moment. */
+  models: () => readonly Model[];
   hooks: HookTargets;
+  /** Null where no history is kept. */
+  history: HistorySettings | null;
   /** This process: owner, waiter and reader of synchronous jobs. */
   processId: string;
 }
@@ -52,11 +68,12 @@ export class JobSubmission {
   /** Routes the request and makes the record, writing nothing. Throws when no model can take it, or its key never may. */
   async plan(request: SubmitRequest): Promise<NewJob> {
     const { kind, body, policy, principal, delivery } = request;
+    const { history } = this.deps;
     const hooks = this.deps.hooks.of(principal.project, request.webhook ?? null);
     const createdAt = Date.now();
     const id = newJobId(createdAt);
     const work = await this.planWork(request, id);
-    const { decision } = work;
+    const decision = kept(work.decision);
     const charges = keyCharges(principal.limits, work);
     const beyond = beyondKeyLimit(charges);
     if (beyond) throw beyondLimit(principal.key, beyond);
@@ -69,13 +86,13 @@ export class JobSubmission {
       priority: policy.priority,
       share: principal.share,
       charges,
+      budget: principal.budgets.length === 0 ? null : { rules: principal.budgets, reserveNano: work.reserveNano },
       createdAt,
       deadline: request.deadline,
       notBefore: request.notBefore,
       metadata: request.metadata,
       policy,
-      // A request that names its model leaves every other one out for that one reason: not worth keeping.
-      decision: { ...decision, excluded: decision.excluded.filter(({ reason }) => reason !== 'not_requested') },
+      decision,
       estimatedCostNano: work.estimatedCostNano,
       graph: work.graph,
       retryOf: null,
@@ -91,7 +108,7 @@ export class JobSubmission {
         outputTokens: decision.outputTokens,
       },
       request: body,
-      retainMs: keep || hooks.length > 0 ? KEPT_MS : UNKEPT_MS,
+      retainMs: this.retainMs({ keep, hooked: hooks.length > 0, stream: delivery === 'stream' }),
       keep,
       owner: keep ? null : this.deps.processId,
       waiter: delivery === 'answer' ? this.deps.processId : null,
@@ -99,7 +116,16 @@ export class JobSubmission {
       syncStream: delivery === 'stream',
       idempotency: request.idempotency,
       hooks,
+      historyBytes: history?.bytes ?? null,
     };
+  }
+
+  /** How long Redis has it after its end, or, of what the history keeps, after it was recorded. */
+  private retainMs({ keep, hooked, stream }: { keep: boolean; hooked: boolean; stream: boolean }): number {
+    const { history } = this.deps;
+    // The history has no events: a stream that is asked for again with its key is replayed from Redis.
+    if (keep && history && !stream) return history.hotMs;
+    return keep || hooked ? KEPT_MS : UNKEPT_MS;
   }
 
   /** A chat whose answer is checked is a graph of one step. */
@@ -107,21 +133,28 @@ export class JobSubmission {
     request: SubmitRequest,
     jobId: string,
   ): Promise<Omit<PlannedGraph, 'graph'> & { graph: NewGraph | null }> {
-    const { planner } = this.deps;
+    const { planner, models } = this.deps;
     if (request.orchestration || request.output)
-      return planGraph({ routes: planner, steps: this.deps.stepPlanner }, { ...request, jobId });
+      return planGraph({ routes: planner, steps: this.deps.stepPlanner, models }, { ...request, jobId });
     const { kind, body, policy, principal } = request;
     const decision = await planner.plan({ kind, body, policy, principal, jobId });
     if (decision.candidates.length === 0) throw noEligibleModel(decision);
     const estimatedCostNano = decision.candidates[0]?.estimatedCostNano ?? 0;
     const { inputTokens, outputTokens } = decision;
-    return { graph: null, decision, estimatedCostNano, inputTokens, outputTokens };
+    return {
+      graph: null,
+      decision,
+      estimatedCostNano,
+      inputTokens,
+      outputTokens,
+      reserveNano: decision.dearestCostNano,
+    };
   }
 
   /**
    * Makes a planned job durable and enqueues it; resolves once Redis has both. With an idempotency key that was used
    * before, resolves with the job of then and writes nothing; throws `idempotency_conflict` when the body was another, and
-   * `rate_limit_exceeded` when a limit of the key has no room.
+   * `rate_limit_exceeded` or `insufficient_quota` when a limit or a budget has no room.
    */
   async create(job: NewJob): Promise<Created> {
     const outcome = await this.deps.store.create(job);
@@ -131,10 +164,14 @@ export class JobSubmission {
         return { jobId: job.id, replayed: false, levels: outcome.levels };
       case 'replayed':
         return { jobId: outcome.jobId, replayed: true, levels: outcome.levels };
+      case 'over_budget':
+        throw overBudget(job, outcome.budgets);
       case 'limited':
         throw limitExceeded(job.key, outcome.refusal, outcome.levels);
       case 'conflict':
         throw conflict();
+      case 'full':
+        throw historyBehind();
     }
   }
 
@@ -172,7 +209,7 @@ export class JobSubmission {
    */
   async retry(record: JobRecord, principal: Principal): Promise<Created> {
     if (record.state !== 'failed' && record.state !== 'expired') throw notRetryable(record.state);
-    const { request, graph, hooks } = await this.deps.store.readWork(record.id);
+    const { request, graph, hooks } = await this.deps.jobs.readWork(record.id);
     const since = Math.max(record.createdAt, record.notBefore ?? 0);
     const job = await this.plan({
       kind: record.type === 'orchestration' ? 'chat' : record.type,
@@ -189,7 +226,12 @@ export class JobSubmission {
     });
     const taken = record.steps.filter(({ state }) => state === 'completed');
     const first = taken.length === 0 ? (job.graph?.first ?? null) : null;
-    return this.create({ ...job, hooks, retryOf: record.id, graph: job.graph && { ...job.graph, first, taken } });
+    const graphLeft = job.graph && { ...job.graph, first, taken };
+    const budget =
+      job.budget && graphLeft
+        ? { ...job.budget, reserveNano: reservedFor(graphLeft.plan.reserved, taken) }
+        : job.budget;
+    return this.create({ ...job, hooks, retryOf: record.id, graph: graphLeft, budget });
   }
 
   /** The job that an idempotency key already stands for, without planning or charging anything; null for a new one. */
@@ -203,15 +245,7 @@ export class JobSubmission {
   }
 }
 
-function notRetryable(state: JobState): TokenhubError {
-  const why = isTerminal(state) ? `it is ${state}` : 'it has not finished yet';
-  return new TokenhubError('job_not_retryable', `Only failed and expired jobs can be retried; ${why}.`, {
-    shouldRetry: false,
-  });
-}
-
-function conflict(): TokenhubError {
-  return new TokenhubError('idempotency_conflict', 'This Idempotency-Key was used with another body.', {
-    shouldRetry: false,
-  });
+/** A request that names its model leaves every other one out for that one reason: not worth keeping. */
+function kept({ dearestCostNano: _dearest, ...decision }: Route): Decision {
+  return { ...decision, excluded: decision.excluded.filter(({ reason }) => reason !== 'not_requested') };
 }

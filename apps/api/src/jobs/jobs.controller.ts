@@ -30,6 +30,7 @@ import { errorOfJob } from './job-error.js';
 import { JobRequestDto } from './job-request.dto.js';
 import { JobSubmission } from './job-submission.js';
 import { urlsOf } from '#jobs/job-view.js';
+import { pageView } from './page-view.js';
 import { parsePage, parseStartingAfter } from './parse-page.js';
 import { parseJobRequest } from './parse-job-request.js';
 
@@ -58,7 +59,7 @@ export class JobsController {
     const key = parseIdempotencyKey(request.headers['idempotency-key']);
     const { waitS } = parsePrefer(request.headers.prefer);
     const { principal } = request;
-    const parsed = parseJobRequest(body, Date.now());
+    const parsed = parseJobRequest(body, Date.now(), principal.policy);
     const idempotency = idempotencyOf(key, { project: principal.project, route: 'jobs', body });
     const created =
       (await this.submission.findReplay(idempotency, principal)) ??
@@ -82,17 +83,14 @@ export class JobsController {
   }
 
   @Get()
-  @ApiOperation({ summary: 'Jobs of the project, newest first' })
+  @ApiOperation({
+    summary:
+      'Jobs of the project, newest first; by state, type, model, key, created_after, created_before and metadata[…]. ' +
+      'A page may be short, even empty, with has_more: go on after last_id',
+  })
   async list(@Req() request: AuthenticatedRequest, @Query() query: Record<string, unknown>): Promise<object> {
-    const page = parsePage(query);
-    const { records, hasMore } = await this.store.list(request.principal.project, page);
-    return {
-      object: 'list',
-      data: await Promise.all(records.map((record) => this.access.view(record))),
-      first_id: records[0]?.id ?? null,
-      last_id: records.at(-1)?.id ?? null,
-      has_more: hasMore,
-    };
+    const page = await this.access.list(request.principal, parsePage(query));
+    return pageView(page, (record) => this.access.view(record));
   }
 
   @Get(':id')
@@ -171,7 +169,6 @@ export class JobsController {
     await this.access.look(request.principal, id);
     switch (await this.store.cancel(id)) {
       case 'missing':
-        throw jobNotFound(id);
       case 'finished': {
         const { state } = await this.access.read(request.principal, id);
         throw new TokenhubError('job_finished', `The job is already ${state}.`, { shouldRetry: false });
@@ -205,7 +202,7 @@ export class JobsController {
   @ApiOperation({ summary: 'Erase a finished job' })
   async delete(@Req() request: AuthenticatedRequest, @Param('id') id: string): Promise<void> {
     await this.access.look(request.principal, id);
-    switch (await this.store.delete(id, request.principal.project)) {
+    switch (await this.access.erase(request.principal, id)) {
       case 'missing':
         throw jobNotFound(id);
       case 'unfinished':

@@ -23,18 +23,19 @@ export interface Work extends Pick<SubmitRequest, 'kind' | 'body' | 'policy'>, S
 
 type ParsedJob = Work & Omit<SubmitRequest, keyof Work | 'principal' | 'delivery' | 'idempotency'>;
 
-/** What doors other than `POST /v1/jobs` do differently. */
+/** What doors other than `POST /v1/jobs` do differently, and what the key says. */
 export interface WorkOptions {
+  /** Where the request says nothing. */
   policy?: Partial<Policy>;
   paths?: Partial<ShapeOptions['paths'] & { body: string }>;
   schemas?: ShapeOptions['schemas'];
 }
 
-/** Checks the body of `POST /v1/jobs` and fills in its defaults; throws with the path of what is wrong. */
-export function parseJobRequest(body: unknown, now: number): ParsedJob {
+/** Checks the body of `POST /v1/jobs` and fills in its defaults and its key's; throws with the path of what is wrong. */
+export function parseJobRequest(body: unknown, now: number, policy: Partial<Policy> = {}): ParsedJob {
   const envelope = validateDto(JobRequestDto, body, { opaque: [...OPAQUE_ROUTE_FIELDS, 'metadata'] });
   return {
-    ...parseWork(envelope),
+    ...parseWork(envelope, { policy }),
     ...jobTimes(envelope, now),
     metadata: envelope.metadata ?? {},
     webhook: envelope.webhook ? { url: envelope.webhook.url, events: envelope.webhook.events ?? ['job.*'] } : null,

@@ -6,13 +6,13 @@ const CREATED = 0x018cc251f400;
 
 describe('a page', () => {
   it.each([
-    [{}, { after: null, limit: 20 }],
-    [{ limit: '1' }, { after: null, limit: 1 }],
-    [{ limit: '100' }, { after: null, limit: 100 }],
-    [{ after: ID }, { after: { id: ID, createdAt: CREATED }, limit: 20 }],
+    [{}, { after: null, limit: 20, filter: {} }],
+    [{ limit: '1' }, { after: null, limit: 1, filter: {} }],
+    [{ limit: '100' }, { after: null, limit: 100, filter: {} }],
+    [{ after: ID }, { after: { id: ID, createdAt: CREATED }, limit: 20, filter: {} }],
     [
       { after: ID, limit: '7' },
-      { after: { id: ID, createdAt: CREATED }, limit: 7 },
+      { after: { id: ID, createdAt: CREATED }, limit: 7, filter: {} },
     ],
   ])('%j', (query, page) => expect(parsePage(query)).toStrictEqual(page));
 
@@ -31,9 +31,42 @@ describe('a page', () => {
     [{ after: '' }, 'invalid_value', 'after'],
     [{ after: 'job_1' }, 'invalid_value', 'after'],
     [{ after: [ID] }, 'invalid_value', 'after'],
-    [{ state: 'queued' }, 'unknown_parameter', 'state'],
-    [{ limit: '5', 'metadata[k]': 'v' }, 'unknown_parameter', 'metadata[k]'],
+    [{ limit: '5', order: 'asc' }, 'unknown_parameter', 'order'],
   ])('%j is refused', (query, code, param) => {
+    expect(() => parsePage(query)).toThrow(expect.objectContaining({ code, options: { param } }));
+  });
+
+  it.each([
+    [{ state: 'queued' }, { state: 'queued' }],
+    [
+      { type: 'orchestration', model: 'gpt-4o', key: 'ci' },
+      { type: 'orchestration', model: 'gpt-4o', key: 'ci' },
+    ],
+    [{ 'metadata[run]': 'eval-7', 'metadata[a b]': '' }, { metadata: { run: 'eval-7', 'a b': '' } }],
+    [
+      { created_after: '2026-03-01T12:00:00.5+01:00', created_before: '2026-03-02' },
+      {
+        createdFrom: Date.parse('2026-03-01T11:00:00.500Z'),
+        createdBefore: Date.parse('2026-03-02T00:00:00.000Z'),
+      },
+    ],
+  ])('%j filters', (query, filter) => expect(parsePage(query)).toStrictEqual({ after: null, limit: 20, filter }));
+
+  it.each<[Record<string, unknown>, string, string]>([
+    [{ state: 'done' }, 'invalid_value', 'state'],
+    [{ type: 'song' }, 'invalid_value', 'type'],
+    [{ model: ['a', 'b'] }, 'invalid_value', 'model'],
+    [{ metadata: 'x' }, 'unknown_parameter', 'metadata'],
+    [{ 'metadata[]': 'x' }, 'unknown_parameter', 'metadata[]'],
+    [{ 'metadata[a]': ['x', 'y'] }, 'invalid_value', 'metadata[a]'],
+    [{ project: 'other' }, 'unknown_parameter', 'project'],
+    [{ created_after: '2026-02-30' }, 'invalid_value', 'created_after'],
+    [{ created_after: '2026-02-30T00:00:00Z' }, 'invalid_value', 'created_after'],
+    [{ created_after: '2026-03-01T12:00:00' }, 'invalid_value', 'created_after'],
+    [{ created_before: 'yesterday' }, 'invalid_value', 'created_before'],
+    [{ created_before: '1772323200000' }, 'invalid_value', 'created_before'],
+    [{ created_before: '' }, 'invalid_value', 'created_before'],
+  ])('%j is no filter', (query, code, param) => {
     expect(() => parsePage(query)).toThrow(expect.objectContaining({ code, options: { param } }));
   });
 });

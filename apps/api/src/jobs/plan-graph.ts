@@ -1,9 +1,12 @@
-import type { Candidate, Decision } from '#contracts/decision.js';
+import type { Candidate, Decision, Route } from '#contracts/decision.js';
 import { TokenhubError } from '#contracts/error-catalogue.js';
 import type { OrchestrationSpec, StepNode } from '#contracts/orchestration.js';
+import type { Model } from '#contracts/registry-snapshot.js';
+import type { Principal } from '#contracts/scopes.js';
 import { FIRST_ASK, newSteps, type GraphPlan, type NewGraph } from '#jobs/graph-record.js';
 import { routeOf } from '#orchestration/route-of.js';
 import { CHAT_STEPS, roleOf, stepsOf } from '#orchestration/steps-of.js';
+import { reservedFor, reserveGraph, type RoleRoutes } from '#planner/reserve-graph.js';
 import type { RoutePlanner } from '#planner/route-planner.js';
 import type { PlannableGraph, StepPlanner } from '#planner/step-planner.js';
 import { noEligibleModel } from '#routing/no-eligible-model.js';
@@ -12,16 +15,20 @@ import type { Delivery, SubmitRequest } from './submit-request.js';
 export interface PlannedGraph {
   graph: NewGraph;
   /** Of the first step. */
-  decision: Decision;
+  decision: Route;
   /** Of all calls of a run without faults, each at what the first candidate of its role would cost. */
   estimatedCostNano: number;
   inputTokens: number;
   outputTokens: number;
+  /** What budgets reserve for all calls together. */
+  reserveNano: number;
 }
 
 export interface GraphPlanners {
   routes: RoutePlanner;
   steps: StepPlanner;
+  /** Those that are registered at this moment. */
+  models: () => readonly Model[];
 }
 
 /**
@@ -40,7 +47,8 @@ export async function planGraph(
   const [first] = graph.steps;
   if (first === undefined) throw new RangeError('a graph has at least one step');
   const { decision, ...call } = await naming(orchestration, first, () => planners.steps.plan(graph, first, FIRST_ASK));
-  const review = await planReview(planners.routes, graph);
+  const review = await planReview(planners.routes, graph, request.principal);
+  const reserved = reservedSteps(planners, graph, { routes: { primary: decision, review }, request });
   const reviews = nodes.filter(isReview).length;
   const paidCalls =
     orchestration?.mode === 'vote'
@@ -49,7 +57,7 @@ export async function planGraph(
   return {
     // Where several begin at once, each opens its own.
     graph: {
-      plan: { ...plan, paidCalls, inputTokens: decision.inputTokens },
+      plan: { ...plan, paidCalls, inputTokens: decision.inputTokens, ...(reserved && { reserved }) },
       taken: [],
       first: orchestration?.mode === 'vote' ? null : { ...call, step: first },
     },
@@ -57,6 +65,7 @@ export async function planGraph(
     estimatedCostNano: costOf(decision) * (nodes.length - reviews) + costOf(review) * reviews,
     inputTokens: decision.inputTokens * nodes.length,
     outputTokens: decision.outputTokens * nodes.length,
+    reserveNano: reservedFor(reserved),
   };
 }
 
@@ -67,8 +76,18 @@ function graphPlan(nodes: StepNode[], request: SubmitRequest): GraphPlan {
     stream: delivery === 'stream' || body.stream === true,
     attended: delivery !== 'later',
     share: principal.share,
+    ...(principal.allowedModels && { allowedModels: principal.allowedModels }),
     paidCalls: 1,
   };
+}
+
+/** What each step reserves; nothing where nobody counts it. */
+function reservedSteps(
+  { models }: GraphPlanners,
+  graph: PlannableGraph,
+  { routes, request }: { routes: RoleRoutes; request: SubmitRequest },
+): Record<string, number> | undefined {
+  return request.principal.budgets.length === 0 ? undefined : reserveGraph(graph, routes, models());
 }
 
 /** Critics in the author's own pool take their turns there, too. */
@@ -82,15 +101,15 @@ function reviewsIn(
 }
 
 /** Whether anybody can take a reviewer's part; what it will be asked is not known yet. Null where there is none. */
-async function planReview(planner: RoutePlanner, graph: PlannableGraph): Promise<Decision | null> {
-  const { plan, request, jobId, project, key } = graph;
+async function planReview(planner: RoutePlanner, graph: PlannableGraph, principal: Principal): Promise<Route | null> {
+  const { plan, request, jobId } = graph;
   const reviewer = plan.nodes.find(isReview);
   if (reviewer === undefined) return null;
   const { model, policy } = routeOf(plan, reviewer, request);
   const { messages, max_tokens } = request;
   return naming(plan.orchestration, reviewer, async () => {
     const body = { model, messages, max_tokens };
-    const decision = await planner.plan({ kind: 'chat', body, policy, jobId, principal: { project, key } });
+    const decision = await planner.plan({ kind: 'chat', body, policy, jobId, principal });
     if (decision.candidates.length === 0) throw noEligibleModel(decision);
     return decision;
   });

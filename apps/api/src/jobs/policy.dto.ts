@@ -13,8 +13,7 @@ import {
   Min,
 } from 'class-validator';
 import { PRIORITIES, type Priority } from '#contracts/job-state.js';
-import { ROUTING_MODES, type RoutingMode } from '#contracts/policy.js';
-import type { WirePolicy } from '#routing/resolve-policy.js';
+import { ROUTING_MODES, type RoutingMode, type WirePolicy } from '#contracts/policy.js';
 
 /** What a client may ask of routing. */
 export class PolicyDto implements WirePolicy {

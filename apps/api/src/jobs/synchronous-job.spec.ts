@@ -41,7 +41,8 @@ function scene({ created, ended = {}, record = null, kept = false }: Scene) {
       create: () => (made instanceof Error ? Promise.reject(made) : Promise.resolve(made)),
     } as unknown as JobSubmission,
     waiter: { expectEnd: end, waitForEnd: end } as unknown as EndWaiter,
-    store: { cancel, read, isKept: () => Promise.resolve(kept) } as unknown as JobStore,
+    store: { cancel, isKept: () => Promise.resolve(kept) } as unknown as JobStore,
+    jobs: { read } as unknown as JobStore,
     syncTimeoutMs: 1_000,
   });
   return { jobs, waits, cancel, read, response: new FakeResponse() };

@@ -21,6 +21,7 @@ const SYNC_DEADLINE_MS = 24 * 3_600_000;
 export interface SynchronousJobDeps {
   submission: JobSubmission;
   store: JobStore;
+  jobs: Pick<JobStore, 'read'>;
   waiter: EndWaiter;
   syncTimeoutMs: number;
 }
@@ -71,7 +72,7 @@ export class SynchronousJob {
   /** Creates the job and answers 202 with it: the client did not want to wait. */
   async accept({ job, replay }: OpenedJob, response: Response): Promise<void> {
     const created = job ? await this.deps.submission.create(job) : replay;
-    const record = created && (await this.deps.store.read(created.jobId));
+    const record = created && (await this.deps.jobs.read(created.jobId));
     if (!created || !record) throw new TokenhubError('job_not_found');
     showLimits(response, created.levels);
     if (created.replayed) response.setHeader('idempotent-replayed', 'true');
@@ -127,7 +128,7 @@ export class SynchronousJob {
     notice: EndNotice | null,
   ): Promise<CompletedJob> {
     if (notice === null) throw await this.timedOut(id);
-    const record = notice.body === null || type === null ? await this.deps.store.read(id) : null;
+    const record = notice.body === null || type === null ? await this.deps.jobs.read(id) : null;
     const body = notice.body ?? record?.result ?? JSON.stringify(record?.error ?? null);
     if (notice.state !== 'completed') throw errorOfJob(id, JSON.parse(body) as PublicError);
     const known = type ?? record?.type;

@@ -84,6 +84,9 @@ const VALUE_RULES = new Set([
   'isLength',
   'maxLength',
   'arrayMaxSize',
+  'arrayUnique',
+  'matches',
+  'isPositive',
   'isIso8601',
   'isMetadata',
 ]);

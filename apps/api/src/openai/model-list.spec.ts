@@ -24,10 +24,11 @@ const live = {
   }),
 };
 const list = new ModelList(live as LiveRegistry);
+const ANYONE = { allowedModels: null };
 
 it('models of enabled providers and aliases are listed in OpenAI’s form', () => {
   const created = expect.any(Number);
-  expect(list.list()).toStrictEqual({
+  expect(list.list(ANYONE)).toStrictEqual({
     object: 'list',
     data: [
       { id: 'org/big', object: 'model', created, owned_by: 'on', context_length: 8_000, max_model_len: 8_000 },
@@ -38,30 +39,38 @@ it('models of enabled providers and aliases are listed in OpenAI’s form', () =
 });
 
 it('created is in seconds and stays the same', () => {
-  const { created } = list.read('small') as { created: number };
+  const { created } = list.read('small', ANYONE) as { created: number };
   expect(Number.isInteger(created)).toBe(true);
   expect(Math.abs(Date.now() / 1_000 - created)).toBeLessThan(60);
 });
 
 it.each(['org/big', 'smart'])('%s can be read by itself', (id) =>
-  expect(list.read(id)).toMatchObject({ id, object: 'model' }),
+  expect(list.read(id, ANYONE)).toMatchObject({ id, object: 'model' }),
 );
 
 it.each(['retired', 'away', 'orphan', 'auto', ''])('%j is not found', (id) => {
-  expect(() => list.read(id)).toThrow(
+  expect(() => list.read(id, ANYONE)).toThrow(
     expect.objectContaining({ code: 'model_not_found', options: { param: 'model' } }),
   );
 });
 
 it('a mistyped one is hinted at', () => {
-  expect(() => list.read('smal')).toThrow("The model 'smal' does not exist. Known models: small, smart.");
-  expect(() => list.read('something else')).toThrow("The model 'something else' does not exist.");
+  expect(() => list.read('smal', ANYONE)).toThrow("The model 'smal' does not exist. Known models: small, smart.");
+  expect(() => list.read('something else', ANYONE)).toThrow("The model 'something else' does not exist.");
 });
 
 it('a new version of the registry shows at once', () => {
   const changing = { current: Registry.empty() };
   const listed = new ModelList(changing as LiveRegistry);
-  expect(listed.list()).toStrictEqual({ object: 'list', data: [] });
+  expect(listed.list(ANYONE)).toStrictEqual({ object: 'list', data: [] });
   changing.current = live.current;
-  expect(listed.read('small')).toMatchObject({ id: 'small' });
+  expect(listed.read('small', ANYONE)).toMatchObject({ id: 'small' });
+});
+
+it('a key that may use some sees and reads no other', () => {
+  const principal = { allowedModels: ['small', 'smart', 'retired', 'gone'] };
+  expect(list.list(principal)).toMatchObject({ data: [{ id: 'small' }, { id: 'smart' }] });
+  expect(list.read('smart', principal)).toMatchObject({ id: 'smart' });
+  expect(() => list.read('org/big', principal)).toThrow("The model 'org/big' does not exist.");
+  expect(() => list.read('smal', principal)).toThrow('Known models: small, smart.');
 });

@@ -43,8 +43,8 @@ export class OpenAiController {
   @Get('models')
   @RequireScope('models')
   @ApiOperation({ summary: 'Models and aliases that a request may name' })
-  listModels(): object {
-    return this.models.list();
+  listModels(@Req() { principal }: AuthenticatedRequest): object {
+    return this.models.list(principal);
   }
 
   // Model ids may hold slashes, raw or encoded.
@@ -53,6 +53,6 @@ export class OpenAiController {
   @ApiOperation({ summary: 'One model or alias' })
   readModel(@Req() request: AuthenticatedRequest): object {
     const { id } = request.params as unknown as { id: string[] | string };
-    return this.models.read(Array.isArray(id) ? id.join('/') : id);
+    return this.models.read(Array.isArray(id) ? id.join('/') : id, request.principal);
   }
 }

@@ -1,6 +1,7 @@
 import { TokenhubError } from '#contracts/error-catalogue.js';
 import type { CallKind } from '#contracts/job-state.js';
 import { isJsonObject, type JsonObject } from '#contracts/json.js';
+import type { Policy } from '#contracts/policy.js';
 import { resolvePolicy } from '#routing/resolve-policy.js';
 import { TokenhubFieldDto } from '../jobs/job-request.dto.js';
 import type { SubmitRequest } from '../jobs/submit-request.js';
@@ -23,8 +24,11 @@ export interface OpenAiRequest extends Pick<SubmitRequest, 'kind' | 'body' | 'po
   includeDecision: boolean;
 }
 
-/** Checks an OpenAI-shaped body and takes Tokenhub's own field and all directives out of it: what is left may be forwarded. */
-export function parseOpenAiRequest(kind: CallKind, raw: unknown): OpenAiRequest {
+/**
+ * Checks an OpenAI-shaped body and takes Tokenhub's own field and all directives out of it: what is left may be forwarded.
+ * `defaults` is the policy of its key.
+ */
+export function parseOpenAiRequest(kind: CallKind, raw: unknown, defaults: Partial<Policy> = {}): OpenAiRequest {
   if (!isJsonObject(raw)) throw new TokenhubError('invalid_type', 'The body must be a JSON object.');
   const { tokenhub, ...sent } = raw;
   validateBody(kind, sent);
@@ -33,7 +37,7 @@ export function parseOpenAiRequest(kind: CallKind, raw: unknown): OpenAiRequest 
       ? undefined
       : validateDto(TokenhubFieldDto, tokenhub, { path: 'tokenhub', opaque: ['metadata', 'orchestration', 'output'] });
   // Somebody is waiting at the other end of the connection.
-  const policy = resolvePolicy(own?.policy, { priority: 'high' });
+  const policy = resolvePolicy(own?.policy, { priority: 'high', ...defaults });
   const obeyed = obeyDirectives({ kind, body: sent }, { policy, ...shapeOf(kind, own) });
   const { body } = obeyed;
   requireOneAnswer(body, { shape: obeyed, path: '' });

@@ -35,8 +35,8 @@ function answering({ events = [], breaks, record, onLookUp }: Scene): StreamedAn
   }
   const deps = {
     submission: { create: () => Promise.resolve({ jobId: 'job_1', replayed: false }) },
-    store: {
-      cancel,
+    store: { cancel },
+    jobs: {
       read: () => {
         onLookUp?.();
         return Promise.resolve(record ?? { type: 'chat', result: '{"usage":{"total_tokens":3}}', error: null });

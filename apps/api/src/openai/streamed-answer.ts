@@ -18,6 +18,7 @@ import type { OpenAiRequest } from './parse-openai-request.js';
 export interface StreamedAnswerDeps {
   submission: JobSubmission;
   store: JobStore;
+  jobs: Pick<JobStore, 'read'>;
   events: EventReader;
 }
 
@@ -103,7 +104,7 @@ export class StreamedAnswer {
 
   /** As the provider reported it, else as we counted it. */
   private async usageOf(jobId: string): Promise<JsonObject | null> {
-    const record = await this.deps.store.read(jobId);
+    const record = await this.deps.jobs.read(jobId);
     if (!record?.result) return null;
     const body: unknown = JSON.parse(responseBodyOf(record.type, record.result));
     if (isJsonObject(body) && isJsonObject(body.usage)) return body.usage;
@@ -112,7 +113,7 @@ export class StreamedAnswer {
   }
 
   private async errorOf(jobId: string): Promise<PublicError> {
-    const error = (await this.deps.store.read(jobId))?.error;
+    const error = (await this.deps.jobs.read(jobId))?.error;
     return error ?? { code: 'internal_error', message: 'The job has no error.', class: null, providerStatus: null };
   }
 }

@@ -21,7 +21,7 @@ export class SynchronousAnswer {
   /** Submits the body as a job of this kind and answers when it ends, piece by piece when a stream is asked for. */
   async answer(kind: CallKind, request: AuthenticatedRequest, response: Response): Promise<void> {
     const { jobs, streamed } = this.deps;
-    const parsed = parseOpenAiRequest(kind, request.body);
+    const parsed = parseOpenAiRequest(kind, request.body, request.principal.policy);
     const delivery = deliveryOf(request, parsed);
     const opened = await jobs.open(request, parsed, { route: kind, delivery });
     if (delivery === 'later') await jobs.accept(opened, response);

@@ -10,7 +10,7 @@ import type { EnvelopeWork } from './parse-envelope.js';
 
 export interface EnvelopeAnswerDeps {
   jobs: SynchronousJob;
-  store: JobStore;
+  store: Pick<JobStore, 'read'>;
 }
 
 /** Answers the calls of the original product from the job path, in envelopes of their own. */

@@ -20,7 +20,7 @@ export class EnvelopesController {
   @ApiOperation({ summary: 'A chat, or an orchestration, in the envelope of the original product' })
   @ApiBody({ type: EnvelopeDto })
   async chat(@Req() request: AuthenticatedRequest, @Res() response: Response): Promise<void> {
-    const work = parseEnvelope(request.body, 'chat');
+    const work = parseEnvelope(request.body, 'chat', request.principal.policy);
     await this.envelopes.answer(request, response, { work, route: 'envelope-chat', view: envelopeView });
   }
 
@@ -28,7 +28,7 @@ export class EnvelopesController {
   @ApiOperation({ summary: 'An orchestration, planning by default, in the envelope of the original product' })
   @ApiBody({ type: EnvelopeDto })
   async plan(@Req() request: AuthenticatedRequest, @Res() response: Response): Promise<void> {
-    const work = parseEnvelope(request.body, 'plan');
+    const work = parseEnvelope(request.body, 'plan', request.principal.policy);
     await this.envelopes.answer(request, response, { work, route: 'envelope-plan', view: envelopeView });
   }
 
@@ -36,7 +36,7 @@ export class EnvelopesController {
   @ApiOperation({ summary: 'One model plans, another criticises, the first refines' })
   @ApiBody({ type: AdversarialDto })
   async adversarial(@Req() request: AuthenticatedRequest, @Res() response: Response): Promise<void> {
-    const work = parseAdversarial(request.body);
+    const work = parseAdversarial(request.body, request.principal.policy);
     await this.envelopes.answer(request, response, { work, route: 'adversarial', view: adversarialView });
   }
 }

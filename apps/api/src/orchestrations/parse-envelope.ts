@@ -31,8 +31,11 @@ const NO_PARAMETERS: Record<string, string> = {
 
 const MOST_PAIRS = 16;
 
-/** Checks the envelope of the original product's `POST /v1/chat` and `/v1/plan`; throws with the path of what is wrong. */
-export function parseEnvelope(raw: unknown, door: 'chat' | 'plan'): EnvelopeWork {
+/**
+ * Checks the envelope of the original product's `POST /v1/chat` and `/v1/plan`; throws with the path of what is wrong.
+ * `defaults` is the policy of its key.
+ */
+export function parseEnvelope(raw: unknown, door: 'chat' | 'plan', defaults: Partial<Policy> = {}): EnvelopeWork {
   const envelope = validateDto(EnvelopeDto, raw, {
     opaque: ['capabilities', 'request', 'orchestration', 'output_format'],
   });
@@ -58,7 +61,7 @@ export function parseEnvelope(raw: unknown, door: 'chat' | 'plan'): EnvelopeWork
     },
     {
       // A hint is no wish for this model and no other.
-      policy: request.model_hint == null ? ATTENDED : { ...ATTENDED, fallback: true },
+      policy: { ...ATTENDED, ...(request.model_hint != null && { fallback: true }), ...defaults },
       paths: { output: 'output_format', body: 'request.parameters.' },
       schemas: request.output_schema ? [{ schema: request.output_schema, param: 'request.output_schema' }] : [],
     },
@@ -67,7 +70,7 @@ export function parseEnvelope(raw: unknown, door: 'chat' | 'plan'): EnvelopeWork
 }
 
 /** Checks the body of `POST /v1/adversarial`. */
-export function parseAdversarial(raw: unknown): EnvelopeWork {
+export function parseAdversarial(raw: unknown, defaults: Partial<Policy> = {}): EnvelopeWork {
   const envelope = validateDto(AdversarialDto, raw, { opaque: ['orchestration'] });
   const { prompt, max_tokens: maxTokens, policy, orchestration } = envelope;
   if (orchestration != null) validateDto(AdversarialOptionsDto, orchestration, { path: 'orchestration' });
@@ -79,7 +82,7 @@ export function parseAdversarial(raw: unknown): EnvelopeWork {
       ...(policy && { policy }),
       orchestration: { ...orchestration, mode: 'adversarial' },
     },
-    { policy: ATTENDED },
+    { policy: { ...ATTENDED, ...defaults } },
   );
   return { ...work, metadata: {} };
 }

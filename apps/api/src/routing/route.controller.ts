@@ -29,7 +29,9 @@ export class RouteController {
   })
   @ApiBody({ type: RouteRequestDto })
   async explain(@Req() { principal }: AuthenticatedRequest, @Body() body: unknown): Promise<object> {
-    const work = parseWork(validateDto(RouteRequestDto, body, { opaque: OPAQUE_ROUTE_FIELDS }));
+    const work = parseWork(validateDto(RouteRequestDto, body, { opaque: OPAQUE_ROUTE_FIELDS }), {
+      policy: principal.policy,
+    });
     const [first = ANSWER] = work.orchestration ? stepsOf(work.orchestration) : [];
     const { model, policy } = routeOf(work, first, work.body);
     const call = { kind: work.kind, body: { ...work.body, model }, policy };

@@ -32,12 +32,11 @@ export class OpenStep {
       call = await this.deps.planner.plan(graph, step, ask);
     } catch (error) {
       if (!(error instanceof TokenhubError)) throw error;
-      step.state = 'failed';
-      step.error = whyNot(ask, error);
-      return 'failed';
+      return failed(step, whyNot(ask, error));
     }
     const parent = graphId(graph.jobId, graph.build);
     const reply = await this.deps.graphs.openCall(graph, step, { ...call, parent }, after);
+    if (reply.kind === 'over_budget') return failed(step, OVER_BUDGET);
     if (reply.kind !== 'opened') return 'known';
     const pool = call.plan.candidates[0]?.pool ?? '';
     await this.deps.queues.enqueue(
@@ -57,4 +56,17 @@ export class OpenStep {
 function whyNot(ask: Ask, { code, message }: TokenhubError): PublicError {
   if (ask.why === 'stronger' && ask.rejected) return outputInvalid(ask.rejected);
   return { code, message, class: null, providerStatus: null };
+}
+
+const OVER_BUDGET: PublicError = {
+  code: 'budget_exceeded',
+  message: 'No budget of the key or its project has room for the next call.',
+  class: null,
+  providerStatus: null,
+};
+
+function failed(step: GraphStep, error: PublicError): 'failed' {
+  step.state = 'failed';
+  step.error = error;
+  return 'failed';
 }

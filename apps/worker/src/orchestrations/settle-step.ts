@@ -90,6 +90,7 @@ export class SettleStep {
   private judgeFailure(graph: Graph, step: GraphStep, call: StepCall): Judgement {
     const error = call.error ?? UNEXPLAINED;
     const ask = step.ask ?? FIRST_ASK;
+    if (error.class === null && error.code === 'budget_exceeded') return { error };
     // A provider that does not take the schema itself may still follow the words.
     if (error.class === 'invalid_request' && ask.native && this.takesSchemas(call.model))
       return { ask: { ...ask, refused: true } };

@@ -33,6 +33,9 @@ export interface Permit {
   lease: Lease | null;
 }
 
+/** A provider that refuses for now, or that may not be asked, gives no answer to anybody who waits. */
+const NOT_WORTH_TRYING = new Set<TemporaryReason | null>(['pool_paused', 'disabled']);
+
 /** What needs no asking. */
 export const FREE: Permit = { ticket: null, lease: null };
 
@@ -47,18 +50,28 @@ export class Admission {
   isFree(pool: string): boolean {
     const { directory, tickets, views } = this.deps;
     const provider = directory.providerOfPool(pool);
-    if (provider === undefined || !views.isClear({ provider, pool })) return false;
+    if (provider === undefined || !directory.provider(provider)?.enabled) return false;
+    if (!views.isClear({ provider, pool })) return false;
     return tickets.isUnlimited(directory.scopesOfPool(pool)) && directory.sharedPlaces(provider) === null;
   }
 
-  /** Asks for one call, and holds it until its time has come; a provider whose cool-down has passed is given one call as a probe. */
+  /**
+   * Asks for one call, and holds it until its time has come; a provider whose cool-down has passed is given one call as a probe. A call
+   * of a model that was removed goes at once: it fails before anything is sent.
+   */
   async ask(run: Run, begun: BegunRun, signal: AbortSignal): Promise<Admitted> {
     const place = placeOf(begun);
+    if (this.deps.views.views.offers(place) === 'removed') return { kind: 'go', permit: FREE };
     if (this.closedBy(place) === null && (await this.mayProbe(place))) return this.admit(run, begun, signal);
     const next = this.elsewhere(begun);
     // Somebody waits for the answer and nobody else can give one: a provider that is down is asked all the same.
-    const worthTrying = begun.plan.attended && next.kind === 'wait' && this.closedBy(place) !== 'pool_paused';
+    const worthTrying = begun.plan.attended && next.kind === 'wait' && !NOT_WORTH_TRYING.has(this.closedBy(place));
     return worthTrying ? this.admit(run, begun, signal) : next;
+  }
+
+  /** Where a call goes that was started unasked, and whose model was disabled before this process had heard of it; null: it goes on. */
+  disabled(begun: BegunRun): Reroute | null {
+    return this.deps.views.views.offers(placeOf(begun)) === 'disabled' ? this.elsewhere(begun) : null;
   }
 
   /** What the provider said of its limits in its answer to a call that was sent so long ago. */

@@ -1,5 +1,6 @@
 import type { AttemptPayload, AttemptResult } from '#contracts/queue-payloads.js';
 import type { Pool } from '#contracts/registry-snapshot.js';
+import type { PoolPauses } from '#limits/pool-pauses.js';
 import type { Logger } from '#platform/logging.js';
 import type { RedisClient } from '#platform/redis.js';
 import type { AttemptQueues } from '#queues/attempt-queues.js';
@@ -15,6 +16,7 @@ const DRAIN_MS = 10_000;
 export interface PoolSupervisorDeps {
   redis: RedisClient;
   queues: AttemptQueues;
+  pauses: Pick<PoolPauses, 'reopen'>;
   process: (payload: AttemptPayload, taken: TakenAttempt) => Promise<AttemptResult>;
   /** Makes what still runs give its work back. */
   stopRunning: () => void;
@@ -48,6 +50,11 @@ export class PoolSupervisor {
     this.following = this.following
       .then(() => this.apply(registry))
       .catch((error: unknown) => this.deps.logger.error({ err: error }, 'the pools could not follow the registry'));
+  }
+
+  /** Resolves once every version that it was told of is followed. */
+  async settled(): Promise<void> {
+    await this.following;
   }
 
   /** Takes no more attempts, lets those that run finish for a while, then has them given back; resolves when none is left. */
@@ -121,8 +128,19 @@ export class PoolSupervisor {
   private async configure(pool: Pool, registry: Registry): Promise<void> {
     const concurrency = this.concurrencyOf(pool, registry);
     const limits = JSON.stringify([concurrency, pool.limits, registry.provider(pool.provider)?.limits]);
-    if (this.configured.get(pool.id) === limits) return;
+    const before = this.configured.get(pool.id);
+    if (before === limits) return;
     await this.deps.queues.configure(pool.id, { concurrency });
     this.configured.set(pool.id, limits);
+    if (before !== undefined) await this.reopen(pool.id);
+  }
+
+  /** Whoever was held back by the old limits would otherwise look for half a minute at what no longer counts. */
+  private async reopen(pool: string): Promise<void> {
+    await this.deps.pauses.reopen(pool);
+    // BullMQ's worker remembers by itself until when the queue was held back; a new one asks.
+    const worker = this.workers.get(pool);
+    this.workers.delete(pool);
+    if (worker) this.retire(worker);
   }
 }

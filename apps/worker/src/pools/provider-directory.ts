@@ -1,5 +1,5 @@
 import type { CredentialView, LiveViews } from '#contracts/live-views.js';
-import type { Model, Provider } from '#contracts/registry-snapshot.js';
+import type { Model, Pool, Provider } from '#contracts/registry-snapshot.js';
 import type { LimitScope } from '#limits/tickets.js';
 import { ProviderError } from '#providers/provider-error.js';
 import { contextTokensOf } from '#routing/context-window.js';
@@ -27,6 +27,12 @@ export class ProviderDirectory {
   /** The provider that this pool's calls go to; undefined once the pool is gone. */
   providerOfPool(pool: string): string | undefined {
     return this.registry.current.pool(pool)?.provider;
+  }
+
+  /** The pool that attempts on this model go to; undefined once the model is gone. */
+  poolOf(modelId: string): Pool | undefined {
+    const model = this.model(modelId);
+    return model && this.registry.current.poolOf(model);
   }
 
   /** The window of a model as far as this process knows; undefined for one that is no longer registered. */

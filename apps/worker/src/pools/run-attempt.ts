@@ -80,7 +80,11 @@ export class RunAttempt {
     { pool, started, stop }: { pool: string; started: boolean; stop: AbortController },
   ): Promise<Ended> {
     const { admission, endAttempt } = this.deps;
-    if (started) return this.call(run, begun, { permit: FREE, stop });
+    if (started) {
+      const elsewhere = admission.disabled(begun);
+      if (elsewhere) return endAttempt.giveBack(run, begun, { delayMs: 0, ...elsewhere });
+      return this.call(run, begun, { permit: FREE, stop });
+    }
     const askedAt = performance.now();
     const admitted = await admission.ask(run, begun, stop.signal);
     if (admitted.kind !== 'go') return endAttempt.giveBack(run, begun, { delayMs: 0, ...admitted });

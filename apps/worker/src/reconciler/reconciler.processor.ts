@@ -15,7 +15,7 @@ const EVERY_MS = 2_000;
 
 /** `@Inject(PLACES)`: what a pass must know of pools and projects. */
 export const PLACES = Symbol('places');
-export interface Places extends Omit<MoveWaitingDeps, 'unfinished' | 'queues'> {
+export interface Places extends Omit<MoveWaitingDeps, 'unfinished' | 'queues' | 'cursors'> {
   projects: readonly string[];
   lists: JobLists;
   graphs: GraphStore;
@@ -25,6 +25,8 @@ export interface Places extends Omit<MoveWaitingDeps, 'unfinished' | 'queues'> {
 /** Runs a reconciler pass every two seconds, on one worker at a time. */
 @Processor(RECONCILER, { concurrency: 1, lockDuration: 30_000, stalledInterval: 5_000, maxStalledCount: 1_000_000 })
 export class ReconcilerProcessor extends WorkerHost implements OnApplicationBootstrap, OnModuleDestroy {
+  private readonly cursors = new Map<string, number>();
+
   constructor(
     @InjectQueue(RECONCILER) private readonly queue: PeriodicQueue,
     private readonly unfinished: UnfinishedJobs,
@@ -49,9 +51,9 @@ export class ReconcilerProcessor extends WorkerHost implements OnApplicationBoot
   }
 
   override async process(): Promise<PassReport> {
-    const { unfinished, queues, logger } = this;
-    const moved = await moveWaiting({ unfinished, queues, ...this.places });
-    if (moved > 0) logger.info({ moved }, 'moved waiting attempts off paused pools');
+    const { unfinished, queues, logger, cursors } = this;
+    const moved = await moveWaiting({ unfinished, queues, cursors, ...this.places });
+    if (moved > 0) logger.info({ moved }, 'moved waiting attempts off pools that are paused, disabled or gone');
     for (const pool of this.places.pools()) await unfinished.rebaseTurns(pool);
     for (const project of this.places.projects) await this.places.lists.sweep(project);
     const { graphs, graphQueue } = this.places;

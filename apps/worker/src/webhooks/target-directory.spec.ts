@@ -1,15 +1,14 @@
 import { expect, it } from '@jest/globals';
-import type { ProjectConfig, SecretSource } from '#platform/config/config.js';
+import type { SecretSource, WebhookProject } from '#platform/config/config.js';
 import { TargetDirectory } from './target-directory.js';
 
 const GOOD = `whsec_${Buffer.alloc(32, 1).toString('base64')}`;
 const OTHER = `whsec_${Buffer.alloc(32, 2).toString('base64')}`;
 
 function directory(webhookSecret: SecretSource | null, env: Record<string, string> = {}): TargetDirectory {
-  const project: ProjectConfig = {
+  const project: WebhookProject = {
     id: 'p',
     webhookSecret,
-    keys: [],
     webhookEndpoints: [{ id: 'hook', url: 'https://e.org/', secret: { source: 'config' }, events: ['job.*'] }],
   };
   const configSecrets = new Map([

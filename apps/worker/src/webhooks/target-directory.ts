@@ -1,4 +1,4 @@
-import { secretNames, type SecretSource, type TokenhubConfig } from '#platform/config/config.js';
+import { secretNames, type SecretSource, type WebhookProject } from '#platform/config/config.js';
 import { isWebhookSecret } from '#platform/config/webhook-secret.js';
 import { resolveSecret, type CredentialStores } from '#registry/credentials.js';
 import type { Target } from './delivery-store.js';
@@ -11,7 +11,7 @@ export type FoundTarget = { url: string; secret: string } | { url: string; fault
 /** The URLs and signing secrets of webhook targets, as this process's configuration has them. */
 export class TargetDirectory {
   constructor(
-    private readonly config: Pick<TokenhubConfig, 'projects'>,
+    private readonly config: { projects: readonly WebhookProject[] },
     private readonly stores: CredentialStores,
   ) {}
 

@@ -1,7 +1,7 @@
 import type { OnApplicationBootstrap, OnModuleDestroy } from '@nestjs/common';
 import type { HttpClient } from '#http/http-client.js';
 import type { JobStore } from '#jobs/job-store.js';
-import type { ProjectConfig } from '#platform/config/config.js';
+import type { WebhookProject } from '#platform/config/config.js';
 import type { Logger } from '#platform/logging.js';
 import type { RedisClient } from '#platform/redis.js';
 import { WebhookQueue } from '#queues/webhook-queue.js';
@@ -20,10 +20,10 @@ export interface WebhookRoleDeps {
   /** A connection of its own; its owner is this role. */
   blocking: RedisClient;
   processId: string;
-  jobs: JobStore;
+  jobs: Pick<JobStore, 'read'>;
   /** Guarded; its owner is this role. */
   http: HttpClient;
-  projects: readonly ProjectConfig[];
+  projects: readonly WebhookProject[];
   secrets: CredentialStores;
   random: () => number;
   logger: Logger;

@@ -1,7 +1,7 @@
 import { Module } from '@nestjs/common';
 import { AddressGuard } from '#http/address-guard.js';
 import { HttpClient } from '#http/http-client.js';
-import { JobStore } from '#jobs/job-store.js';
+import { KeptJobs } from '#history/kept-jobs.js';
 import type { TokenhubConfig } from '#platform/config/config.js';
 import { processEnvironment } from '#platform/config/environment.js';
 import type { Logger } from '#platform/logging.js';
@@ -15,14 +15,16 @@ import { WebhookRole } from './webhook-role.js';
   providers: [
     {
       provide: WebhookRole,
-      inject: [CONFIG, REDIS, PROCESS_ID, LOGGER],
+      inject: [CONFIG, REDIS, KeptJobs, PROCESS_ID, LOGGER],
       useFactory: buildRole,
     },
   ],
 })
 export class WebhooksModule {}
 
-function buildRole(...[config, redis, processId, logger]: [TokenhubConfig, RedisClient, string, Logger]): WebhookRole {
+function buildRole(
+  ...[config, redis, jobs, processId, logger]: [TokenhubConfig, RedisClient, KeptJobs, string, Logger]
+): WebhookRole {
   const blocking = connectRedis(config.redis, { name: 'worker-outbox', whenAway: 'wait' });
   blocking.on('error', (error: Error) => logger.debug({ err: error }, 'webhook outbox'));
   return new WebhookRole({
@@ -30,7 +32,7 @@ function buildRole(...[config, redis, processId, logger]: [TokenhubConfig, Redis
     blocking,
     processId,
     logger,
-    jobs: new JobStore(redis),
+    jobs,
     http: new HttpClient({ guard: new AddressGuard(new OutboundPolicy(config.webhookAllow)) }),
     projects: config.projects,
     secrets: { env: processEnvironment(), configSecrets: config.secrets },

@@ -1,5 +1,6 @@
 -- include: record.lua
--- Ends an attempt and opens the next one: a hop, a retry, a wait, or work given back at shutdown.
+-- Ends an attempt and opens the next one: a hop, a retry, a wait, or work given back at shutdown. One that has spent something is
+-- followed by another only where the budgets have room for both.
 -- KEYS: job, call, events, unfinished
 -- ARGV: job id, attempt, run, channel prefix, next index, used, tries, attempt record JSON or '', look_at,
 --       failures JSON, usage: input, output, cached, reasoning, nano-dollars, cache writes,
@@ -11,12 +12,22 @@ if not ctx or not is_current(KEYS[2], attempt, run) then return { 'refused' } en
 if TERMINAL[ctx.state] then return { 'finished', ctx.state } end
 
 local next_attempt = tonumber(attempt) + 1
+local fits = true
 if ARGV[8] ~= '' then
   -- Work given back has waited since it was enqueued, and goes on waiting.
   redis.call('HSET', KEYS[2], 'enqueued_at', int(now_ms()))
   redis.call('HSET', KEYS[2], 'attempt:' .. attempt, ARGV[8])
-  redis.call('HSET', KEYS[1], 'totals', add_attempt(ctx.totals, 11))
+  ctx.totals = add_attempt(ctx.totals, 11)
+  redis.call('HSET', KEYS[1], 'totals', ctx.totals)
+  -- What is reserved stays, for the next one.
+  fits = count_budgets(ctx, 0, tonumber(ARGV[15]))
   log_event(ctx, 'attempt.failed', ARGV[8])
+  if ctx.ledger then append_ledger(ctx, figures_of(ctx, KEYS[2], ARGV[8])) end
+end
+
+if not fits and not ctx.cancel_requested_at then
+  give_up(ctx, KEYS[2], KEYS[4], 'budget_exceeded', 'The attempt has spent something, and no budget is left for another one.')
+  return { 'finished', ctx.state }
 end
 
 local streamed = redis.call('HGET', KEYS[2], 'streamed')

@@ -11,11 +11,11 @@ if not ctx or not is_current(KEYS[2], attempt, run) then return { 'refused' } en
 redis.call('HSET', KEYS[2], 'attempt:' .. attempt, ARGV[8])
 ctx.totals = add_attempt(ctx.totals, 11)
 redis.call('HSET', KEYS[1], 'totals', ctx.totals)
-if state == 'completed' then
-  end_call(KEYS[2], state, 'result', ARGV[6])
-else
-  end_call(KEYS[2], state, 'error', ARGV[7])
-end
+if ctx.ledger then append_ledger(ctx, figures_of(ctx, KEYS[2], ARGV[8]), nil, TERMINAL[ctx.state]) end
+local completed = state == 'completed'
+end_call(ctx, KEYS[2], state, {
+  field = completed and 'result' or 'error', value = completed and ARGV[6] or ARGV[7], spend = tonumber(ARGV[15]),
+})
 if TERMINAL[ctx.state] then return { 'committed' } end
 if state ~= 'completed' then log_event(ctx, 'attempt.failed', ARGV[8]) end
 -- The worker's clock and timers may be ahead of ours: a call that was stopped for its deadline is no call to go on from.

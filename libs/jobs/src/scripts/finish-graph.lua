@@ -7,8 +7,9 @@
 -- Returns 'committed' | 'refused'
 local ctx = open_job(KEYS[1], KEYS[3], ARGV[1], ARGV[2])
 if not ctx or TERMINAL[ctx.state] then return 'refused' end
-local rest = settle_steps(ctx, KEYS[2], 5, 10)
+local rest = may_settle(KEYS[2], 10)
 if not rest then return 'refused' end
+settle_steps(ctx, KEYS[2], 5, 10)
 for i = rest, #ARGV do redis.call('HSET', KEYS[2], 'state:' .. ARGV[i], 'skipped') end
 
 local fields = { ARGV[3] == 'completed' and 'result' or 'error', ARGV[4] }

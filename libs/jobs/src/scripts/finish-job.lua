@@ -10,7 +10,7 @@ if not ctx or TERMINAL[ctx.state] or not is_current(KEYS[2], attempt, run) then 
 
 redis.call('HSET', KEYS[2], 'attempt:' .. attempt, ARGV[8])
 ctx.model, ctx.provider, ctx.totals = ARGV[9], ARGV[10], add_attempt(ctx.totals, 11)
-ctx.dropped = ARGV[17]
+ctx.spend, ctx.dropped, ctx.attempt = tonumber(ARGV[15]), ARGV[17], figures_of(ctx, KEYS[2], ARGV[8])
 local fields = { 'model', ctx.model, 'provider', ctx.provider, 'totals', ctx.totals }
 local body = ARGV[6]
 if state == 'completed' then

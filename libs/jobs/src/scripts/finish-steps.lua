@@ -6,4 +6,6 @@
 local ctx = open_job(KEYS[1], KEYS[3], ARGV[1], ARGV[2])
 if not ctx then return 'gone' end
 if TERMINAL[ctx.state] then return 'finished' end
-return settle_steps(ctx, KEYS[2], 4, 3) and 'committed' or 'known'
+if not may_settle(KEYS[2], 3) then return 'known' end
+settle_steps(ctx, KEYS[2], 4, 3)
+return 'committed'

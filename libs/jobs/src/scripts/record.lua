@@ -1,11 +1,16 @@
 -- What the verbs share: the clock, the event log, notices to API processes, and the one way to end a job.
 -- Fields of a job:  state, project, priority, info, keep, list, retain_ms, deadline, waiters, readers, idempotency,
---                   totals, hooks, key_jobs, …; of a job that is a graph of steps: steps (the key of their hash)
+--                   totals, hooks, key_jobs, …; of a job that is a graph of steps: steps (the key of their hash); where a history
+--                   is kept: ledger ('<stream> <its entries' first members>'), ledger_bytes; of a key or project with budgets:
+--                   budget ('<key of the levels> <field of each level> …'), reserved
 -- Fields of a call: plan, request, attempt, index, used, tries, failures, run, ticket, crashes, streamed, enqueued_at,
---                   attempt:<n>; of a step's call: step, paid (its turn was, with the graph's first), and once it has
---                   ended outcome and result or error
+--                   attempt:<n>; of a step's call: step, paid (its turn was, with the graph's first), reserved (its part of the
+--                   job's), and once it has ended outcome and result or error
 
 local TERMINAL = { completed = true, failed = true, cancelled = true, expired = true }
+
+-- Where a history is kept, an idempotency key stands for its job for at least so long after the end, wherever the job is by then.
+local REPLAY_MS = 86400000
 
 -- Redis's own clock, so that all processes agree.
 local function now_ms()
@@ -41,15 +46,18 @@ end
 local function open_job(job_key, events_key, job_id, channel_prefix)
   local f = redis.call('HMGET', job_key, 'state', 'keep', 'readers', 'deadline', 'cancel_requested_at', 'retain_ms',
     'sync_stream', 'waiters', 'idempotency', 'totals', 'model', 'provider', 'list', 'hooks', 'key_jobs',
-    'steps')
+    'steps', 'ledger', 'budget', 'reserved')
   if not f[1] then return nil end
   return {
     job_key = job_key, events_key = events_key, job_id = job_id, channel_prefix = channel_prefix,
     state = f[1], keep = f[2], readers = f[3] or '', deadline = tonumber(f[4]), cancel_requested_at = f[5],
     retain_ms = tonumber(f[6]), sync_stream = f[7] == '1', waiters = f[8], idempotency = f[9], totals = f[10],
     model = f[11], provider = f[12], list = f[13], hooks = f[14], key_jobs = f[15], steps_key = f[16],
+    ledger = f[17], budget = f[18], reserved = tonumber(f[19] or '0'),
   }
 end
+
+-- include: job-budgets.lua
 
 -- The keys of a job's calls: its only one, or all that its steps have opened so far.
 local function call_keys(ctx, call_key)
@@ -82,6 +90,32 @@ local function add_attempt(totals, first)
   sums[1] = sums[1] + 1
   for i = 2, 7 do sums[i] = sums[i] + tonumber(ARGV[first + i - 2]) end
   return string.format('%.0f %.0f %.0f %.0f %.0f %.0f %.0f', unpack(sums))
+end
+
+-- Appends to the ledger, from which the recorder keeps the history: ids and figures only. `attempt` and `ended` are JSON, or nil; an
+-- attempt is late when its job had ended before it.
+local function append_ledger(ctx, attempt, ended, late)
+  local stream, owner = string.match(ctx.ledger, '^(%S+) (.*)$')
+  redis.call('XADD', stream, '*', 'entry', '{' .. owner .. ',"at":' .. int(now_ms()) .. ',"late":'
+    .. tostring(late or false) .. ',"attempt":' .. (attempt or 'null') .. ',"ended":' .. (ended or 'null') .. '}')
+end
+
+-- The figures of an attempt's record, without its texts; nil where no history is kept.
+local function figures_of(ctx, call_key, record)
+  if not ctx.ledger or record == '' then return nil end
+  local attempt = cjson.decode(record)
+  attempt.id = string.match(call_key, ':call:(.+)$') .. '.' .. attempt.n
+  attempt.errorClass = type(attempt.error) == 'table' and attempt.error.class or cjson.null
+  attempt.error, attempt.dropped = nil, nil
+  return cjson.encode(attempt)
+end
+
+-- How much a finished record takes until the recorder has it.
+local function hold_for_recorder(ctx, keys)
+  local bytes = 0
+  for _, key in ipairs(keys) do bytes = bytes + (redis.call('MEMORY', 'USAGE', key) or 0) end
+  redis.call('HSET', ctx.job_key, 'ledger_bytes', int(bytes))
+  redis.call('INCRBY', string.match(ctx.ledger, '^%S+') .. '-waiting', int(bytes))
 end
 
 -- One entry in the outbox for each target that wants to hear of this state: so a delivery exists exactly when the state does.
@@ -120,14 +154,27 @@ local function end_job(ctx, call_key, unfinished_key, state, fields, body)
     }, pushed and body or '')
   end
 
+  count_budgets(ctx, -ctx.reserved, ctx.spend or 0)
   redis.call('ZREM', unfinished_key, ctx.job_id)
   if ctx.key_jobs then redis.call('SREM', ctx.key_jobs, ctx.job_id) end
   if ctx.keep ~= '1' then redis.call('ZREM', ctx.list, ctx.job_id) end
-  redis.call('PEXPIRE', ctx.job_key, ctx.retain_ms)
-  for _, key in ipairs(call_keys(ctx, call_key)) do redis.call('PEXPIRE', key, ctx.retain_ms) end
-  if ctx.steps_key then redis.call('PEXPIRE', ctx.steps_key, ctx.retain_ms) end
-  if ctx.keep == '1' or ctx.readers ~= '' then redis.call('PEXPIRE', ctx.events_key, ctx.retain_ms) end
-  if ctx.idempotency then redis.call('PEXPIRE', ctx.idempotency, ctx.retain_ms) end
+  local keys = call_keys(ctx, call_key)
+  keys[#keys + 1] = ctx.job_key
+  if ctx.steps_key then keys[#keys + 1] = ctx.steps_key end
+  if ctx.keep == '1' or ctx.readers ~= '' then keys[#keys + 1] = ctx.events_key end
+  -- What can be come back to goes only when the history has it (recorded.lua).
+  local recorded = ctx.ledger and ctx.keep == '1'
+  if ctx.ledger and (recorded or ctx.attempt) then
+    append_ledger(ctx, ctx.attempt, recorded and '{"state":"' .. state .. '"}')
+  end
+  if recorded then
+    hold_for_recorder(ctx, keys)
+  else
+    for _, key in ipairs(keys) do redis.call('PEXPIRE', key, ctx.retain_ms) end
+  end
+  if ctx.idempotency then
+    redis.call('PEXPIRE', ctx.idempotency, ctx.ledger and math.max(ctx.retain_ms, REPLAY_MS) or ctx.retain_ms)
+  end
   return true
 end
 
@@ -150,25 +197,30 @@ local function end_failed(ctx, call_key, unfinished_key, code, message)
   return end_job(ctx, call_key, unfinished_key, 'failed', { 'error', body }, body)
 end
 
--- Ends a job that was asked to end, or is past its deadline, unless one of its calls still runs: the last of them ends it.
--- True when the job is over.
+-- True for a job that was asked to end, or is past its deadline, unless one of its calls still runs: the last of them ends it.
+local function is_due(ctx, call_key)
+  return (ctx.cancel_requested_at or ctx.deadline <= now_ms()) and not is_running(ctx, call_key)
+end
+
+-- Ends a job that is due. True when the job is over.
 local function end_if_due(ctx, call_key, unfinished_key)
-  local cancelled, expired = ctx.cancel_requested_at, ctx.deadline <= now_ms()
-  if not (cancelled or expired) or is_running(ctx, call_key) then return TERMINAL[ctx.state] or false end
-  if cancelled then return end_cancelled(ctx, call_key, unfinished_key) end
+  if not is_due(ctx, call_key) then return TERMINAL[ctx.state] or false end
+  if ctx.cancel_requested_at then return end_cancelled(ctx, call_key, unfinished_key) end
   return end_expired(ctx, call_key, unfinished_key)
 end
 
--- Ends a step's call; its step reads the outcome, and nobody needs what was asked any more.
-local function end_call(call_key, outcome, field, value)
+-- Ends a step's call, which has spent so much with its last attempt; its step reads the outcome, and nobody needs what was asked
+-- any more.
+local function end_call(ctx, call_key, outcome, ended)
+  settle_call(ctx, call_key, ended.spend or 0)
   redis.call('HDEL', call_key, 'run', 'ticket', 'request')
-  redis.call('HSET', call_key, 'outcome', outcome, field, value)
+  redis.call('HSET', call_key, 'outcome', outcome, ended.field, ended.value)
 end
 
 -- A call that cannot go on: the end of a job of one call, and else for its step to judge.
 local function give_up(ctx, call_key, unfinished_key, code, message)
   if not ctx.steps_key then return end_failed(ctx, call_key, unfinished_key, code, message) end
-  end_call(call_key, 'failed', 'error', error_json(code, message))
+  end_call(ctx, call_key, 'failed', { field = 'error', value = error_json(code, message) })
   return true
 end
 

@@ -4,20 +4,24 @@
 
 local VALUES = 6
 
--- Answers where the rest of ARGV begins. Nil when somebody else was first with one of them: then nothing is written.
-local function settle_steps(ctx, steps_key, first_key, first)
+-- Answers where the rest of ARGV begins; nil when somebody else was first with one of them.
+local function may_settle(steps_key, first)
   local rest = first + 1 + tonumber(ARGV[first]) * VALUES
   for at = first + 1, rest - 1, VALUES do
     local f = redis.call('HMGET', steps_key, 'state:' .. ARGV[at], 'number:' .. ARGV[at])
     if (f[1] ~= 'pending' and f[1] ~= 'in_progress') or (f[2] or '0') ~= ARGV[at + 1] then return nil end
   end
-  for at = first + 1, rest - 1, VALUES do
-    local step, state = ARGV[at], ARGV[at + 2]
-    redis.call('HSET', steps_key, 'state:' .. step, state, 'finished:' .. step, int(now_ms()))
-    if ARGV[at + 3] ~= '' then redis.call('HSET', steps_key, 'output:' .. step, ARGV[at + 3]) end
-    if ARGV[at + 4] ~= '' then redis.call('HSET', steps_key, 'error:' .. step, ARGV[at + 4]) end
-    redis.call('HDEL', KEYS[first_key + (at - first - 1) / VALUES], 'result')
-    log_event(ctx, 'step.' .. state, ARGV[at + 5])
-  end
   return rest
+end
+
+local function settle_steps(ctx, steps_key, first_key, first)
+  for i = 0, tonumber(ARGV[first]) - 1 do
+    local at = first + 1 + i * VALUES
+    local step, _, state, output, failure, event = unpack(ARGV, at, at + VALUES - 1)
+    redis.call('HSET', steps_key, 'state:' .. step, state, 'finished:' .. step, int(now_ms()))
+    if output ~= '' then redis.call('HSET', steps_key, 'output:' .. step, output) end
+    if failure ~= '' then redis.call('HSET', steps_key, 'error:' .. step, failure) end
+    redis.call('HDEL', KEYS[first_key + i], 'result')
+    log_event(ctx, 'step.' .. state, event)
+  end
 end

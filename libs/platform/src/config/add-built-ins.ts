@@ -1,3 +1,4 @@
+import type { ProviderType } from '#contracts/registry-snapshot.js';
 import { BUILT_IN_PROVIDERS, CHAT_CAPABILITIES, type BuiltInModel, type BuiltInProvider } from './built-in-models.js';
 import { readVariable, type Environment } from './environment.js';
 
@@ -21,6 +22,17 @@ export function builtInsOf(env: Environment, today: string): BuiltIns {
         .map((model) => toFileModel(model, provider)),
     ),
   };
+}
+
+/**
+ * The definition of a model of this vendor that is known by this name, or by it without the date of a snapshot (`gpt-4o-2024-11-20`);
+ * its id and provider are the caller's to set. Null for one that is not known.
+ */
+export function builtInModel(type: ProviderType, upstreamModel: string): Record<string, unknown> | null {
+  const names = [upstreamModel, upstreamModel.replace(/-(\d{4}-\d{2}-\d{2}|\d{8})$/, '')];
+  const provider = BUILT_IN_PROVIDERS.find((one) => one.type === type);
+  const model = names.map((name) => provider?.models.find(([id]) => id === name)).find((one) => one !== undefined);
+  return provider && model ? toFileModel(model, provider) : null;
 }
 
 function toFileProvider(provider: BuiltInProvider): Record<string, unknown> {

@@ -1,13 +1,15 @@
 import { ConfigError } from './config-error.js';
-import type { ConfigFile, FileModel, FileProvider } from './config-file.js';
+import type { ConfigFile, FileAlias, FileModel, FileProvider } from './config-file.js';
 
 /** What a schema cannot say: ids are unique, references exist, fields go together. Throws a ConfigError for the first fault. */
 export function checkReferences(file: ConfigFile, fileName: string): void {
   const at = (path: string): string => `${fileName}: ${path}`;
   checkIds(file, at);
-  file.providers.forEach((provider, i) => checkProvider(provider, at(`providers[${i}]`)));
-  file.models.forEach((model, i) => checkModel(model, { file, path: at(`models[${i}]`) }));
-  checkAliases(file, at);
+  const providers = new Set(file.providers.map((provider) => provider.id));
+  const models = new Set(file.models.map((model) => model.id));
+  file.providers.forEach((provider, i) => checkProvider(provider, within(at(`providers[${i}]`))));
+  file.models.forEach((model, i) => checkModel(model, { providers, at: within(at(`models[${i}]`)) }));
+  file.aliases.forEach((alias, i) => checkAlias(alias, { models, at: within(at(`aliases[${i}]`)) }));
   checkProjects(file, at);
 }
 
@@ -17,7 +19,13 @@ export const ENVIRONMENT_KEY_ID = 'env';
 /** Words that a request may use as its `model` to be routed. */
 const ROUTED = ['auto', '*'];
 
+/** Names a field for an error. */
 type At = (path: string) => string;
+
+const within =
+  (path: string): At =>
+  (field) =>
+    `${path}.${field}`;
 
 function checkIds(file: ConfigFile, at: At): void {
   const lists = { providers: file.providers, models: file.models, aliases: file.aliases, projects: file.projects };
@@ -26,16 +34,6 @@ function checkIds(file: ConfigFile, at: At): void {
       items.map((item) => item.id),
       (i) => at(`${name}[${i}].id`),
     );
-  }
-  const models = new Set(file.models.map((model) => model.id));
-  file.aliases.forEach((alias, i) => {
-    if (models.has(alias.id)) throw new ConfigError(at(`aliases[${i}].id`), `"${alias.id}" is also the id of a model`);
-  });
-  for (const [name, items] of Object.entries({ models: file.models, aliases: file.aliases })) {
-    items.forEach((item, i) => {
-      if (ROUTED.includes(item.id))
-        throw new ConfigError(at(`${name}[${i}].id`), `"${item.id}" is reserved for routed requests`);
-    });
   }
 }
 
@@ -47,46 +45,50 @@ function refuseRepeated(values: readonly string[], where: (index: number) => str
   });
 }
 
-function checkProvider(provider: FileProvider, path: string): void {
+/** Throws unless a provider's fields go together. */
+export function checkProvider(provider: FileProvider, at: At): void {
   if (provider.base_url === undefined && provider.endpoints === undefined) {
-    throw new ConfigError(`${path}.base_url`, provider.type === 'vllm' ? 'is missing (or endpoints)' : 'is missing');
+    throw new ConfigError(
+      at('base_url'),
+      provider.type === 'vllm' ? 'is missing (or endpoints)' : 'is missing',
+      'missing',
+    );
   }
   if (provider.endpoints === undefined) return;
   if (provider.type !== 'vllm') {
-    throw new ConfigError(
-      `${path}.endpoints`,
-      `is only for vllm; a provider of type ${provider.type} has one base_url`,
-    );
+    throw new ConfigError(at('endpoints'), `is only for vllm; a provider of type ${provider.type} has one base_url`);
   }
-  if (provider.base_url !== undefined)
-    throw new ConfigError(`${path}.endpoints`, 'cannot be given together with base_url');
+  if (provider.base_url !== undefined) throw new ConfigError(at('endpoints'), 'cannot be given together with base_url');
 }
 
-function checkModel(model: FileModel, { file, path }: { file: ConfigFile; path: string }): void {
-  if (!file.providers.some((provider) => provider.id === model.provider)) {
-    throw new ConfigError(`${path}.provider`, `there is no provider "${model.provider}"`);
+/** Throws unless a model's id is free to use, its provider is among these and its fields go together. */
+export function checkModel(model: FileModel, { providers, at }: { providers: ReadonlySet<string>; at: At }): void {
+  refuseReserved(model.id, at);
+  if (!providers.has(model.provider)) {
+    throw new ConfigError(at('provider'), `there is no provider "${model.provider}"`, 'reference');
   }
   if (model.max_output_tokens !== undefined && model.max_output_tokens > model.context_tokens) {
-    throw new ConfigError(
-      `${path}.max_output_tokens`,
-      `must not be larger than context_tokens (${model.context_tokens})`,
-    );
+    throw new ConfigError(at('max_output_tokens'), `must not be larger than context_tokens (${model.context_tokens})`);
   }
 }
 
-function checkAliases(file: ConfigFile, at: At): void {
-  const models = new Set(file.models.map((model) => model.id));
-  file.aliases.forEach((alias, i) => {
-    const where = (k: number): string => at(`aliases[${i}].members[${k}].model`);
-    alias.members.forEach((member, k) => {
-      if (!models.has(member.model)) throw new ConfigError(where(k), `there is no model "${member.model}"`);
-    });
-    refuseRepeated(
-      alias.members.map((member) => member.model),
-      where,
-      'model',
-    );
+/** Throws unless an alias's id is free to use and its members are among these models, each once. */
+export function checkAlias(alias: FileAlias, { models, at }: { models: ReadonlySet<string>; at: At }): void {
+  if (models.has(alias.id)) throw new ConfigError(at('id'), `"${alias.id}" is also the id of a model`);
+  refuseReserved(alias.id, at);
+  const where = (k: number): string => at(`members[${k}].model`);
+  alias.members.forEach((member, k) => {
+    if (!models.has(member.model)) throw new ConfigError(where(k), `there is no model "${member.model}"`, 'reference');
   });
+  refuseRepeated(
+    alias.members.map((member) => member.model),
+    where,
+    'model',
+  );
+}
+
+function refuseReserved(id: string, at: At): void {
+  if (ROUTED.includes(id)) throw new ConfigError(at('id'), `"${id}" is reserved for routed requests`);
 }
 
 function checkProjects(file: ConfigFile, at: At): void {

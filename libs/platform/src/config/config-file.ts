@@ -1,4 +1,5 @@
 import type { CallKind } from '#contracts/job-state.js';
+import type { WirePolicy } from '#contracts/policy.js';
 import type { Capability, Limits, ProviderType } from '#contracts/registry-snapshot.js';
 import type { Scope } from '#contracts/scopes.js';
 import type { WebhookFilter } from '#contracts/webhook.js';
@@ -55,20 +56,34 @@ export interface FileAlias {
   sticky_by: 'key' | 'request';
 }
 
-export interface FileProject {
+export interface FileProject extends FileUse {
   id: string;
   webhook_secret?: FileSecret;
   keys: FileKey[];
   webhook_endpoints: FileWebhookEndpoint[];
 }
 
-export interface FileKey {
+export interface FileKey extends FileUse {
   id: string;
   sha256: string;
   scopes: Scope[];
   share: number;
   limits: Limits;
   expires_at?: string;
+}
+
+/** What projects and keys have in common. */
+export interface FileUse {
+  name?: string;
+  disabled: boolean;
+  allowed_models?: string[];
+  policy: WirePolicy;
+  budget: FileBudget;
+}
+
+export interface FileBudget {
+  day_usd?: number;
+  month_usd?: number;
 }
 
 export interface FileWebhookEndpoint {

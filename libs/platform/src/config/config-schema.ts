@@ -1,4 +1,6 @@
-import { CALL_KINDS } from '#contracts/job-state.js';
+import { LARGEST_BUDGET_USD } from '#contracts/budgets.js';
+import { CALL_KINDS, PRIORITIES } from '#contracts/job-state.js';
+import { ROUTING_MODES } from '#contracts/policy.js';
 import { CAPABILITIES, PROVIDER_TYPES } from '#contracts/registry-snapshot.js';
 import { SCOPES } from '#contracts/scopes.js';
 import { WEBHOOK_FILTERS } from '#contracts/webhook.js';
@@ -42,6 +44,14 @@ const limits = {
     [],
   ),
   description: 'Requests and tokens per minute and day, calls in flight; an absent limit is no limit.',
+} as const;
+
+const USD = { type: 'number', minimum: 0, maximum: LARGEST_BUDGET_USD } as const;
+
+const budget = {
+  ...object({ day_usd: USD, month_usd: USD }, []),
+  default: {},
+  description: 'US dollars that all jobs made in a day or month (UTC) may cost; an absent one is no budget.',
 } as const;
 
 const provider = object(
@@ -142,9 +152,45 @@ const alias = object(
   ['id', 'members'],
 );
 
+const policy = {
+  ...object(
+    {
+      mode: { enum: ROUTING_MODES },
+      min_weight: { type: 'number', minimum: 0, maximum: 10 },
+      max_latency_ms: POSITIVE,
+      max_budget_usd: { type: 'number', minimum: 0, maximum: 1_000_000 },
+      models: { type: 'array', minItems: 1, maxItems: 100, items: MODEL_NAME },
+      fallback: { type: 'boolean' },
+      max_attempts: { type: 'integer', minimum: 1, maximum: 20 },
+      priority: { enum: PRIORITIES },
+      strict: { type: 'boolean' },
+      on_content_filter: { enum: ['fail', 'next'] },
+    },
+    [],
+  ),
+  default: {},
+  description: "What holds where a request says nothing; a key's words come before its project's.",
+} as const;
+
+/** What projects and keys have in common. */
+const use = {
+  name: { type: 'string', minLength: 1, maxLength: 200, description: 'For people.' },
+  disabled: { type: 'boolean', default: false, description: 'Every request is refused.' },
+  allowed_models: {
+    type: 'array',
+    maxItems: 200,
+    uniqueItems: true,
+    items: MODEL_NAME,
+    description: 'Ids of the models and aliases that may be asked for; all when absent.',
+  },
+  policy,
+  budget,
+} as const;
+
 const key = object(
   {
     id: NAME,
+    ...use,
     sha256: {
       type: 'string',
       pattern: '^[0-9A-Fa-f]{64}$',
@@ -185,7 +231,7 @@ const webhookEndpoint = object(
 );
 
 const project = object(
-  { id: NAME, webhook_secret: secret, keys: list(key), webhook_endpoints: list(webhookEndpoint) },
+  { id: NAME, ...use, webhook_secret: secret, keys: list(key), webhook_endpoints: list(webhookEndpoint) },
   ['id'],
 );
 

@@ -1,4 +1,6 @@
+import type { Budget } from '#contracts/budgets.js';
 import type { CallKind } from '#contracts/job-state.js';
+import type { WirePolicy } from '#contracts/policy.js';
 import type { Capability, CredentialSource, Limits, ProviderType, Timeouts } from '#contracts/registry-snapshot.js';
 import type { Scope } from '#contracts/scopes.js';
 import type { WebhookFilter } from '#contracts/webhook.js';
@@ -15,6 +17,8 @@ export interface TokenhubConfig {
   readonly apiKey: string | null;
   readonly adminToken: string | null;
   readonly redis: RedisTarget;
+  /** Null keeps nothing beyond Redis. */
+  readonly history: HistoryConfig | null;
   readonly worker: WorkerConfig;
   /** How long a synchronous call may wait before it is answered with 504. */
   readonly syncTimeoutMs: number;
@@ -35,6 +39,16 @@ export interface ServerConfig {
   readonly host: string;
   readonly port: number;
   readonly bodyLimitBytes: number;
+}
+
+export interface HistoryConfig {
+  readonly databaseUrl: string;
+  /** How long a finished job stays in Redis once it is recorded. */
+  readonly hotMs: number;
+  /** How long finished jobs and attempts stay in the database. */
+  readonly retentionMs: number;
+  /** How many bytes may wait in Redis to be recorded before jobs are refused. */
+  readonly backlogBytes: number;
 }
 
 export interface WorkerConfig {
@@ -111,7 +125,21 @@ export interface AliasConfig {
   readonly stickyBy: 'key' | 'request';
 }
 
-export interface ProjectConfig {
+/** What projects and keys have in common. */
+export interface UseConfig {
+  /** For people; null shows the id. */
+  readonly name: string | null;
+  /** Every request is refused. */
+  readonly disabled: boolean;
+  /** Ids of the models and aliases that may be asked for; null means all. */
+  readonly allowedModels: readonly string[] | null;
+  /** What holds where a request says nothing; a key's words come before its project's. */
+  readonly policy: WirePolicy;
+  /** What its jobs may cost. */
+  readonly budget: Budget;
+}
+
+export interface ProjectConfig extends UseConfig {
   readonly id: string;
   /** Signs the webhooks that a job names itself; null means that such jobs are refused. */
   readonly webhookSecret: SecretSource | null;
@@ -119,9 +147,12 @@ export interface ProjectConfig {
   readonly webhookEndpoints: readonly WebhookEndpointConfig[];
 }
 
+/** What webhooks need of a project. */
+export type WebhookProject = Pick<ProjectConfig, 'id' | 'webhookSecret' | 'webhookEndpoints'>;
+
 export type SecretSource = Exclude<CredentialSource, { source: 'none' }>;
 
-export interface KeyConfig {
+export interface KeyConfig extends UseConfig {
   readonly id: string;
   /** Lower-case hex of the key's SHA-256; the key itself is never declared. */
   readonly sha256: string;

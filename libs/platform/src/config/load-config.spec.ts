@@ -43,6 +43,8 @@ const provider = {
 };
 const model = { id: 'gpt-4o', provider: 'openai' };
 const key = { id: 'ci', sha256: 'a'.repeat(64), scopes: ['jobs'] };
+/** A project or key of which nothing is said. */
+const plain = { name: null, disabled: false, allowedModels: null, policy: {}, budget: {} };
 const hook = { id: 'hook', url: 'https://example.org/hook', secret: { source: 'env', name: 'HOOK' } };
 const base = { providers: [provider], models: [model] };
 const withProvider = (change: object) => ({ providers: [{ ...provider, ...change }] });
@@ -63,6 +65,7 @@ describe('without a file or variables', () => {
       apiKey: null,
       adminToken: null,
       redis: { kind: 'single', url: 'redis://127.0.0.1:6379' },
+      history: null,
       worker: { host: '127.0.0.1', port: 8081, pools: null, concurrency: 200 },
       syncTimeoutMs: 280_000,
       logLevel: 'info',
@@ -143,8 +146,9 @@ describe('the file', () => {
     expect(load({ projects: [project] }).config.projects).toEqual([
       {
         id: 'p',
+        ...plain,
         webhookSecret: { source: 'env', name: 'W' },
-        keys: [{ ...key, limits: { rpm: 600 }, share: 1, expiresAtMs: Date.UTC(2027, 0, 1) }],
+        keys: [{ ...key, ...plain, limits: { rpm: 600 }, share: 1, expiresAtMs: Date.UTC(2027, 0, 1) }],
         webhookEndpoints: [{ ...hook, events: ['job.*'] }],
       },
     ]);

@@ -89,6 +89,8 @@ function warnOfUse(config: TokenhubConfig): string[] {
     config.auth === 'on' && config.apiKey === null && config.projects.every((project) => project.keys.length === 0);
   return [
     ...unknown.map((pool) => `TOKENHUB_POOLS: there is no pool ${pool} in this configuration`),
-    ...(keyless ? ['no API key is declared: every call on /v1 will be refused (set TOKENHUB_API_KEY)'] : []),
+    ...(keyless && config.history === null
+      ? ['no API key is declared: every call on /v1 will be refused (set TOKENHUB_API_KEY)']
+      : []),
   ];
 }

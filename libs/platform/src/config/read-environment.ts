@@ -5,6 +5,8 @@ import { LOG_LEVELS, type LogLevel, type TokenhubConfig } from './config.js';
 import { readVariable, type Environment } from './environment.js';
 import { OutboundPolicy } from '../network/outbound-policy.js';
 import { isLoopbackHost } from './loopback.js';
+import { readHistory } from './read-history.js';
+import { readInteger } from './read-integer.js';
 import { readRedisTarget } from './read-redis-target.js';
 
 /** The part of the configuration that the environment decides, alone or over the file. */
@@ -25,6 +27,7 @@ export function readEnvironment(env: Environment, cwd: string, server: ConfigFil
       null,
     adminToken: readMatching(env, 'TOKENHUB_ADMIN_TOKEN', /^\S{16,}$/, 'at least 16 characters without spaces') ?? null,
     redis: readRedisTarget(env),
+    history: readHistory(env),
     worker: {
       host: readHost(env, 'TOKENHUB_WORKER_HOST') ?? '127.0.0.1',
       port: readInteger(env, 'TOKENHUB_WORKER_PORT', { min: 0, max: 65_535 }) ?? 8081,
@@ -62,12 +65,14 @@ const KNOWN = [
     'LOG_FORMAT',
     'STATE_DIR',
     'SIMULATOR_PORT',
+    'DATABASE_URL',
+    'HOT_MINUTES',
+    'RETENTION_DAYS',
+    'HISTORY_BACKLOG_MB',
   ],
 ].map((name) => `TOKENHUB_${name}`);
 
-const LATER = ['ENCRYPTION_KEY', 'CLUSTER_SECRET', 'DATABASE_URL', 'BLOB_STORE', 'HOT_MINUTES', 'RETENTION_DAYS'].map(
-  (name) => `TOKENHUB_${name}`,
-);
+const LATER = ['ENCRYPTION_KEY', 'CLUSTER_SECRET', 'BLOB_STORE'].map((name) => `TOKENHUB_${name}`);
 
 function readAuth(env: Environment, host: string): 'on' | 'off' {
   const value = readVariable(env, 'TOKENHUB_AUTH') ?? 'on';
@@ -113,14 +118,6 @@ function readWebhookAllow(env: Environment): string[] {
 
 function readHost(env: Environment, name: string): string | undefined {
   return readMatching(env, name, /^[A-Za-z0-9.:_-]+$/, 'a host name or an IP address');
-}
-
-function readInteger(env: Environment, name: string, { min, max }: { min: number; max: number }): number | undefined {
-  const value = readVariable(env, name);
-  if (value === undefined) return undefined;
-  const number = /^\d{1,15}$/.test(value) ? Number(value) : NaN;
-  if (!(number >= min && number <= max)) throw new ConfigError(name, `must be a whole number from ${min} to ${max}`);
-  return number;
 }
 
 function readMatching(env: Environment, name: string, pattern: RegExp, allowed: string): string | undefined {

@@ -1,3 +1,5 @@
+import type { Budget } from '#contracts/budgets.js';
+import { usdToNano } from '#contracts/money.js';
 import type { ProviderType } from '#contracts/registry-snapshot.js';
 import {
   secretNames,
@@ -7,8 +9,18 @@ import {
   type ProjectConfig,
   type ProviderConfig,
   type SecretSource,
+  type UseConfig,
 } from './config.js';
-import type { ConfigFile, FileModel, FileProject, FileProvider, FileSecret } from './config-file.js';
+import type {
+  ConfigFile,
+  FileAlias,
+  FileBudget,
+  FileModel,
+  FileProject,
+  FileProvider,
+  FileSecret,
+  FileUse,
+} from './config-file.js';
 
 export interface ResolvedConfigFile {
   providers: ProviderConfig[];
@@ -31,15 +43,16 @@ export function resolveConfigFile(file: ConfigFile): ResolvedConfigFile {
   return {
     providers: file.providers.map((provider) => toProvider(provider, keep)),
     models: file.models.map((model) => toModel(model, types.get(model.provider))),
-    aliases: file.aliases.map((alias) => ({ id: alias.id, members: alias.members, stickyBy: alias.sticky_by })),
+    aliases: file.aliases.map(toAlias),
     projects: file.projects.map((project) => toProject(project, keep)),
     secrets,
   };
 }
 
-type KeepSecret = (name: string, secret: FileSecret) => SecretSource;
+export type KeepSecret = (name: string, secret: FileSecret) => SecretSource;
 
-function toProvider(provider: FileProvider, keep: KeepSecret): ProviderConfig {
+/** `keep` takes care of a secret that is written in the definition itself. */
+export function toProvider(provider: FileProvider, keep: KeepSecret): ProviderConfig {
   const endpoints = provider.endpoints ?? (provider.base_url === undefined ? [] : [provider.base_url]);
   const { credential, timeouts } = provider;
   return {
@@ -61,7 +74,8 @@ function toProvider(provider: FileProvider, keep: KeepSecret): ProviderConfig {
 
 const DEFAULT_MAX_OUTPUT_TOKENS = 4_096;
 
-function toModel(model: FileModel, providerType: ProviderType | undefined): ModelConfig {
+/** Some defaults follow from the type of the model's provider. */
+export function toModel(model: FileModel, providerType: ProviderType | undefined): ModelConfig {
   // Anthropic has no legacy completions.
   const kinds = model.kinds ?? (providerType === 'anthropic' ? ['chat'] : ['chat', 'completion']);
   const embedsOnly = kinds.every((kind) => kind === 'embedding');
@@ -85,6 +99,11 @@ function toModel(model: FileModel, providerType: ProviderType | undefined): Mode
   };
 }
 
+/** An alias in the configuration's types. */
+export function toAlias(alias: FileAlias): AliasConfig {
+  return { id: alias.id, members: alias.members, stickyBy: alias.sticky_by };
+}
+
 /** Anthropic bills what it writes to its five-minute cache at 1.25 times the input; others bill it as input. */
 const ANTHROPIC_CACHE_WRITE = 1.25;
 
@@ -101,9 +120,11 @@ function toPrice(price: FileModel['price'], providerType: ProviderType | undefin
 function toProject(project: FileProject, keep: KeepSecret): ProjectConfig {
   return {
     id: project.id,
+    ...toUse(project),
     webhookSecret: project.webhook_secret ? keep(secretNames.project(project.id), project.webhook_secret) : null,
     keys: project.keys.map((key) => ({
       id: key.id,
+      ...toUse(key),
       sha256: key.sha256.toLowerCase(),
       scopes: key.scopes,
       share: key.share,
@@ -116,5 +137,17 @@ function toProject(project: FileProject, keep: KeepSecret): ProjectConfig {
       secret: keep(secretNames.webhookEndpoint(project.id, endpoint.id), endpoint.secret),
       events: endpoint.events,
     })),
+  };
+}
+
+function toUse({ name, disabled, allowed_models: allowedModels, policy, budget }: FileUse): UseConfig {
+  return { name: name ?? null, disabled, allowedModels: allowedModels ?? null, policy, budget: toBudget(budget) };
+}
+
+/** A budget in whole nano-dollars. */
+export function toBudget({ day_usd: day, month_usd: month }: FileBudget): Budget {
+  return {
+    ...(day !== undefined && { day: usdToNano(day) }),
+    ...(month !== undefined && { month: usdToNano(month) }),
   };
 }

@@ -36,11 +36,15 @@ function toConfigError(error: ErrorObject, fileName: string): ConfigError {
   const params = error.params as Record<string, unknown>;
   switch (error.keyword) {
     case 'required':
-      return new ConfigError(at(String(params.missingProperty)), 'is missing');
+      return new ConfigError(at(String(params.missingProperty)), 'is missing', 'missing');
     case 'additionalProperties':
-      return new ConfigError(at(String(params.additionalProperty)), 'is not a known field');
+      return new ConfigError(at(String(params.additionalProperty)), 'is not a known field', 'unknown');
     default:
-      return new ConfigError(path === '' ? fileName : `${fileName}: ${path}`, problemOf(error, params));
+      return new ConfigError(
+        path === '' ? fileName : `${fileName}: ${path}`,
+        problemOf(error, params),
+        error.keyword === 'type' ? 'type' : 'value',
+      );
   }
 }
 
@@ -86,5 +90,6 @@ const PATTERN_MEANINGS = new Map([
   ['host', 'must be a host name or an IP address'],
   ['id', `${NAME} (models and aliases also : / @ +)`],
   ['provider', NAME],
+  ...['models', 'allowed_models'].map((field): [string, string] => [field, `${NAME} or : / @ +`]),
   ['name', 'must be a name made of letters, digits and _'],
 ]);

@@ -1,0 +1,163 @@
+import { randomInt } from 'node:crypto';
+import { TokenhubError } from '#contracts/error-catalogue.js';
+import { KEY_KIND, type KeyDefinition } from '#registry/made-keys.js';
+import { newSecret } from '#registry/key-secret.js';
+import type { SettingsDocument } from '#settings/settings-store.js';
+import type { KeyDefinitionDto, KeyFieldsDto, NewKeyDto } from './key.dto.js';
+import { changedKey, definedKey, iso, liveSecrets, rotated, secretOf } from './key-definition.js';
+import { declaredViews, keyView, type AdminView, type KeyView } from './key-views.js';
+import { type AdminDeps, type Shown } from './project-admin.js';
+import { asPrecondition, declaredError, requireNoVersion, requireVersion, type Preconditions } from './stored-keys.js';
+
+const ID_LETTERS = 'abcdefghijklmnopqrstuvwxyz0123456789';
+const ID_LENGTH = 16;
+
+/** API keys, as the administrator handles them. Secrets are in the answers that make them, and nowhere else. */
+export class KeyAdmin {
+  private readonly declared: ReadonlyMap<string, KeyView>;
+  private readonly declaredProjects: ReadonlyMap<string, AdminView>;
+
+  constructor(private readonly deps: AdminDeps) {
+    ({ keys: this.declared, projects: this.declaredProjects } = declaredViews(deps.config));
+  }
+
+  /** All, or a project's. What is declared hides what is stored under its id. */
+  async list(project: string | null): Promise<KeyView[]> {
+    const stored = (await this.deps.stored.all(KEY_KIND)).filter(({ id }) => !this.declared.has(id));
+    const views = [...this.declared.values(), ...stored.map((document) => keyView(document, this.deps.now()))];
+    return project === null ? views : views.filter((view) => view.project === project);
+  }
+
+  /** Throws `key_not_found`. */
+  async read(id: string): Promise<Shown> {
+    const declared = this.declared.get(id);
+    if (declared) return { view: declared, version: null };
+    return this.shown(await this.deps.stored.read(KEY_KIND, id));
+  }
+
+  /** The new key with its secret. Throws `already_exists`. */
+  async create({ id = newKeyId(), ...body }: NewKeyDto): Promise<Shown> {
+    this.requireStored(id);
+    return this.insert(id, body);
+  }
+
+  /** Makes it, with a new secret, or puts this in the place of all that it was and leaves its secrets as they are. */
+  async put(
+    id: string,
+    body: KeyDefinitionDto,
+    { ifMatch, ifNoneMatch }: Preconditions,
+  ): Promise<Shown & { created: boolean }> {
+    this.requireStored(id);
+    if (ifNoneMatch?.trim() === '*') return { ...(await this.insert(id, body).catch(asPrecondition)), created: true };
+    try {
+      return { ...(await this.replace(id, body, ifMatch)), created: false };
+    } catch (error) {
+      if (!(error instanceof TokenhubError && error.code === 'key_not_found')) throw error;
+      requireNoVersion(ifMatch, { kind: KEY_KIND, id });
+      return { ...(await this.insert(id, body)), created: true };
+    }
+  }
+
+  /** What is given takes the place of what was. */
+  async patch(id: string, body: KeyFieldsDto, ifMatch: string | undefined): Promise<Shown> {
+    this.requireStored(id);
+    await this.deps.models.check(body);
+    return this.update(id, ifMatch, (current) => {
+      this.requireFuture(body, current.expires_at);
+      return changedKey(current, body);
+    });
+  }
+
+  /** A new secret beside the newest, which works until the overlap ends; with the key as it is now. */
+  async rotate(id: string, overlapMs: number, ifMatch: string | undefined): Promise<Shown> {
+    this.requireStored(id);
+    const made = newSecret();
+    const { view, version } = await this.update(id, ifMatch, (current) => {
+      const nowMs = this.deps.now();
+      const secrets = rotated(current.secrets, secretOf(made, nowMs), { nowMs, overlapMs });
+      return { ...current, secrets };
+    });
+    return { view: { ...view, secret: made.secret }, version };
+  }
+
+  /** Its jobs go on. Of what is declared it deletes the one that is hidden by it. */
+  async delete(id: string, ifMatch: string | undefined): Promise<void> {
+    const { stored } = this.deps;
+    const { version } = await stored.read(KEY_KIND, id).catch((error: unknown) => {
+      throw this.declared.has(id) ? declaredError(KEY_KIND, id) : error;
+    });
+    requireVersion(ifMatch, { kind: KEY_KIND, id, version });
+    const change = { change: 'delete', kind: KEY_KIND, id, version: ifMatch === undefined ? null : version } as const;
+    await stored.write(change, { check: () => undefined });
+  }
+
+  private async insert(id: string, body: KeyDefinitionDto): Promise<Shown> {
+    const { stored, models, now } = this.deps;
+    this.requireFuture(body, null);
+    await models.check(body);
+    const made = newSecret();
+    const definition = definedKey(body, [secretOf(made, now())]);
+    const document = await stored.write(
+      { change: 'insert', kind: KEY_KIND, id, definition },
+      { check: (projects) => this.requireProject(body.project, projects) },
+    );
+    if (!document) throw new Error(`the new key ${id} is not there`);
+    const { view, version } = this.shown(document);
+    return { view: { ...view, secret: made.secret }, version };
+  }
+
+  private async replace(id: string, body: KeyDefinitionDto, ifMatch: string | undefined): Promise<Shown> {
+    await this.deps.models.check(body);
+    return this.update(id, ifMatch, (current) => {
+      if (body.project !== current.project) {
+        const message = `project: the key "${id}" belongs to the project "${current.project}" for good.`;
+        throw new TokenhubError('invalid_value', message, { param: 'project' });
+      }
+      this.requireFuture(body, current.expires_at);
+      return definedKey(body, current.secrets);
+    });
+  }
+
+  private async update(
+    id: string,
+    ifMatch: string | undefined,
+    next: (current: KeyDefinition) => KeyDefinition,
+  ): Promise<Shown> {
+    const document = await this.deps.stored.update<KeyDefinition>(
+      { kind: KEY_KIND, id, ifMatch },
+      {
+        next: (current) => next({ ...current, secrets: liveSecrets(current.secrets, this.deps.now()) }),
+        check: () => undefined,
+      },
+    );
+    return this.shown(document);
+  }
+
+  private shown(document: SettingsDocument): Shown {
+    return { view: keyView(document, this.deps.now()), version: document.version };
+  }
+
+  private requireStored(id: string): void {
+    if (this.declared.has(id)) throw declaredError(KEY_KIND, id);
+  }
+
+  private requireProject(project: string, stored: readonly SettingsDocument[]): void {
+    if (this.declaredProjects.has(project) || stored.some(({ id }) => id === project)) return;
+    const message = `project: there is no project ${JSON.stringify(project.slice(0, 64))}.`;
+    throw new TokenhubError('unknown_reference', message, { param: 'project' });
+  }
+
+  /** A key that has expired may be written again as it is. */
+  private requireFuture({ expires_at: expiresAt }: KeyFieldsDto, current: string | null): void {
+    if (expiresAt == null || Date.parse(expiresAt) > this.deps.now()) return;
+    if (current !== null && iso(Date.parse(expiresAt)) === current) return;
+    throw new TokenhubError('invalid_value', 'expires_at must be a time to come: disable a key to end it now.', {
+      param: 'expires_at',
+    });
+  }
+}
+
+function newKeyId(): string {
+  const letters = Array.from({ length: ID_LENGTH }, () => ID_LETTERS.charAt(randomInt(ID_LETTERS.length)));
+  return `key_${letters.join('')}`;
+}

@@ -1,0 +1,95 @@
+import { describe, expect, it } from '@jest/globals';
+import type { KeyDefinition, SecretDefinition } from '#registry/made-keys.js';
+import { changedKey, definedKey, liveSecrets, rotated } from './key-definition.js';
+import type { KeyDefinitionDto, KeyFieldsDto } from './key.dto.js';
+
+const AT = Date.UTC(2026, 10, 22);
+const iso = (ms: number): string => new Date(ms).toISOString();
+const secret = (hint: string, endsAtMs: number | null = null): SecretDefinition => ({
+  ...{ sha256: hint, hint, created_at: iso(AT) },
+  ends_at: endsAtMs === null ? null : iso(endsAtMs),
+});
+const KEY: KeyDefinition = {
+  ...{ project: 'p', name: 'N', disabled: true, allowed_models: ['a'], policy: { mode: 'cheap', strict: true } },
+  budget: { day_usd: 5 },
+  ...{ scopes: ['jobs'], share: 2, limits: { rpm: 5 }, expires_at: iso(AT), secrets: [secret('one')] },
+};
+
+describe('a rotation', () => {
+  const next = secret('next');
+  it.each<[string, SecretDefinition[], number, (string | null)[][]]>([
+    [
+      'lets the newest work on',
+      [secret('one')],
+      1_000,
+      [
+        ['next', null],
+        ['one', iso(AT + 1_000)],
+      ],
+    ],
+    ['ends the newest at once without an overlap', [secret('one')], 0, [['next', null]]],
+    [
+      'ends the oldest of two',
+      [secret('two'), secret('one', AT + 5_000)],
+      1_000,
+      [
+        ['next', null],
+        ['two', iso(AT + 1_000)],
+      ],
+    ],
+    ['makes a first one where there is none', [], 1_000, [['next', null]]],
+  ])('%s', (_what, secrets, overlapMs, expected) => {
+    const after = rotated(secrets, next, { nowMs: AT, overlapMs });
+    expect(after.map(({ hint, ends_at }) => [hint, ends_at])).toEqual(expected);
+  });
+
+  it('is over when its overlap is', () => {
+    const secrets = [secret('next'), secret('one', AT + 1_000)];
+    expect(liveSecrets(secrets, AT + 999)).toHaveLength(2);
+    expect(liveSecrets(secrets, AT + 1_000).map(({ hint }) => hint)).toEqual(['next']);
+  });
+});
+
+describe('a change', () => {
+  const change = (body: Partial<KeyFieldsDto>): KeyDefinition => changedKey(KEY, body);
+
+  it.each<[string, Partial<KeyFieldsDto>, Partial<KeyDefinition>]>([
+    ['of nothing', {}, {}],
+    ['of fields that are absent', { share: undefined, limits: undefined }, {}],
+    ['of one field', { share: 3 }, { share: 3 }],
+    ['into limits', { limits: { tpm: 9 } }, { limits: { rpm: 5, tpm: 9 } }],
+    ['into a budget', { budget: { month_usd: 90 } }, { budget: { day_usd: 5, month_usd: 90 } }],
+    [
+      'into a policy',
+      { policy: { mode: undefined, max_attempts: 2 } },
+      { policy: { mode: 'cheap', strict: true, max_attempts: 2 } },
+    ],
+    ['to no models at all', { allowed_models: [] }, { allowed_models: [] }],
+    [
+      'of a time in another form',
+      { expires_at: '2027-01-01T00:00:00+01:00' },
+      { expires_at: '2026-12-31T23:00:00.000Z' },
+    ],
+    [
+      'to every default',
+      {
+        ...{ name: null, disabled: null, allowed_models: null, policy: null, budget: null },
+        ...{ share: null, limits: null, expires_at: null },
+      },
+      {
+        ...{ name: null, disabled: false, allowed_models: null, policy: {}, budget: {} },
+        ...{ share: 1, limits: {}, expires_at: null },
+      },
+    ],
+  ])('%s leaves all else as it was', (_what, body, expected) => {
+    expect(change(body)).toEqual({ ...KEY, ...expected });
+  });
+
+  it('that is a whole definition leaves nothing but the secrets', () => {
+    const body = { project: 'p', scopes: ['chat'] } as KeyDefinitionDto;
+    expect(definedKey(body, KEY.secrets)).toEqual({
+      ...{ project: 'p', scopes: ['chat'], name: null, disabled: false, allowed_models: null, policy: {} },
+      ...{ budget: {}, share: 1, limits: {}, expires_at: null, secrets: KEY.secrets },
+    });
+  });
+});

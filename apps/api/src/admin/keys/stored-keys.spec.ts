@@ -1,0 +1,82 @@
+import { describe, expect, it } from '@jest/globals';
+import { SettingsConflict, type SettingsDocument, type SettingsStore } from '#settings/settings-store.js';
+import { StoredKeys, type StoredKeysDeps } from './stored-keys.js';
+
+const DOCUMENT: SettingsDocument = {
+  ...{ kind: 'key', id: 'k', definition: { share: 1 }, version: 7, createdMs: 0, updatedMs: 0 },
+};
+const INSERT = { change: 'insert', kind: 'key', id: 'k', definition: {} } as const;
+const UNCHECKED = { check: () => undefined };
+
+function stored(settings: Partial<SettingsStore> | null, deps: Partial<StoredKeysDeps> = {}) {
+  const told: string[] = [];
+  const errors: unknown[] = [];
+  const keys = new StoredKeys({
+    settings: settings as SettingsStore | null,
+    publisher: { publish: () => Promise.resolve(void told.push('published')) },
+    live: { catchUp: () => Promise.resolve(void told.push('known')) },
+    onError: (error) => errors.push(error),
+    ...deps,
+  });
+  return { keys, told, errors };
+}
+
+const changing = (change: () => Promise<unknown>): Partial<SettingsStore> => ({
+  change: change as SettingsStore['change'],
+  read: () => Promise.resolve(DOCUMENT),
+});
+
+describe('without a database', () => {
+  it('there is nothing, and nothing can be set', async () => {
+    const { keys, told } = stored(null);
+    expect(await keys.all('key')).toEqual([]);
+    await expect(keys.read('key', 'k')).rejects.toMatchObject({ code: 'key_not_found' });
+    await expect(keys.write(INSERT, UNCHECKED)).rejects.toMatchObject({ code: 'settings_not_kept', status: 409 });
+    expect(told).toEqual([]);
+  });
+});
+
+describe('a change', () => {
+  it('is told to everybody and known here once it is committed', async () => {
+    const { keys, told } = stored(changing(() => Promise.resolve({ documents: [DOCUMENT] })));
+    expect(await keys.write(INSERT, UNCHECKED)).toBe(DOCUMENT);
+    expect(told).toEqual(['published', 'known']);
+  });
+
+  it('that is committed is answered, even when this process cannot hear of it', async () => {
+    const away = new Error('Redis is away');
+    const live = { catchUp: () => Promise.reject(away) };
+    const { keys, errors } = stored(
+      changing(() => Promise.resolve({ documents: [DOCUMENT] })),
+      { live },
+    );
+    expect(await keys.write(INSERT, UNCHECKED)).toBe(DOCUMENT);
+    expect(errors).toEqual([away]);
+  });
+
+  it.each([
+    ['exists', 'already_exists'],
+    ['missing', 'key_not_found'],
+    ['stale', 'precondition_failed'],
+  ] as const)('that was refused because it %s is told to nobody', async (reason, code) => {
+    const refused = new SettingsConflict(reason, { kind: 'key', id: 'k' });
+    const { keys, told } = stored(changing(() => Promise.reject(refused)));
+    await expect(keys.write(INSERT, UNCHECKED)).rejects.toMatchObject({ code });
+    expect(told).toEqual([]);
+  });
+
+  it('without If-Match is made again upon what another has changed; with it, it is refused', async () => {
+    let turn = 0;
+    const once = (): Promise<unknown> =>
+      turn++ === 0
+        ? Promise.reject(new SettingsConflict('stale', { kind: 'key', id: 'k' }))
+        : Promise.resolve({ documents: [DOCUMENT] });
+    const { keys } = stored(changing(once));
+    const how = { next: (current: object) => current, ...UNCHECKED };
+    expect(await keys.update({ kind: 'key', id: 'k', ifMatch: undefined }, how)).toBe(DOCUMENT);
+    turn = 0;
+    const subject = { kind: 'key', id: 'k', ifMatch: '"7"' } as const;
+    await expect(keys.update(subject, how)).rejects.toMatchObject({ code: 'precondition_failed' });
+    await expect(keys.update({ ...subject, ifMatch: '"6"' }, how)).rejects.toMatchObject({ status: 412 });
+  });
+});

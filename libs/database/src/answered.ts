@@ -1,0 +1,28 @@
+import { TokenhubError } from '#contracts/error-catalogue.js';
+import { isDatabaseUnavailable } from './connect-database.js';
+
+/** A server that hangs looks, to an HTTP request, like one that is away. */
+const ANSWER_MS = 5_000;
+const RETRY_S = 2;
+
+/** What the database answers, or the error `store_unavailable` that tells the client to come back. */
+export async function answered<T>(answer: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(unavailable()), ANSWER_MS);
+  try {
+    return await Promise.race([answer, late.promise]);
+  } catch (error) {
+    // Its tables are not there yet when it was away as the processes started.
+    const unmigrated = (error as { code?: unknown }).code === '42P01';
+    throw unmigrated || isDatabaseUnavailable(error) ? unavailable(error) : error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function unavailable(cause?: unknown): TokenhubError {
+  return new TokenhubError('store_unavailable', 'The database does not answer at the moment.', {
+    retryAfterS: RETRY_S,
+    cause,
+  });
+}

@@ -1,0 +1,99 @@
+import type { Generated, GeneratedAlways, JSONColumnType } from 'kysely';
+
+/** Every table, as the newest migration leaves it. Times are Unix milliseconds, money integer nano-dollars. */
+export interface DatabaseSchema {
+  schema_migrations: SchemaMigrationsTable;
+  finished_jobs: FinishedJobsTable;
+  erased_jobs: ErasedJobsTable;
+  usage_attempts: UsageAttemptsTable;
+  usage_daily: UsageDailyTable;
+  settings: SettingsTable;
+  settings_revision: SettingsRevisionTable;
+}
+
+export interface SchemaMigrationsTable {
+  version: number;
+  name: string;
+  applied_at: Generated<Date>;
+}
+
+export interface FinishedJobsTable {
+  id: string;
+  project: string;
+  key: string;
+  type: string;
+  state: string;
+  model: string | null;
+  created_ms: number;
+  finished_ms: number;
+  metadata: JSONColumnType<Record<string, string>>;
+  /** JSON; what is in it is the history's own business. */
+  record: JSONColumnType<object>;
+}
+
+export interface ErasedJobsTable {
+  id: string;
+  erased_ms: number;
+}
+
+/** Tokens and money that attempts and their sums have alike. */
+interface UsageColumns {
+  input_tokens: number;
+  output_tokens: number;
+  cached_input_tokens: number;
+  cache_write_input_tokens: number;
+  reasoning_tokens: number;
+  cost_nano: number;
+}
+
+export interface UsageAttemptsTable extends UsageColumns {
+  /** In the order of recording. */
+  seq: GeneratedAlways<number>;
+  id: string;
+  job_id: string;
+  project: string;
+  key: string;
+  provider: string;
+  model: string;
+  state: string;
+  error_class: string | null;
+  wasted: boolean;
+  usage_estimated: boolean;
+  waited_ms: number;
+  ttft_ms: number | null;
+  duration_ms: number;
+  ended_ms: number;
+}
+
+export interface UsageDailyTable extends UsageColumns {
+  /** `YYYY-MM-DD`, UTC. */
+  day: string;
+  project: string;
+  key: string;
+  provider: string;
+  model: string;
+  attempts: number;
+  wasted_attempts: number;
+  wasted_cost_nano: number;
+  duration_ms: number;
+  /** The lowest and the highest `seq` of its attempts. */
+  first_seq: number;
+  last_seq: number;
+}
+
+export interface SettingsTable {
+  kind: string;
+  id: string;
+  /** JSON; what is in it is the business of whoever the kind belongs to. */
+  definition: JSONColumnType<object>;
+  version: number;
+  created_ms: number;
+  updated_ms: number;
+}
+
+/** One row. */
+export interface SettingsRevisionTable {
+  one: Generated<boolean>;
+  source: Generated<string>;
+  revision: number;
+}

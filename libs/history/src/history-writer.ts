@@ -1,0 +1,91 @@
+import { sql, type RawBuilder } from 'kysely';
+import type { Db } from '#database/connect-database.js';
+import type { FinishedJob } from '#jobs/job-store.js';
+import { ATTEMPT_COLUMNS, attemptRow, type AttemptEntry } from './attempt-row.js';
+import { ERASURE_LOCK } from './erasure.js';
+import { waitForTurn } from './recording-order.js';
+
+/** What is written twice is there once: each row is known by the id of its attempt or job. */
+export class HistoryWriter {
+  constructor(private readonly db: Db) {}
+
+  /** Adds attempts to the usage ledger, and those that were not in it yet to the sums of their day. */
+  async addAttempts(entries: readonly AttemptEntry[]): Promise<void> {
+    if (entries.length === 0) return;
+    const rows = JSON.stringify(entries.map(attemptRow));
+    await this.db.transaction().execute(async (trx) => {
+      await waitForTurn(trx);
+      await addAttemptRows(rows).execute(trx);
+    });
+  }
+
+  /** Adds finished jobs, but none that was erased. */
+  async addJobs(jobs: readonly FinishedJob[]): Promise<void> {
+    if (jobs.length === 0) return;
+    const rows = jobs.map(jobRow).toSorted((a, b) => (a.id < b.id ? -1 : 1));
+    const column = (name: keyof JobRow): unknown[] => rows.map((row) => row[name]);
+    await this.db.transaction().execute(async (trx) => {
+      await sql`SELECT pg_advisory_xact_lock_shared(${sql.lit(ERASURE_LOCK)})`.execute(trx);
+      await sql`
+        INSERT INTO finished_jobs (id, project, key, type, state, model, created_ms, finished_ms, metadata, record)
+        SELECT id, project, key, type, state, model, created_ms, finished_ms, metadata::jsonb, record::json
+        FROM unnest(${column('id')}::text[], ${column('project')}::text[], ${column('key')}::text[],
+          ${column('type')}::text[], ${column('state')}::text[], ${column('model')}::text[],
+          ${column('created_ms')}::bigint[], ${column('finished_ms')}::bigint[],
+          ${column('metadata')}::text[], ${column('record')}::text[])
+          AS job (id, project, key, type, state, model, created_ms, finished_ms, metadata, record)
+        WHERE NOT EXISTS (SELECT FROM erased_jobs WHERE erased_jobs.id = job.id)
+        ON CONFLICT (id) DO NOTHING`.execute(trx);
+    });
+  }
+}
+
+/** The statement that adds attempts (JSON), and those that it really added to the sums of their days. */
+function addAttemptRows(rows: string): RawBuilder<unknown> {
+  const columns = sql.join(ATTEMPT_COLUMNS.map((column) => sql.ref(column)));
+  return sql`
+      WITH incoming AS (
+        SELECT DISTINCT ON (id) ${columns} FROM json_populate_recordset(NULL::usage_attempts, ${rows}::json) ORDER BY id
+      ), added AS (
+        INSERT INTO usage_attempts (${columns}) SELECT * FROM incoming ON CONFLICT (id) DO NOTHING RETURNING *
+      )
+      INSERT INTO usage_daily AS daily (day, project, key, provider, model, attempts, wasted_attempts,
+        input_tokens, output_tokens, cached_input_tokens, cache_write_input_tokens, reasoning_tokens,
+        cost_nano, wasted_cost_nano, duration_ms, first_seq, last_seq)
+      SELECT (to_timestamp(ended_ms / 1000.0) AT TIME ZONE 'UTC')::date, project, key, provider, model,
+        count(*), count(*) FILTER (WHERE wasted),
+        sum(input_tokens), sum(output_tokens), sum(cached_input_tokens), sum(cache_write_input_tokens),
+        sum(reasoning_tokens), sum(cost_nano), coalesce(sum(cost_nano) FILTER (WHERE wasted), 0), sum(duration_ms),
+        min(seq), max(seq)
+      FROM added GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5
+      ON CONFLICT (day, project, key, provider, model) DO UPDATE SET
+        attempts = daily.attempts + excluded.attempts,
+        wasted_attempts = daily.wasted_attempts + excluded.wasted_attempts,
+        input_tokens = daily.input_tokens + excluded.input_tokens,
+        output_tokens = daily.output_tokens + excluded.output_tokens,
+        cached_input_tokens = daily.cached_input_tokens + excluded.cached_input_tokens,
+        cache_write_input_tokens = daily.cache_write_input_tokens + excluded.cache_write_input_tokens,
+        reasoning_tokens = daily.reasoning_tokens + excluded.reasoning_tokens,
+        cost_nano = daily.cost_nano + excluded.cost_nano,
+        wasted_cost_nano = daily.wasted_cost_nano + excluded.wasted_cost_nano,
+        duration_ms = daily.duration_ms + excluded.duration_ms,
+        first_seq = least(daily.first_seq, excluded.first_seq),
+        last_seq = greatest(daily.last_seq, excluded.last_seq)`;
+}
+
+type JobRow = ReturnType<typeof jobRow>;
+
+function jobRow(job: FinishedJob) {
+  const { id, project, key, type, state, model, createdAt, finishedAt, metadata } = job.record;
+  return {
+    ...{ id, project, key, type, state, model, created_ms: createdAt, finished_ms: finishedAt ?? createdAt },
+    metadata: JSON.stringify(searchable(metadata)),
+    record: JSON.stringify(job),
+  };
+}
+
+/** Metadata as the database can search it: it has no U+0000 and no halves of surrogate pairs. */
+export function searchable(metadata: Record<string, string>): Record<string, string> {
+  const clean = (text: string): string => text.toWellFormed().replaceAll('\0', '\u{fffd}');
+  return Object.fromEntries(Object.entries(metadata).map(([name, value]) => [clean(name), clean(value)]));
+}

@@ -1,0 +1,70 @@
+import type { JobState } from '#contracts/job-state.js';
+import type { FindOptions } from '#jobs/job-finder.js';
+import { pageOf, type JobPage } from '#jobs/job-page.js';
+import type { JobRecord } from '#jobs/job-record.js';
+import type { DeleteOutcome, JobStore, JobWork } from '#jobs/job-store.js';
+import { isTerminal } from '#contracts/job-state.js';
+import type { JobHistory } from './job-history.js';
+
+export interface KeptJobsDeps {
+  store: JobStore;
+  /** Null where none is kept: then Redis has all there is. */
+  history: JobHistory | null;
+  /** Frees an idempotency key whose job is gone. */
+  free: (idempotencyKey: string) => Promise<unknown>;
+}
+
+/**
+ * Jobs wherever they are: in Redis while they are unfinished, wait for the recorder or are hot, and in the history from their recording
+ * on. Redis is always asked first: a job leaves it only after the history has it, so that there is no moment in which it is nowhere.
+ */
+export class KeptJobs {
+  constructor(private readonly deps: KeptJobsDeps) {}
+
+  /** The whole record, or null when there is no such job. */
+  async read(jobId: string): Promise<JobRecord | null> {
+    const { store, history } = this.deps;
+    return (await store.read(jobId)) ?? (await history?.read(jobId))?.record ?? null;
+  }
+
+  /** The project that a job belongs to and its state. */
+  async look(jobId: string): Promise<{ project: string; state: JobState } | null> {
+    const { store, history } = this.deps;
+    return (await store.look(jobId)) ?? (await history?.look(jobId)) ?? null;
+  }
+
+  /** What a job was asked to do, for one that tries it again. */
+  async readWork(jobId: string): Promise<JobWork> {
+    const { store, history } = this.deps;
+    const live = await store.look(jobId);
+    const kept = live === null ? await history?.read(jobId) : null;
+    return kept?.work ?? store.readWork(jobId);
+  }
+
+  /**
+   * The jobs of a project, or (null) of all, that pass the filter, newest first, from the one after `after`; each once. A page may be
+   * short, even empty, with more to come: so much of Redis is looked through at a time, and no more.
+   */
+  async list(project: string | null, { after, limit, filter = {} }: FindOptions): Promise<JobPage> {
+    const { store, history } = this.deps;
+    const wanted = { after, limit: limit + 1, filter };
+    // In this order: what the recorder takes out of Redis's list meanwhile is in the history by then.
+    const live = await store.find(project, wanted);
+    const recorded = (await history?.list(project, { ...wanted, after: after?.id ?? null })) ?? [];
+    // What was recorded while the lists were read is newer than what Redis said of it.
+    const byId = new Map([...live.records, ...recorded.map(({ record }) => record)].map((one) => [one.id, one]));
+    return pageOf({ records: [...byId.values()], lookedTo: live.lookedTo }, limit);
+  }
+
+  /** Erases a finished job of this project everywhere. Fails with nothing erased while the database is away. */
+  async erase(jobId: string, project: string): Promise<DeleteOutcome> {
+    const { store, history, free } = this.deps;
+    if (history === null) return store.delete(jobId, project);
+    const live = await store.look(jobId);
+    if (live !== null && !isTerminal(live.state)) return 'unfinished';
+    const { found, idempotency } = await history.erase(jobId);
+    const outcome = await store.delete(jobId, project);
+    if (idempotency !== null) await free(idempotency);
+    return outcome === 'missing' && found ? 'deleted' : outcome;
+  }
+}

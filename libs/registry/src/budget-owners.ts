@@ -1,0 +1,15 @@
+import { budgetRules, type BudgetOwner } from '#contracts/budgets.js';
+import type { MadeKeys } from '#contracts/key-rules.js';
+
+/** Every project and key that has budgets, each project before its keys. */
+export function budgetOwners({ projects, keys }: MadeKeys): BudgetOwner[] {
+  const keysOf = Map.groupBy(keys, ({ project }) => project);
+  const owners = projects.flatMap(({ id: project, budget }): BudgetOwner[] => [
+    { project, key: null, rules: budgetRules({ key: {}, project: budget }) },
+    ...(keysOf.get(project) ?? []).map((key) => ({
+      ...{ project, key: key.id },
+      rules: budgetRules({ key: key.budget, project: {} }),
+    })),
+  ]);
+  return owners.filter(({ rules }) => rules.length > 0);
+}

@@ -1,0 +1,175 @@
+import { sql, type Selectable, type Transaction } from 'kysely';
+import { answered } from '#database/answered.js';
+import type { Db } from '#database/connect-database.js';
+import { migrate } from '#database/migrate.js';
+import type { DatabaseSchema, SettingsTable } from '#database/schema.js';
+
+/** One thing that an administrator has set. */
+export interface SettingsDocument {
+  /** What it is: `provider`, `model`, `key` … */
+  kind: string;
+  id: string;
+  /** As it was given, in the words of the configuration file. */
+  definition: object;
+  /** Grows with each change, and never repeats, even when the document is deleted and made again. */
+  version: number;
+  createdMs: number;
+  updatedMs: number;
+}
+
+/** `version` is the one that the change was made from; null changes whatever is there. */
+export type SettingsChange =
+  | { change: 'insert'; kind: string; id: string; definition: object }
+  | { change: 'update'; kind: string; id: string; definition: object; version: number | null }
+  | { change: 'delete'; kind: string; id: string; version: number | null };
+
+/** All documents of some kinds at one moment. */
+export interface Settings {
+  /** In order of their ids. */
+  documents: SettingsDocument[];
+  /** Grows with each change of any document. */
+  revision: number;
+  /** Which database they are from. */
+  source: string;
+}
+
+/** Why a change was not made: there is one of this id already, there is none, or it has changed meanwhile. Nothing was written. */
+export class SettingsConflict extends Error {
+  override readonly name = 'SettingsConflict';
+
+  constructor(
+    readonly reason: 'exists' | 'missing' | 'stale',
+    readonly subject: { kind: string; id: string },
+  ) {
+    super(`${subject.kind} ${subject.id}: ${reason}`);
+  }
+}
+
+/** Everybody who changes settings takes this lock: what a change was checked against stands until it is committed. */
+const SETTINGS_LOCK = 7_401_955;
+
+/** What administrators set. Every method throws `store_unavailable` while the database is away. */
+export class SettingsStore {
+  constructor(private readonly db: Db) {}
+
+  /** Null when there is none. */
+  async read(kind: string, id: string): Promise<SettingsDocument | null> {
+    const row = await answered(
+      this.db.selectFrom('settings').selectAll().where('kind', '=', kind).where('id', '=', id).executeTakeFirst(),
+    );
+    return row ? toDocument(row) : null;
+  }
+
+  /** The documents of a kind in order of their ids, from the one after `after`. */
+  async list(
+    kind: string,
+    { after, limit }: { after: string | null; limit: number },
+  ): Promise<{ documents: SettingsDocument[]; hasMore: boolean }> {
+    let query = this.db.selectFrom('settings').selectAll().where('kind', '=', kind);
+    if (after !== null) query = query.where('id', '>', after);
+    const rows = await answered(
+      query
+        .orderBy('id')
+        .limit(limit + 1)
+        .execute(),
+    );
+    return { documents: rows.slice(0, limit).map(toDocument), hasMore: rows.length > limit };
+  }
+
+  /** All documents of these kinds, as they are at one moment. */
+  async all(kinds: readonly string[]): Promise<Settings> {
+    const read = (): Promise<Settings> => readAll(this.db, kinds);
+    return answered(
+      read().catch(async (error: unknown) => {
+        // It was away as the processes started, and nobody has migrated it since.
+        if ((error as { code?: unknown }).code !== '42P01') throw error;
+        await migrate(this.db);
+        return read();
+      }),
+    );
+  }
+
+  /**
+   * Makes the changes that `decide` finds right after a look at all documents of these kinds; no other change comes in between. What
+   * `decide` throws leaves everything as it was, and so does a SettingsConflict. `decide` does not wait for anything, because others
+   * wait for it. Gives the documents as they are now, without those deleted.
+   */
+  async change(
+    kinds: readonly string[],
+    decide: (current: SettingsDocument[]) => readonly SettingsChange[],
+  ): Promise<Settings> {
+    const changed = this.db.transaction().execute(async (trx) => {
+      await sql`SELECT pg_advisory_xact_lock(${sql.lit(SETTINGS_LOCK)})`.execute(trx);
+      const before = await readAll(trx, kinds);
+      const changes = decide(before.documents);
+      if (changes.length === 0) return { ...before, documents: [] };
+      const nowMs = Date.now();
+      // Never behind the clock: a database that was restored from a copy goes on after what was published before.
+      const revision = Math.max(before.revision + 1, nowMs);
+      const documents: SettingsDocument[] = [];
+      for (const change of changes) documents.push(...(await apply(trx, change, { revision, nowMs })));
+      await trx.updateTable('settings_revision').set({ revision }).execute();
+      return { documents, revision, source: before.source };
+    });
+    return answered(changed);
+  }
+}
+
+/** One statement: revision and documents are of one moment. */
+async function readAll(db: Db | Transaction<DatabaseSchema>, kinds: readonly string[]): Promise<Settings> {
+  const rows = await db
+    .selectFrom('settings_revision')
+    .leftJoin('settings', (join) => join.on(sql`settings.kind`, '=', sql`ANY(${[...kinds]}::text[])`))
+    .select(['source', 'revision', 'kind', 'id', 'definition', 'version', 'created_ms', 'updated_ms'])
+    .orderBy('kind')
+    .orderBy('id')
+    .execute();
+  const [first] = rows;
+  if (!first) throw new Error('the settings have lost their revision');
+  const documents = rows.flatMap((row) => (row.kind === null ? [] : [toDocument(row as Selectable<SettingsTable>)]));
+  return { documents, revision: first.revision, source: first.source };
+}
+
+async function apply(
+  trx: Transaction<DatabaseSchema>,
+  change: SettingsChange,
+  { revision, nowMs }: { revision: number; nowMs: number },
+): Promise<SettingsDocument[]> {
+  const { kind, id } = change;
+  if (change.change === 'insert') {
+    const definition = JSON.stringify(change.definition);
+    const row = await trx
+      .insertInto('settings')
+      .values({ kind, id, definition, version: revision, created_ms: nowMs, updated_ms: nowMs })
+      .onConflict((conflict) => conflict.columns(['kind', 'id']).doNothing())
+      .returningAll()
+      .executeTakeFirst();
+    if (!row) throw new SettingsConflict('exists', { kind, id });
+    return [toDocument(row)];
+  }
+  const current = await trx
+    .selectFrom('settings')
+    .select('version')
+    .where('kind', '=', kind)
+    .where('id', '=', id)
+    .executeTakeFirst();
+  if (!current) throw new SettingsConflict('missing', { kind, id });
+  if (change.version !== null && change.version !== current.version) throw new SettingsConflict('stale', { kind, id });
+  if (change.change === 'delete') {
+    await trx.deleteFrom('settings').where('kind', '=', kind).where('id', '=', id).execute();
+    return [];
+  }
+  const row = await trx
+    .updateTable('settings')
+    .set({ definition: JSON.stringify(change.definition), version: revision, updated_ms: nowMs })
+    .where('kind', '=', kind)
+    .where('id', '=', id)
+    .returningAll()
+    .executeTakeFirstOrThrow();
+  return [toDocument(row)];
+}
+
+function toDocument(row: Selectable<SettingsTable>): SettingsDocument {
+  const { kind, id, definition, version } = row;
+  return { kind, id, definition, version, createdMs: row.created_ms, updatedMs: row.updated_ms };
+}

@@ -1,0 +1,32 @@
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { startStack, type Stack } from '#testing/stack.js';
+import { ADMIN_TOKEN, AdminCalls } from './admin-calls.js';
+
+let stack: Stack;
+const admin = new AdminCalls(() => stack);
+
+beforeAll(async () => {
+  stack = await startStack({ env: { TOKENHUB_ADMIN_TOKEN: ADMIN_TOKEN } });
+}, 120_000);
+
+afterAll(() => stack.stop(), 60_000);
+
+it('without a database what is declared is shown', async () => {
+  const { body } = await admin.do('GET', 'models');
+  expect((body.data as { id: string }[]).map(({ id }) => id)).toStrictEqual([
+    'sim-embedding',
+    'sim-large',
+    'sim-small',
+  ]);
+  expect((await admin.do('GET', 'providers/simulator')).body).toMatchObject({ declared: true, ready: true });
+});
+
+it.each([
+  ['POST', 'models'],
+  ['PUT', 'models/m'],
+  ['PATCH', 'models/sim-small'],
+  ['DELETE', 'models/sim-small'],
+])('without a database %s %s is refused by name', async (method, path) => {
+  const body = method === 'DELETE' ? undefined : { id: path.split('/')[1] ?? 'm', provider: 'simulator' };
+  expect(await admin.send(method, path, { body })).toMatchObject({ status: 409, body: { code: 'settings_not_kept' } });
+});

@@ -1,0 +1,67 @@
+import { expect, it } from '@jest/globals';
+import { budgetRules, type BudgetOwner } from '#contracts/budgets.js';
+import type { AttemptEntry } from '#history/attempt-row.js';
+import { HistoryWriter } from '#history/history-writer.js';
+import { UsageReport } from '#history/usage-report.js';
+import { BudgetLevels } from '#jobs/budget-levels.js';
+import { keys } from '#platform/keys.js';
+import { recountBudgets } from '../../apps/api/src/admin/recount-budgets.js';
+import { HistoryFixture } from './support/history-fixture.js';
+import { newJob } from './support/new-job.js';
+import { RedisFixture } from './support/redis-fixture.js';
+
+const fixture = new RedisFixture();
+const history = new HistoryFixture(fixture, 'pglite');
+const NOW = Date.parse('2026-11-22T12:00:00Z');
+const LIMITS = { day: 10_000, month: 20_000 };
+const PROJECT: BudgetOwner = { project: 'default', key: null, rules: budgetRules({ key: {}, project: LIMITS }) };
+const KEY: BudgetOwner = { project: 'default', key: 'ci', rules: budgetRules({ key: LIMITS, project: {} }) };
+
+let written = 0;
+const entry = (day: string, key: string, costNano: number, project = 'default'): AttemptEntry => ({
+  ...{ job: `job_${++written}`, project, key, at: Date.parse(`${day}T06:00:00Z`), late: false, ended: null },
+  attempt: {
+    ...{ id: `job_${written}-answer.1`, model: 'small', provider: 'acme', state: 'completed', errorClass: null },
+    ...{ waitedMs: 1, ttftMs: null, durationMs: 2, usageEstimated: false, costNano, usage: null },
+  },
+});
+
+const ENTRIES: AttemptEntry[] = [
+  entry('2026-11-22', 'ci', 1_000),
+  entry('2026-11-22', 'other', 200),
+  entry('2026-11-21', 'ci', 30),
+  entry('2026-11-01', 'other', 4),
+  // In no window, and of another project.
+  entry('2026-10-31', 'ci', 5_000),
+  entry('2026-11-22', 'ci', 5_000, 'another'),
+];
+
+async function recounted(): Promise<{ project: number[]; key: number[] }> {
+  const levels = new BudgetLevels(fixture.redis);
+  await recountBudgets([PROJECT, KEY], { levels, report: new UsageReport(history.db) }, NOW);
+  const spent = async (owner: BudgetOwner): Promise<number[]> =>
+    (await levels.read(owner, NOW)).map(({ spentNano }) => spentNano);
+  return { project: await spent(PROJECT), key: await spent(KEY) };
+}
+
+it('what Redis has lost is spent again as it is on record, and refuses what has no room beside it', async () => {
+  await new HistoryWriter(history.db).addAttempts(ENTRIES);
+  const expected = { project: [1_200, 1_234], key: [1_000, 1_030] };
+  expect(await recounted()).toEqual(expected);
+  const at = { createdAt: NOW, deadline: NOW + 60_000 };
+  const rules = [...KEY.rules, ...PROJECT.rules];
+  const reserve = (reserveNano: number) => fixture.store.create(newJob({ ...at, budget: { rules, reserveNano } }));
+  expect((await reserve(8_801)).kind).toBe('over_budget');
+  expect((await reserve(8_800)).kind).toBe('created');
+  // What is reserved stays, and again is no more than once.
+  expect(await recounted()).toEqual(expected);
+  expect((await reserve(1)).kind).toBe('over_budget');
+  const kept = Number(await fixture.redis.call('PEXPIRETIME', keys.budgetLevels('default', '2026-11')));
+  expect(kept).toBe(Date.parse('2026-12-08T00:00:00Z'));
+});
+
+it('what Redis knows beyond the record stays spent', async () => {
+  await new HistoryWriter(history.db).addAttempts(ENTRIES);
+  await fixture.redis.hset(keys.budgetLevels('default', '2026-11'), 'key/ci/2026-11-22', '7 9000 10000');
+  expect(await recounted()).toEqual({ project: [1_200, 1_234], key: [9_000, 1_030] });
+});
