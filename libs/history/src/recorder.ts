@@ -5,11 +5,14 @@ import type { FinishedJob, JobStore } from '#jobs/job-store.js';
 import type { AttemptEntry } from './attempt-row.js';
 import { HistoryWriter } from './history-writer.js';
 import type { ReadEntry } from './ledger-entry.js';
-import { isGroupGone, type LedgerReader } from './ledger-reader.js';
+import { isGroupGone, LEDGER_BATCH, type LedgerReader } from './ledger-reader.js';
 
 /** A transaction is short, whatever the records weigh. */
 const JOBS_AT_ONCE = 50;
 const BYTES_AT_ONCE = 1_000_000;
+
+/** A transaction costs the same for one entry as for many: after a short batch the next is left to grow for so long. */
+const GATHER_MS = 250;
 
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 5_000;
@@ -85,7 +88,9 @@ export class Recorder {
     if (this.batch.length === 0) this.batch = await ledger.next();
     if (this.batch.length === 0) return;
     await this.record(this.batch);
+    const gathered = this.batch.length >= LEDGER_BATCH;
     this.batch = [];
+    if (!gathered) await this.pause(GATHER_MS);
   }
 
   private async record(entries: readonly ReadEntry[]): Promise<void> {
@@ -109,7 +114,7 @@ export class Recorder {
     const ended = entries.filter((entry) => entry.ended !== null).map(({ job }) => job);
     for await (const jobs of this.readInPieces(ended)) {
       await this.writer.addJobs(jobs);
-      await Promise.all(jobs.map(({ record }) => this.deps.store.release(record.id)));
+      await this.deps.store.release(jobs.map(({ record }) => record.id));
     }
   }
 
