@@ -8,6 +8,7 @@ import { checkGivenRedis, planPrivateRedis, privateRedisSpec } from '../lib/redi
 import { createSteps, ExpectedError, reportFailure, type Steps } from '../lib/steps.ts';
 import { Supervisor } from '../lib/supervisor.ts';
 import { apiSpec, postgresSpec, simulatorSpec, type Surroundings, workerSpecs } from './child-specs.ts';
+import { clusterSecret } from './cluster-secret.ts';
 import { readConfigFile, simulatorConfig } from './config-file.ts';
 import { greeting } from './greeting.ts';
 import { createRunFolder, type RunFolder } from './left-overs.ts';
@@ -79,7 +80,8 @@ async function bringUp(start: Start, run: RunFolder): Promise<void> {
   const redis = await bringUpRedis(start);
   const database = await bringUpDatabase(start);
   if (supervisor.isStopping) return;
-  const surroundings = surroundingsOf(start, { ...redis.env, ...database.env });
+  const secret = { TOKENHUB_CLUSTER_SECRET: clusterSecret(process.env, start.stateDir) };
+  const surroundings = surroundingsOf(start, { ...redis.env, ...database.env, ...secret });
   const { simulatorPort } = plan;
   if (simulatorPort !== undefined) {
     const up = await steps.step(

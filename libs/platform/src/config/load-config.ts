@@ -76,7 +76,6 @@ function warnOfSecrets(config: TokenhubConfig, env: Environment): string[] {
   return sources.flatMap(([owner, source]) => {
     if (source?.source === 'config')
       return [`${owner}: its secret is written in the configuration file; an environment variable is safer`];
-    if (source?.source === 'escrow') return [`${owner}: its secret is in the vault, which this version does not have`];
     if (source?.source !== 'env' || readVariable(env, source.name) !== undefined) return [];
     return [`${owner}: the variable ${source.name} that should hold its secret is not set`];
   });
