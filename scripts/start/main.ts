@@ -2,13 +2,13 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { build, whyBuild } from '../lib/build.ts';
+import { clusterSecret } from '../lib/cluster-secret.ts';
 import { freePort, requireFreePorts } from '../lib/ports.ts';
 import { findOrInstallRedis } from '../lib/redis-program.ts';
 import { checkGivenRedis, planPrivateRedis, privateRedisSpec } from '../lib/redis.ts';
 import { createSteps, ExpectedError, reportFailure, type Steps } from '../lib/steps.ts';
 import { Supervisor } from '../lib/supervisor.ts';
 import { apiSpec, postgresSpec, simulatorSpec, type Surroundings, workerSpecs } from './child-specs.ts';
-import { clusterSecret } from './cluster-secret.ts';
 import { readConfigFile, simulatorConfig } from './config-file.ts';
 import { greeting } from './greeting.ts';
 import { createRunFolder, type RunFolder } from './left-overs.ts';

@@ -30,7 +30,9 @@ export class Canaries {
   /** Each secret in this text, in clear or in an encoding that anybody undoes, with the place. */
   in({ where, text }: Sighting): string[] {
     this.looked += 1;
-    return [...this.forms].flatMap(([name, forms]) => (forms.some((form) => text.includes(form)) ? [`${name} in ${where}`] : []));
+    return [...this.forms].flatMap(([name, forms]) =>
+      forms.some((form) => text.includes(form)) ? [`${name} in ${where}`] : [],
+    );
   }
 }
 
@@ -45,5 +47,7 @@ function formsOf(secret: string): string[] {
   });
   // The bytes that a base64 or whsec_ secret stands for.
   const meant = Buffer.from(secret.replace(/^whsec_/, ''), 'base64').toString('hex');
-  return [...new Set([secret, secret.replace(/^whsec_/, ''), ...encoded, ...shifted, meant])].filter((form) => form.length >= 12);
+  return [...new Set([secret, secret.replace(/^whsec_/, ''), ...encoded, ...shifted, meant])].filter(
+    (form) => form.length >= 12,
+  );
 }

@@ -54,7 +54,9 @@ beforeAll(async () => {
             { id: 'file', url: receiver.url('/file'), secret: { source: 'config', value: planted.hookFile } },
             { id: 'vault', url: receiver.url('/vault'), secret: { source: 'escrow', name: 'hook' } },
           ],
-          keys: [{ id: 'ci', sha256: createHash('sha256').update(planted.declared).digest('hex'), scopes: ['jobs', 'chat'] }],
+          keys: [
+            { id: 'ci', sha256: createHash('sha256').update(planted.declared).digest('hex'), scopes: ['jobs', 'chat'] },
+          ],
         },
       ],
     }),
@@ -96,7 +98,11 @@ function withEchoes(config: Json): Json {
 }
 
 /** One request, whose whole answer is kept; the answer that makes a secret is `unseen`, and the secret planted. */
-async function ask(method: string, path: string, { body, key = planted.admin, unseen = false }: { body?: unknown; key?: string; unseen?: boolean } = {}): Promise<{ status: number; body: Json }> {
+async function ask(
+  method: string,
+  path: string,
+  { body, key = planted.admin, unseen = false }: { body?: unknown; key?: string; unseen?: boolean } = {},
+): Promise<{ status: number; body: Json }> {
   const response = await fetch(`${vault.url}${path}`, {
     method,
     headers: { authorization: `Bearer ${key}`, ...(body !== undefined && { 'content-type': 'application/json' }) },
@@ -106,46 +112,72 @@ async function ask(method: string, path: string, { body, key = planted.admin, un
   });
   const text = await response.text();
   const headers = JSON.stringify([...response.headers]);
-  if (!unseen) answers.push({ where: `the answer to ${method} ${path} (${response.status})`, text: `${headers}\n${text}` });
+  if (!unseen)
+    answers.push({ where: `the answer to ${method} ${path} (${response.status})`, text: `${headers}\n${text}` });
   return { status: response.status, body: text.startsWith('{') ? (JSON.parse(text) as Json) : {} };
 }
 
-const admin = (method: string, path: string, body?: unknown): ReturnType<typeof ask> => ask(method, `/admin/v1/${path}`, { body });
-const consume = (method: string, path: string, body?: unknown): ReturnType<typeof ask> => ask(method, path, { body, key: planted.house });
+const admin = (method: string, path: string, body?: unknown): ReturnType<typeof ask> =>
+  ask(method, `/admin/v1/${path}`, { body });
+const consume = (method: string, path: string, body?: unknown): ReturnType<typeof ask> =>
+  ask(method, path, { body, key: planted.house });
 
 /** Each place that a stranger may get to read, looked through; gives what was found. */
 const found = (sightings: readonly Sighting[]): string[] => sightings.flatMap((sighting) => canaries.in(sighting));
 
 describe('everything is gone through', () => {
   it('the vault is made, opened, refused, locked and rotated', async () => {
-    expect((await admin('POST', 'vault/init', { mode: 'password', password: planted.password, unknown: 1 })).status).toBe(400);
+    expect(
+      (await admin('POST', 'vault/init', { mode: 'password', password: planted.password, unknown: 1 })).status,
+    ).toBe(400);
     expect((await admin('POST', 'vault/init', { mode: planted.password })).status).toBe(400);
     expect((await admin('POST', 'vault/init', `{"password":"${planted.password}"`)).status).toBe(400);
     expect((await admin('POST', 'vault/init', { mode: 'password', password: planted.password })).status).toBe(201);
     expect((await admin('POST', 'vault/unlock', { password: planted.wrong })).status).toBe(403);
     expect((await admin('POST', 'vault/unlock', { password: [planted.wrong] })).status).toBe(400);
-    for (const [name, value] of [['provider', planted.escrow], ['hook', planted.hookVault]] as const) {
+    for (const [name, value] of [
+      ['provider', planted.escrow],
+      ['hook', planted.hookVault],
+    ] as const) {
       expect((await admin('PUT', `vault/secrets/${name}`, { value })).status).toBe(201);
     }
     for (const value of [`${planted.refused}\n`, [planted.refused], { a: planted.refused }]) {
       expect((await admin('PUT', 'vault/secrets/x', { value })).status).toBe(400);
     }
-    expect((await admin('PUT', `vault/secrets/${encodeURIComponent(' ')}`, { value: planted.refused })).status).toBe(400);
-    expect((await admin('POST', 'vault/rotate', { password: planted.password, new_password: planted.next })).status).toBe(200);
+    expect((await admin('PUT', `vault/secrets/${encodeURIComponent(' ')}`, { value: planted.refused })).status).toBe(
+      400,
+    );
+    expect(
+      (await admin('POST', 'vault/rotate', { password: planted.password, new_password: planted.next })).status,
+    ).toBe(200);
     expect((await admin('POST', 'vault/rotate', { password: planted.next, data_key: true })).status).toBe(200);
     expect((await admin('POST', 'vault/lock')).status).toBe(200);
     expect((await admin('PUT', 'vault/secrets/x', { value: planted.refused })).status).toBe(409);
     expect((await admin('POST', 'vault/unlock', { password: planted.next })).status).toBe(200);
-    expect((await admin('GET', 'vault/secrets')).body).toMatchObject({ data: [{ name: 'hook' }, { name: 'provider' }] });
+    expect((await admin('GET', 'vault/secrets')).body).toMatchObject({
+      data: [{ name: 'hook' }, { name: 'provider' }],
+    });
     await vault.untilHeld();
   }, 60_000);
 
   it('providers are set with secrets where none belong', async () => {
     const provider = { type: 'openai', base_url: echo.url };
-    for (const credential of [{ source: 'config', value: planted.refused }, { source: 'env', name: `${planted.refused} ` }, planted.refused]) {
+    for (const credential of [
+      { source: 'config', value: planted.refused },
+      { source: 'env', name: `${planted.refused} ` },
+      planted.refused,
+    ]) {
       expect((await admin('PUT', 'providers/wrong', { ...provider, credential })).status).toBe(400);
     }
-    expect((await admin('PUT', 'providers/wrong', { ...provider, base_url: `https://me:${planted.refused}@example.org/` , credential: { source: 'none' } })).status).toBe(400);
+    expect(
+      (
+        await admin('PUT', 'providers/wrong', {
+          ...provider,
+          base_url: `https://me:${planted.refused}@example.org/`,
+          credential: { source: 'none' },
+        })
+      ).status,
+    ).toBe(400);
   });
 
   it('every route of the description is called, by administrators, consumers and strangers', async () => {
@@ -159,7 +191,11 @@ describe('everything is gone through', () => {
       if (path.startsWith('/admin/v1/vault/') && method === 'POST') continue;
       const filled = path.replaceAll(/\{[^}]*\}/g, 'env');
       const payload = method === 'GET' || method === 'DELETE' ? undefined : {};
-      for (const key of [planted.admin, planted.house, canaries.plant('a key that nobody knows', canaryKey('stranger'))]) {
+      for (const key of [
+        planted.admin,
+        planted.house,
+        canaries.plant('a key that nobody knows', canaryKey('stranger')),
+      ]) {
         const unseen = method === 'POST' && /\/keys/.test(filled);
         const answer = await ask(method, filled, { body: payload, key, unseen });
         expect([method, filled, answer.status]).not.toEqual([method, filled, 500]);
@@ -169,7 +205,10 @@ describe('everything is gone through', () => {
 
   it('a key is made, used, rotated and deleted', async () => {
     const secrets: string[] = [];
-    for (const [path, body] of [['keys', { id: 'made', project: 'default', scopes: ['jobs', 'chat'] }], ['keys/made/rotate', {}]] as const) {
+    for (const [path, body] of [
+      ['keys', { id: 'made', project: 'default', scopes: ['jobs', 'chat'] }],
+      ['keys/made/rotate', {}],
+    ] as const) {
       const made = await ask('POST', `/admin/v1/${path}`, { body, unseen: true });
       secrets.push(canaries.plant(`a key that was made by ${path}`, String(made.body.secret)));
     }
@@ -180,13 +219,22 @@ describe('everything is gone through', () => {
   });
 
   it('providers that quote the key fail in every way, waited for, streamed and polled', async () => {
-    const models = ['env', 'file', 'vault'].flatMap((id) => [id, `${id}-claude`]).flatMap((id) => ECHO_MODELS.map((model) => `${id}-${model}`));
+    const models = ['env', 'file', 'vault']
+      .flatMap((id) => [id, `${id}-claude`])
+      .flatMap((id) => ECHO_MODELS.map((model) => `${id}-${model}`));
     await Promise.all(
       models.map(async (model) => {
-        const job = await consume('POST', '/v1/jobs', chatJob({ request: { model }, policy: { max_attempts: 1 }, timeout_ms: 20_000 }));
+        const job = await consume(
+          'POST',
+          '/v1/jobs',
+          chatJob({ request: { model }, policy: { max_attempts: 1 }, timeout_ms: 20_000 }),
+        );
         expect(job.status).toBe(202);
         const path = `/v1/jobs/${String(job.body.id)}`;
-        await waitFor(async () => ENDED.includes(String((await consume('GET', path)).body.state)), { timeoutMs: 40_000, pauseMs: 500 });
+        await waitFor(async () => ENDED.includes(String((await consume('GET', path)).body.state)), {
+          timeoutMs: 40_000,
+          pauseMs: 500,
+        });
         for (const more of ['/result', '/events', '/cancel', '/retry']) {
           await consume(more === '/cancel' ? 'POST' : 'GET', `${path}${more}`);
         }
@@ -203,14 +251,23 @@ describe('everything is gone through', () => {
   it('webhooks are signed with secrets of every source', async () => {
     const job = chatJob({ request: { model: 'sim-small' }, webhook: { url: receiver.url('/own'), events: ['job.*'] } });
     expect((await consume('POST', '/v1/jobs', job)).status).toBe(202);
-    await waitFor(() => ['/env', '/file', '/vault', '/own'].every((path) => receiver.received.some((one) => one.path === path)), {
-      timeoutMs: 20_000,
-      describe: 'a webhook of each',
-    });
+    await waitFor(
+      () => ['/env', '/file', '/vault', '/own'].every((path) => receiver.received.some((one) => one.path === path)),
+      {
+        timeoutMs: 20_000,
+        describe: 'a webhook of each',
+      },
+    );
   }, 30_000);
 
   it('the pages of the board are read', async () => {
-    for (const path of ['', '/', '/api/queues', '/api/queues?activeQueue=webhooks&status=completed', '/queue/pool.vault']) {
+    for (const path of [
+      '',
+      '/',
+      '/api/queues',
+      '/api/queues?activeQueue=webhooks&status=completed',
+      '/queue/pool.vault',
+    ]) {
       expect((await ask('GET', `/admin/queues${path}`)).status).toBeLessThan(400);
     }
     for (const path of ['/health', '/ready', '/metrics', '/docs', '/docs/openapi.json']) await ask('GET', path);
@@ -237,10 +294,14 @@ describe('no secret is seen', () => {
   it('in the database, whatever the table', async () => {
     const client = new pg.Client({ connectionString: vault.stack.database?.url });
     await client.connect();
-    const tables = await client.query<{ name: string }>(`SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'public'`);
+    const tables = await client.query<{ name: string }>(
+      `SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'public'`,
+    );
     const rows: Sighting[] = [];
     for (const { name } of tables.rows) {
-      const { rows: found } = await client.query<{ row: string }>(`SELECT row_to_json(t)::text AS row FROM "${name}" t`);
+      const { rows: found } = await client.query<{ row: string }>(
+        `SELECT row_to_json(t)::text AS row FROM "${name}" t`,
+      );
       rows.push(...found.map(({ row }) => ({ where: `the table ${name}`, text: row })));
     }
     await client.end();
@@ -250,12 +311,24 @@ describe('no secret is seen', () => {
   });
 
   it('in what webhooks carry', () => {
-    expect(found(receiver.received.map(({ path, headers, body }) => ({ where: path, text: `${JSON.stringify(headers)}\n${body}` })))).toEqual([]);
+    expect(
+      found(
+        receiver.received.map(({ path, headers, body }) => ({
+          where: path,
+          text: `${JSON.stringify(headers)}\n${body}`,
+        })),
+      ),
+    ).toEqual([]);
   });
 
   it('and what was planted would have been: each is found in clear, in JSON, base64 and hex', () => {
     for (const [name, secret] of Object.entries(planted)) {
-      const forms = [secret, JSON.stringify({ secret }), Buffer.from(`x${secret}yz`).toString('base64url'), Buffer.from(secret).toString('hex')];
+      const forms = [
+        secret,
+        JSON.stringify({ secret }),
+        Buffer.from(`x${secret}yz`).toString('base64url'),
+        Buffer.from(secret).toString('hex'),
+      ];
       for (const text of forms) expect([name, canaries.in({ where: 'here', text }).length > 0]).toEqual([name, true]);
     }
   });

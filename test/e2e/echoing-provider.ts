@@ -57,6 +57,10 @@ function answer(request: IncomingMessage, response: ServerResponse, { model = ''
     return void response.end(`data: ${JSON.stringify({ error })}\n\n`);
   }
   const status = STATUSES[model] ?? 404;
-  response.writeHead(status, { ...headers, 'content-type': 'application/json', ...(status === 429 && { 'retry-after': '1' }) });
+  response.writeHead(status, {
+    ...headers,
+    'content-type': 'application/json',
+    ...(status === 429 && { 'retry-after': '1' }),
+  });
   response.end(JSON.stringify({ error }));
 }

@@ -36,10 +36,15 @@ it('opens by itself when everything starts again', async () => {
 it('locked by an administrator it stays locked, also when everything starts again, until it is unlocked', async () => {
   await vault.do('POST', 'vault/lock');
   await vault.untilHeld(false);
-  await Promise.all([...vault.stack.apis, ...vault.stack.workers].filter((one) => one.isRunning()).map((one) => one.stop()));
+  await Promise.all(
+    [...vault.stack.apis, ...vault.stack.workers].filter((one) => one.isRunning()).map((one) => one.stop()),
+  );
   await Promise.all([vault.stack.startApi(), vault.stack.startWorker(BARE)]);
   expect((await vault.view()).state).toBe('locked');
-  expect(await vault.admin('POST', 'vault/unlock', { password: 'not for this mode' })).toMatchObject({ status: 400, body: { code: 'invalid_value' } });
+  expect(await vault.admin('POST', 'vault/unlock', { password: 'not for this mode' })).toMatchObject({
+    status: 400,
+    body: { code: 'invalid_value' },
+  });
   await vault.do('POST', 'vault/unlock');
   await vault.untilHeld();
   await vault.ended(await vault.job());
@@ -62,18 +67,21 @@ it('a new encryption key takes over from the old one', async () => {
   await vault.ended(await vault.job());
 }, 90_000);
 
-it.each(['api', 'worker'])('a key of another length ends the %s at its start with one line that names the variable', async (app) => {
-  const started = startProcess({
-    name: app,
-    entry: `dist/apps/${app}/src/main.js`,
-    env: {
-      ...{ TOKENHUB_PORT: String(await freePort()), REDIS_URL: vault.stack.redis.url },
-      TOKENHUB_ENCRYPTION_KEY: Buffer.alloc(16, 9).toString('base64'),
-    },
-  });
-  expect(await started.exit).toEqual({ code: 1, signal: null });
-  expect(started.lines).toEqual([expect.stringContaining('TOKENHUB_ENCRYPTION_KEY: must be the base64 of 32 bytes')]);
-});
+it.each(['api', 'worker'])(
+  'a key of another length ends the %s at its start with one line that names the variable',
+  async (app) => {
+    const started = startProcess({
+      name: app,
+      entry: `dist/apps/${app}/src/main.js`,
+      env: {
+        ...{ TOKENHUB_PORT: String(await freePort()), REDIS_URL: vault.stack.redis.url },
+        TOKENHUB_ENCRYPTION_KEY: Buffer.alloc(16, 9).toString('base64'),
+      },
+    });
+    expect(await started.exit).toEqual({ code: 1, signal: null });
+    expect(started.lines).toEqual([expect.stringContaining('TOKENHUB_ENCRYPTION_KEY: must be the base64 of 32 bytes')]);
+  },
+);
 
 it('without a cluster secret no vault can be made, and the state says why', async () => {
   const alone = await VaultStack.start({ workers: 0, env: { TOKENHUB_CLUSTER_SECRET: '' } });

@@ -61,7 +61,12 @@ describe('a vault with a password', () => {
   it('whoever can write to Redis, and does not know the cluster secret, is believed nothing', async () => {
     const id = 'worker-forged';
     const ask = { process: id, publicKey: randomBytes(32).toString('base64url'), nonce: 'n', box: null };
-    const said = { ...ask, epoch: (await vault.view()).epoch, expiresMs: Date.now() + 10_000, mac: randomBytes(32).toString('base64url') };
+    const said = {
+      ...ask,
+      epoch: (await vault.view()).epoch,
+      expiresMs: Date.now() + 10_000,
+      mac: randomBytes(32).toString('base64url'),
+    };
     await redis.set(keys.vaultAsk(id), JSON.stringify(said));
     await redis.publish('{th}:vault-changes', `ask:${id}`);
     await waitFor(() => vault.lines.some((line) => line.includes(id) && line.includes('hand_over_mac')));
@@ -72,7 +77,11 @@ describe('a vault with a password', () => {
   });
 
   it('the administration closes by itself, the pools go on, and the password opens it again', async () => {
-    expect((await vault.view()).administration).toMatchObject({ open: true, auto_lock_minutes: 1, closes_at: expect.any(String) });
+    expect((await vault.view()).administration).toMatchObject({
+      open: true,
+      auto_lock_minutes: 1,
+      closes_at: expect.any(String),
+    });
     // As if the minute had passed.
     await redis.pexpire(keys.vaultAdministration(), 1);
     await waitFor(async () => !(await vault.view()).administration.open);
@@ -81,12 +90,18 @@ describe('a vault with a password', () => {
       ['POST', 'vault/secrets', { name: 'a', value: 'x' }],
       ['DELETE', 'vault/secrets/guarded-key', undefined],
     ] as const) {
-      expect(await vault.admin(method, path, body)).toMatchObject({ status: 403, body: { code: 'vault_administration_closed' } });
+      expect(await vault.admin(method, path, body)).toMatchObject({
+        status: 403,
+        body: { code: 'vault_administration_closed' },
+      });
     }
     expect((await vault.admin('GET', 'vault/secrets')).status).toBe(200);
     await vault.ended(await vault.job());
     const { epoch } = await vault.view();
-    expect(await vault.do('POST', 'vault/unlock', { password: PASSWORD })).toMatchObject({ epoch, administration: { open: true } });
+    expect(await vault.do('POST', 'vault/unlock', { password: PASSWORD })).toMatchObject({
+      epoch,
+      administration: { open: true },
+    });
     await vault.do('PUT', 'vault/secrets/a', { value: 'x' });
   });
 
@@ -103,20 +118,27 @@ describe('a vault with a password', () => {
     await restartAll();
     expect(await vault.view()).toMatchObject({ state: 'locked', mode: 'password' });
     const job = await vault.job();
-    await waitFor(async () => ((await read(vault.url, job.id)).waiting_for as Json | undefined)?.reason === 'vault_locked');
+    await waitFor(
+      async () => ((await read(vault.url, job.id)).waiting_for as Json | undefined)?.reason === 'vault_locked',
+    );
     await vault.do('POST', 'vault/unlock', { password: PASSWORD });
     await vault.untilHeld();
     await vault.ended(job);
   }, 90_000);
 
   it('a secret that was tampered with, or swapped with another, is refused by name', async () => {
-    await query(`UPDATE vault_secrets SET sealed = (SELECT sealed FROM vault_secrets WHERE name = 'a') WHERE name = 'guarded-key'`);
+    await query(
+      `UPDATE vault_secrets SET sealed = (SELECT sealed FROM vault_secrets WHERE name = 'a') WHERE name = 'guarded-key'`,
+    );
     await vault.do('PUT', 'vault/secrets/b', { value: 'x' });
     await waitFor(async () => {
       const { body } = await vault.admin<{ detail: string }>('POST', 'providers/guarded/test');
       return body.detail.includes('the secret guarded-key of the vault is not as it was written');
     });
-    const rotated = await vault.admin<{ detail: string }>('POST', 'vault/rotate', { data_key: true, password: PASSWORD });
+    const rotated = await vault.admin<{ detail: string }>('POST', 'vault/rotate', {
+      data_key: true,
+      password: PASSWORD,
+    });
     expect(rotated).toMatchObject({ status: 500, body: { code: 'vault_corrupt' } });
     expect(rotated.body.detail).toContain('guarded-key');
     expect((await vault.view()).data_key_version).toBe(1);

@@ -31,7 +31,10 @@ afterEach(() => {
 const directory = new ProviderDirectory(live as LiveRegistry, {
   env: { KEY: 'secret-1' },
   configSecrets: new Map([[secretNames.provider('file'), 'secret-2']]),
-  escrow: { find: () => (open ? { state: 'resolved', secret: 'secret-3' } : { state: 'unavailable', reason: 'the vault is locked' }) },
+  escrow: {
+    find: () =>
+      open ? { state: 'resolved', secret: 'secret-3' } : { state: 'unavailable', reason: 'the vault is locked' },
+  },
 });
 const found = (id: string): Provider => registry.provider(id) ?? provider(id, { source: 'none' });
 

@@ -465,9 +465,16 @@ describe('the environment', () => {
 
   it('gives the vault its keys, which a configuration that is shown does not show', () => {
     const env = { TOKENHUB_ENCRYPTION_KEY: encoded(32), TOKENHUB_CLUSTER_SECRET: 's'.repeat(32) };
-    const { config, warnings } = load({}, { ...env, TOKENHUB_API_KEY: `th_${text}`, TOKENHUB_VAULT_AUTO_LOCK_MINUTES: '2' });
+    const { config, warnings } = load(
+      {},
+      { ...env, TOKENHUB_API_KEY: `th_${text}`, TOKENHUB_VAULT_AUTO_LOCK_MINUTES: '2' },
+    );
     const { encryptionKey, clusterSecret } = config.vault.keys();
-    expect([encryptionKey?.length, clusterSecret?.toString(), config.vault.autoLockMs]).toEqual([32, 's'.repeat(32), 120_000]);
+    expect([encryptionKey?.length, clusterSecret?.toString(), config.vault.autoLockMs]).toEqual([
+      32,
+      's'.repeat(32),
+      120_000,
+    ]);
     expect(warnings).toEqual([]);
     expect(JSON.stringify(config)).not.toContain('ssss');
     expect(load({}).config.vault.keys()).toEqual({ encryptionKey: null, clusterSecret: null });

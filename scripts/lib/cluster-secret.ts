@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ExpectedError } from '../lib/steps.ts';
+import { ExpectedError } from './steps.ts';
 
 const SHORTEST_BYTES = 32;
 
