@@ -106,7 +106,10 @@ describe('the data key', () => {
   it('is never given to a process with another cluster secret, or with none', async () => {
     const holder = await start('api-1');
     const { epoch } = await open(holder);
-    const [stranger, alone] = [await start('worker-9', { clusterSecret: randomBytes(32) }), await start('worker-8', { clusterSecret: null })];
+    const [stranger, alone] = [
+      await start('worker-9', { clusterSecret: randomBytes(32) }),
+      await start('worker-8', { clusterSecret: null }),
+    ];
     await waitFor(() => refused.length > 2);
     expect(new Set(refused.map(({ process, fault }) => `${process} ${fault}`))).toEqual(new Set(['worker-9 mac']));
     expect([stranger.holds, alone.holds, holder.holds]).toEqual([null, null, epoch]);
@@ -120,7 +123,8 @@ describe('the data key', () => {
     const recorded: string[] = [];
     await recorder.subscribe(channels.vault());
     recorder.on('message', (_channel: string, message: string) => {
-      if (message.startsWith('answer:')) void fixture.redis.get(keys.vaultAnswer('worker-1')).then((text) => text && recorded.push(text));
+      if (message.startsWith('answer:'))
+        void fixture.redis.get(keys.vaultAnswer('worker-1')).then((text) => text && recorded.push(text));
     });
     const worker = await start('worker-1');
     await until(worker).hold(epoch);
@@ -189,17 +193,26 @@ describe('where Redis says nothing', () => {
 describe('the secrets in a process', () => {
   it('are followed sealed, and open with the key of the moment', async () => {
     const vault = await start('api-1');
-    const escrow = new Escrow({ redis: fixture.redis, subscriber: fixture.connect(), cipher: vault.cipher, onError: fixture.onError });
+    const escrow = new Escrow({
+      redis: fixture.redis,
+      subscriber: fixture.connect(),
+      cipher: vault.cipher,
+      onError: fixture.onError,
+    });
     await escrow.start();
     fixture.after(() => escrow.stop());
     expect(escrow.find('a')).toMatchObject({ state: 'unavailable', reason: expect.stringContaining('not known yet') });
     await open(vault);
     const publish = (secrets: Record<string, string>) => secretSnapshots(fixture.redis).publish({ secrets });
-    await publish({ a: vault.cipher.seal(boundName('a'), 'sk-a'), swapped: vault.cipher.seal(boundName('other'), 'sk-b') });
+    await publish({
+      a: vault.cipher.seal(boundName('a'), 'sk-a'),
+      swapped: vault.cipher.seal(boundName('other'), 'sk-b'),
+    });
     await escrow.catchUp();
     expect(escrow.find('a')).toEqual({ state: 'resolved', secret: 'sk-a' });
     expect(escrow.find('swapped')).toMatchObject({ state: 'missing', reason: expect.stringContaining('swapped') });
-    for (const name of ['none', 'constructor', '__proto__']) expect(escrow.find(name)).toMatchObject({ state: 'missing' });
+    for (const name of ['none', 'constructor', '__proto__'])
+      expect(escrow.find(name)).toMatchObject({ state: 'missing' });
     // Sealed with a key that has not reached this process yet: the one before serves.
     const next = data.withNext();
     const ahead = sealText(next.active, boundName('a'), 'sk-new');
@@ -223,7 +236,9 @@ describe('the administration of secrets', () => {
     await session.open(unlocked);
     await session.require(unlocked);
     expect(await session.closesAt(unlocked)).toBeGreaterThan(Date.now() + 50_000);
-    await expect(session.require({ ...unlocked, epoch: 8 })).rejects.toMatchObject({ code: 'vault_administration_closed' });
+    await expect(session.require({ ...unlocked, epoch: 8 })).rejects.toMatchObject({
+      code: 'vault_administration_closed',
+    });
     await expect(session.require({ ...unlocked, state: 'locked' })).rejects.toMatchObject({ code: 'vault_locked' });
     await expect(session.require(null)).rejects.toMatchObject({ code: 'vault_locked' });
     await fixture.redis.pexpire(keys.vaultAdministration(), 1_000);
@@ -245,8 +260,12 @@ describe('passwords that are tried', () => {
 
   it('are five a minute over all processes, also all at once; the right one forgets them', async () => {
     const [one, other] = [new PasswordTries(fixture.redis), new PasswordTries(fixture.connect())];
-    const tried = await Promise.allSettled([one, other, one, other, one, other, one].map((tries) => tries.judge(wrong)));
-    const codes = tried.map((result) => (result.status === 'rejected' ? (result.reason as { code: string }).code : 'right'));
+    const tried = await Promise.allSettled(
+      [one, other, one, other, one, other, one].map((tries) => tries.judge(wrong)),
+    );
+    const codes = tried.map((result) =>
+      result.status === 'rejected' ? (result.reason as { code: string }).code : 'right',
+    );
     expect(codes.toSorted()).toEqual([
       ...Array.from({ length: 2 }, () => 'rate_limit_exceeded'),
       ...Array.from({ length: 5 }, () => 'vault_password_wrong'),

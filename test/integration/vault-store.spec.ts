@@ -80,7 +80,10 @@ describe.each(DATABASE_KINDS)('the vault over %s', (kind) => {
       ['mode that is none', sql`UPDATE vault SET mode = 'paper'`],
       ['id', sql`UPDATE vault SET id = gen_random_uuid()`],
       ['hashing', sql`UPDATE vault SET kdf = jsonb_set(kdf::jsonb, '{passes}', '4')::json`],
-      ['hashing that takes the machine down', sql`UPDATE vault SET kdf = jsonb_set(kdf::jsonb, '{memoryKib}', '999999999')::json`],
+      [
+        'hashing that takes the machine down',
+        sql`UPDATE vault SET kdf = jsonb_set(kdf::jsonb, '{memoryKib}', '999999999')::json`,
+      ],
       ['hashing that is gone', sql`UPDATE vault SET kdf = NULL`],
       ['data key', sql`UPDATE vault SET data_keys = jsonb_set(data_keys::jsonb, '{0,wrapped}', '"x"')::json`],
       ['data key that is gone', sql`UPDATE vault SET data_keys = (data_keys::jsonb - 1)::json`],
@@ -89,7 +92,10 @@ describe.each(DATABASE_KINDS)('the vault over %s', (kind) => {
     ])('with another %s is refused as damaged', async (_what, change) => {
       await store.insert(record());
       await change.execute(database.db);
-      await expect(store.read()).rejects.toMatchObject({ code: 'vault_corrupt', message: expect.stringContaining('the vault record') });
+      await expect(store.read()).rejects.toMatchObject({
+        code: 'vault_corrupt',
+        message: expect.stringContaining('the vault record'),
+      });
     });
   });
 
@@ -165,12 +171,18 @@ describe.each(DATABASE_KINDS)('the vault over %s', (kind) => {
       expect([await store.read(), await secrets.all()]).toStrictEqual(before);
       expect(await store.rotate({ record: next, version }, (_name, sealed) => sealed.replace('old', 'new'))).toBe(true);
       expect((await store.read())?.record).toStrictEqual(next);
-      expect((await secrets.all()).documents.map(({ definition }) => definition)).toStrictEqual([{ sealed: 'new a' }, { sealed: 'new b' }]);
+      expect((await secrets.all()).documents.map(({ definition }) => definition)).toStrictEqual([
+        { sealed: 'new a' },
+        { sealed: 'new b' },
+      ]);
     });
   });
 
   it('while the database is away everything says so', async () => {
-    const away = connectDatabase('postgres://postgres@127.0.0.1:1/postgres', { name: 'away', onError: () => undefined });
+    const away = connectDatabase('postgres://postgres@127.0.0.1:1/postgres', {
+      name: 'away',
+      onError: () => undefined,
+    });
     const unavailable = { code: 'store_unavailable' };
     await expect(new VaultStore(away.db).read()).rejects.toMatchObject(unavailable);
     await expect(new VaultStore(away.db).setLocked(true)).rejects.toMatchObject(unavailable);
