@@ -1,6 +1,6 @@
 /**
  * The import arrows of Tokenhub (docs/architecture.md): contracts ← platform ← {http, queues, limits, jobs, database} ←
- * {providers, registry, health, history} ← {planner, settings} ← apps, and contracts ← {routing, tokens, directives,
+ * {providers, registry, health, history} ← {planner, settings} ← vault ← apps, and contracts ← {routing, tokens, directives,
  * structured-output, orchestration} ← apps. No cycles. One library per fenced package.
  */
 const lib = (...names) => `^libs/(${names.join('|')})/src`;
@@ -44,6 +44,7 @@ module.exports = {
     mayImport('health', 'contracts', 'platform', 'limits'),
     mayImport('providers', 'contracts', 'platform', 'http'),
     mayImport('registry', 'contracts', 'platform'),
+    mayImport('vault', 'contracts', 'platform', 'database', 'registry', 'settings'),
     mayImport('routing', 'contracts'),
     mayImport('tokens', 'contracts'),
     mayImport(
@@ -72,7 +73,8 @@ module.exports = {
     fenced('undici', lib('http')),
     fenced('ipaddr.js', lib('platform')),
     fenced('pg', lib('database')),
-    fenced('kysely', lib('database', 'history', 'settings')),
+    fenced('kysely', lib('database', 'history', 'settings', 'vault')),
+    fenced('libsodium-wrappers', lib('vault')),
     fenced('@electric-sql', lib('database')),
     fenced('standardwebhooks', '^apps/worker/src/webhooks/'),
     {

@@ -14,6 +14,7 @@ const libs = [
   'tokens',
   'providers',
   'registry',
+  'vault',
   'planner',
   'directives',
   'structured-output',

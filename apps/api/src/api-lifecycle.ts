@@ -10,6 +10,7 @@ import type { GraphQueue } from '#queues/graph-queue.js';
 import type { LiveKeys } from '#registry/live-keys.js';
 import type { LiveRegistry } from '#registry/live-registry.js';
 import type { SettingsPublisher } from '#settings/settings-publisher.js';
+import type { LiveVault } from '#vault/live-vault.js';
 
 export interface ApiParts {
   /** Of what is declared and set: one for each snapshot. */
@@ -23,6 +24,7 @@ export interface ApiParts {
   queues: AttemptQueues;
   graphQueue: GraphQueue;
   http: HttpClient;
+  vault: LiveVault;
   /** Known once the application listens. */
   server: () => Server;
 }
@@ -36,13 +38,14 @@ export class ApiLifecycle implements OnApplicationBootstrap, OnModuleDestroy {
 
   /** Publishes what is declared and set, and hears what it will be asked to wait for, before the first request. */
   async onApplicationBootstrap(): Promise<void> {
-    const { publishers, registry, keys, notices, presence, views, redis } = this.parts;
+    const { publishers, registry, keys, notices, presence, views, redis, vault } = this.parts;
     for (const publisher of publishers) await publisher.start();
     await registry.start();
     await keys.start();
     await notices.start();
     await presence.start();
     await views.start();
+    vault.onChange(presence.tell);
     redis.on('ready', this.publishAgain);
   }
 

@@ -4,7 +4,7 @@ import { HttpAdapterHost } from '@nestjs/core';
 import { TerminusModule } from '@nestjs/terminus';
 import type { MadeKeys } from '#contracts/key-rules.js';
 import { DatabaseProbe } from '#history/database-probe.js';
-import { HistoryModule } from '#history/history.module.js';
+import { HISTORY_DATABASE, HistoryModule } from '#history/history.module.js';
 import { KeptJobs } from '#history/kept-jobs.js';
 import { HttpClient } from '#http/http-client.js';
 import { EventReader } from '#jobs/event-reader.js';
@@ -21,8 +21,12 @@ import { LiveKeys } from '#registry/live-keys.js';
 import { LiveViewsSource } from '#health/live-views-source.js';
 import { LiveRegistry } from '#registry/live-registry.js';
 import { SettingsPublisher } from '#settings/settings-publisher.js';
+import { LiveVault } from '#vault/live-vault.js';
+import type { SealedSecrets } from '#vault/sealed-secrets.js';
+import { VaultModule } from '#vault/vault.module.js';
 import { KEY_PUBLISHER } from './admin/keys/key-parts.js';
 import { ADMIN_CONTROLLERS, ADMIN_PARTS } from './admin/admin-parts.js';
+import { SECRET_PUBLISHER } from './admin/vault/vault-parts.js';
 import { JOB_PARTS } from './jobs/job-parts.js';
 import { ROUTING_PARTS } from './routing/routing-parts.js';
 import { ApiLifecycle } from './api-lifecycle.js';
@@ -47,6 +51,7 @@ const HISTORY_CONNECTIONS = 5;
   imports: [
     PlatformModule.forRole('api'),
     HistoryModule.forRole('api', HISTORY_CONNECTIONS),
+    VaultModule.using(HISTORY_DATABASE),
     TerminusModule.forRoot({ logger: false }),
   ],
   // Express tries routes in order: the busiest come first.
@@ -70,13 +75,13 @@ const HISTORY_CONNECTIONS = 5;
     },
     {
       provide: Presence,
-      inject: [REDIS, PROCESS_ID, LOGGER],
-      useFactory: (redis: RedisClient, processId: string, logger: Logger) => {
+      inject: [REDIS, PROCESS_ID, LiveVault, LOGGER],
+      useFactory: (redis: RedisClient, processId: string, vault: LiveVault, logger: Logger) => {
         const startedAt = Date.now();
         return new Presence(
           redis,
           processId,
-          () => ({ role: 'api', startedAt }),
+          () => ({ role: 'api', startedAt, vaultEpoch: vault.holds }),
           (error) => logger.debug({ err: error }, 'presence'),
         );
       },
@@ -113,6 +118,8 @@ const HISTORY_CONNECTIONS = 5;
         GraphQueue,
         HttpClient,
         HttpAdapterHost,
+        LiveVault,
+        SECRET_PUBLISHER,
       ],
       useFactory: buildLifecycle,
     },
@@ -121,7 +128,21 @@ const HISTORY_CONNECTIONS = 5;
 export class ApiModule {}
 
 function buildLifecycle(
-  ...[publisher, keyPublisher, redis, registry, keys, notices, presence, views, queues, graphQueue, http, adapter]: [
+  ...[
+    publisher,
+    keyPublisher,
+    redis,
+    registry,
+    keys,
+    notices,
+    presence,
+    views,
+    queues,
+    graphQueue,
+    http,
+    adapter,
+    ...more
+  ]: [
     SettingsPublisher<SnapshotContent>,
     SettingsPublisher<MadeKeys>,
     RedisClient,
@@ -134,11 +155,15 @@ function buildLifecycle(
     GraphQueue,
     HttpClient,
     HttpAdapterHost,
+    LiveVault,
+    SettingsPublisher<SealedSecrets>,
   ]
 ): ApiLifecycle {
+  const [vault, secretPublisher] = more;
+  const publishers = [publisher, keyPublisher, secretPublisher];
   const server = (): Server => adapter.httpAdapter.getHttpServer() as Server;
   return new ApiLifecycle({
-    ...{ publishers: [publisher, keyPublisher], redis, registry, keys, notices, presence, views, queues, graphQueue },
-    ...{ http, server },
+    ...{ publishers, redis, registry, keys, notices, presence, views, queues, graphQueue },
+    ...{ http, server, vault },
   });
 }

@@ -16,7 +16,6 @@ import type { Tickets } from '#limits/tickets.js';
 import { ExactCounts } from '#planner/exact-counts.js';
 import { RoutePlanner } from '#planner/route-planner.js';
 import type { TokenhubConfig } from '#platform/config/config.js';
-import { processEnvironment } from '#platform/config/environment.js';
 import type { Logger } from '#platform/logging.js';
 import { Presence } from '#platform/process-identity.js';
 import type { RedisClient } from '#platform/redis.js';
@@ -25,8 +24,11 @@ import type { VllmEndpoints } from '#providers/vllm/vllm-endpoints.js';
 import type { AttemptQueues } from '#queues/attempt-queues.js';
 import type { GraphQueue } from '#queues/graph-queue.js';
 import type { KnownPools } from '#queues/known-pools.js';
+import type { CredentialStores } from '#registry/credentials.js';
 import type { LiveRegistry } from '#registry/live-registry.js';
 import type { TokenCounter } from '#tokens/count-tokens.js';
+import type { Escrow } from '#vault/escrow.js';
+import type { LiveVault } from '#vault/live-vault.js';
 import { Admission } from './pools/admission.js';
 import { CallProvider } from './pools/call-provider.js';
 import { EndAttempt } from './pools/end-attempt.js';
@@ -87,7 +89,7 @@ export function buildAdmission(
 
 /** The project `default` is there without being declared. */
 export function buildPlaces(
-  ...[views, registry, directory, known, lists, graphs, graphQueue, runAttempt, config]: [
+  ...[views, registry, directory, known, lists, graphs, graphQueue, runAttempt, config, vault]: [
     LiveViewsSource,
     LiveRegistry,
     ProviderDirectory,
@@ -97,12 +99,13 @@ export function buildPlaces(
     GraphQueue,
     RunAttempt,
     TokenhubConfig,
+    LiveVault,
   ]
 ): Places {
   return {
     ...{ views, lists, graphs, graphQueue },
     pools: () => registry.current.pools().map(({ id }) => id),
-    unserved: () => unservedPools(registry.current, known),
+    unserved: () => unservedPools(registry.current, known, vault.status?.state !== 'unlocked'),
     poolOf: (model) => directory.poolOf(model),
     projects: [...new Set(['default', ...config.projects.map(({ id }) => id)])],
     contextTokensOf: (model) => directory.contextTokensOf(model, views.views),
@@ -160,12 +163,13 @@ export function buildRunAttempt(
 }
 
 export function buildPoolSupervisor(
-  ...[redis, queues, pauses, runAttempt, running, config, logger]: [
+  ...[redis, queues, pauses, runAttempt, running, directory, config, logger]: [
     RedisClient,
     AttemptQueues,
     PoolPauses,
     RunAttempt,
     RunningAttempts,
+    ProviderDirectory,
     TokenhubConfig,
     Logger,
   ]
@@ -177,19 +181,21 @@ export function buildPoolSupervisor(
     logger,
     process: (payload, taken) => runAttempt.run(payload, taken),
     stopRunning: () => running.stopAll('shutdown'),
+    isLockedOut: (provider) => directory.isLockedOut(provider),
     served: config.worker.pools,
     concurrency: config.worker.concurrency,
   });
 }
 
 export function buildPresence(
-  ...[redis, processId, registry, directory, endpoints, pools, logger]: [
+  ...[redis, processId, registry, directory, endpoints, pools, vault, logger]: [
     RedisClient,
     string,
     LiveRegistry,
     ProviderDirectory,
     VllmEndpoints,
     PoolSupervisor,
+    LiveVault,
     Logger,
   ]
 ): Presence {
@@ -202,6 +208,8 @@ export function buildPresence(
       startedAt,
       registry: registry.current.version,
       credentials: directory.readableProviders(),
+      lockedOut: directory.lockedOutProviders(),
+      vaultEpoch: vault.holds,
       pools: pools.pools,
       contextTokens: Object.fromEntries(endpoints.contextTokensOf(registry.current.snapshot.models)),
     }),
@@ -210,18 +218,18 @@ export function buildPresence(
 }
 
 export function buildPlanner(
-  ...[registry, tokens, source, http, config, logger]: [
+  ...[registry, tokens, source, http, stores, logger]: [
     LiveRegistry,
     TokenCounter,
     LiveViewsSource,
     HttpClient,
-    TokenhubConfig,
+    CredentialStores,
     Logger,
   ]
 ): RoutePlanner {
   const exactCounts = new ExactCounts({
     http,
-    stores: { env: processEnvironment(), configSecrets: config.secrets },
+    stores,
     onError: (error) => logger.debug({ err: error }, 'exact counts'),
   });
   return new RoutePlanner({ registry, tokens, source, exactCounts });
@@ -242,7 +250,7 @@ export function buildGraphRole(
 }
 
 export function buildLifecycle(
-  ...[registry, pools, graphs, graphQueue, running, presence, queues, http, endpoints, views, outcomes, subscriber]: [
+  ...[registry, pools, graphs, graphQueue, running, presence, queues, http, endpoints, views, outcomes, ...others]: [
     LiveRegistry,
     PoolSupervisor,
     GraphRole,
@@ -255,11 +263,14 @@ export function buildLifecycle(
     LiveViewsSource,
     OutcomeReporter,
     RedisClient,
+    LiveVault,
+    Escrow,
   ]
 ): WorkerLifecycle {
+  const [subscriber, vault, escrow] = others;
   const parts: WorkerParts = {
     ...{ registry, pools, graphs, graphQueue, running, presence, queues },
-    ...{ http, endpoints, views, outcomes, subscriber },
+    ...{ http, endpoints, views, outcomes, subscriber, vault, escrow },
   };
   return new WorkerLifecycle(parts);
 }

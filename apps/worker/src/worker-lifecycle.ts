@@ -8,6 +8,8 @@ import type { VllmEndpoints } from '#providers/vllm/vllm-endpoints.js';
 import type { AttemptQueues } from '#queues/attempt-queues.js';
 import type { GraphQueue } from '#queues/graph-queue.js';
 import type { LiveRegistry } from '#registry/live-registry.js';
+import type { Escrow } from '#vault/escrow.js';
+import type { LiveVault } from '#vault/live-vault.js';
 import type { GraphRole } from './orchestrations/graph-role.js';
 import type { PoolSupervisor } from './pools/pool-supervisor.js';
 import type { RunningAttempts } from './pools/running-attempts.js';
@@ -25,6 +27,8 @@ export interface WorkerParts {
   views: LiveViewsSource;
   outcomes: OutcomeReporter;
   subscriber: RedisClient;
+  vault: LiveVault;
+  escrow: Escrow;
 }
 
 /** The order in which a worker's parts start and end. */
@@ -34,6 +38,7 @@ export class WorkerLifecycle implements OnApplicationBootstrap, OnModuleDestroy 
   /** Hears about cancellations before it takes the first attempt. */
   async onApplicationBootstrap(): Promise<void> {
     const { running, registry, pools, graphs, presence, subscriber, endpoints, views, outcomes } = this.parts;
+    const { vault, escrow } = this.parts;
     await running.listen(subscriber);
     await registry.start();
     endpoints.start();
@@ -45,6 +50,8 @@ export class WorkerLifecycle implements OnApplicationBootstrap, OnModuleDestroy 
     // Which credentials can be read follows the registry at once, which pools are served a moment later.
     registry.onChange(presence.tell);
     registry.onChange(() => void pools.settled().then(presence.tell));
+    vault.onChange(this.onVaultChange);
+    escrow.onChange(this.onVaultChange);
   }
 
   /** Takes no more work, ends or gives back what runs, then lets go of everything else. */
@@ -60,4 +67,13 @@ export class WorkerLifecycle implements OnApplicationBootstrap, OnModuleDestroy 
     await endpoints.stop();
     await http.close();
   }
+
+  /** Which secrets can be read decides which pools are served and where jobs may go. */
+  private readonly onVaultChange = (): void => {
+    const { registry, pools, presence, views } = this.parts;
+    pools.follow(registry.current);
+    presence.tell();
+    views.look();
+    void pools.settled().then(presence.tell);
+  };
 }

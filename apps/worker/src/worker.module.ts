@@ -3,7 +3,7 @@ import { Module } from '@nestjs/common';
 import { HealthStore } from '#health/health-store.js';
 import { LiveViewsSource } from '#health/live-views-source.js';
 import { OutcomeReporter } from '#health/outcome-reporter.js';
-import { HistoryModule } from '#history/history.module.js';
+import { HISTORY_DATABASE, HistoryModule } from '#history/history.module.js';
 import { HttpClient } from '#http/http-client.js';
 import { AttemptStore } from '#jobs/attempt-store.js';
 import { GraphStore } from '#jobs/graph-store.js';
@@ -13,9 +13,7 @@ import { Leases } from '#limits/leases.js';
 import { PoolLoads } from '#limits/pool-loads.js';
 import { PoolPauses } from '#limits/pool-pauses.js';
 import { Tickets } from '#limits/tickets.js';
-import type { TokenhubConfig } from '#platform/config/config.js';
 import { RoutePlanner } from '#planner/route-planner.js';
-import { processEnvironment } from '#platform/config/environment.js';
 import { KEY_PREFIX } from '#platform/keys.js';
 import type { Logger } from '#platform/logging.js';
 import { CONFIG, LOGGER, PlatformModule, PROCESS_ID, REDIS, REDIS_SUBSCRIBER } from '#platform/platform.module.js';
@@ -26,8 +24,12 @@ import { AttemptQueues } from '#queues/attempt-queues.js';
 import { GraphQueue } from '#queues/graph-queue.js';
 import { KnownPools } from '#queues/known-pools.js';
 import { RECONCILER } from '#queues/periodic.js';
+import type { CredentialStores } from '#registry/credentials.js';
 import { LiveRegistry } from '#registry/live-registry.js';
 import { TokenCounter } from '#tokens/count-tokens.js';
+import { Escrow } from '#vault/escrow.js';
+import { LiveVault } from '#vault/live-vault.js';
+import { CREDENTIAL_STORES, VaultModule } from '#vault/vault.module.js';
 import { HealthController } from './health/health.controller.js';
 import { Admission } from './pools/admission.js';
 import { GraphRole } from './orchestrations/graph-role.js';
@@ -64,6 +66,7 @@ const HISTORY_CONNECTIONS = 3;
   imports: [
     PlatformModule.forRole('worker'),
     HistoryModule.forRole('worker', HISTORY_CONNECTIONS),
+    VaultModule.using(HISTORY_DATABASE),
     BullModule.forRootAsync({
       inject: [REDIS],
       useFactory: (redis: RedisClient) => ({ connection: redis, prefix: KEY_PREFIX, skipVersionCheck: true }),
@@ -95,9 +98,8 @@ const HISTORY_CONNECTIONS = 3;
     },
     {
       provide: ProviderDirectory,
-      inject: [LiveRegistry, CONFIG],
-      useFactory: (registry: LiveRegistry, config: TokenhubConfig) =>
-        new ProviderDirectory(registry, { env: processEnvironment(), configSecrets: config.secrets }),
+      inject: [LiveRegistry, CREDENTIAL_STORES],
+      useFactory: (registry: LiveRegistry, stores: CredentialStores) => new ProviderDirectory(registry, stores),
     },
     {
       provide: VllmEndpoints,
@@ -138,6 +140,7 @@ const HISTORY_CONNECTIONS = 3;
         GraphQueue,
         RunAttempt,
         CONFIG,
+        LiveVault,
       ],
       useFactory: buildPlaces,
     },
@@ -177,7 +180,7 @@ const HISTORY_CONNECTIONS = 3;
     },
     {
       provide: PoolSupervisor,
-      inject: [REDIS, AttemptQueues, PoolPauses, RunAttempt, RunningAttempts, CONFIG, LOGGER],
+      inject: [REDIS, AttemptQueues, PoolPauses, RunAttempt, RunningAttempts, ProviderDirectory, CONFIG, LOGGER],
       useFactory: buildPoolSupervisor,
     },
     { provide: GraphStore, inject: [REDIS], useFactory: (redis: RedisClient) => new GraphStore(redis) },
@@ -189,7 +192,7 @@ const HISTORY_CONNECTIONS = 3;
     },
     {
       provide: RoutePlanner,
-      inject: [LiveRegistry, TokenCounter, LiveViewsSource, HttpClient, CONFIG, LOGGER],
+      inject: [LiveRegistry, TokenCounter, LiveViewsSource, HttpClient, CREDENTIAL_STORES, LOGGER],
       useFactory: buildPlanner,
     },
     {
@@ -199,7 +202,7 @@ const HISTORY_CONNECTIONS = 3;
     },
     {
       provide: Presence,
-      inject: [REDIS, PROCESS_ID, LiveRegistry, ProviderDirectory, VllmEndpoints, PoolSupervisor, LOGGER],
+      inject: [REDIS, PROCESS_ID, LiveRegistry, ProviderDirectory, VllmEndpoints, PoolSupervisor, LiveVault, LOGGER],
       useFactory: buildPresence,
     },
     {
@@ -217,6 +220,8 @@ const HISTORY_CONNECTIONS = 3;
         LiveViewsSource,
         OutcomeReporter,
         REDIS_SUBSCRIBER,
+        LiveVault,
+        Escrow,
       ],
       useFactory: buildLifecycle,
     },

@@ -9,6 +9,8 @@ export interface DatabaseSchema {
   usage_daily: UsageDailyTable;
   settings: SettingsTable;
   settings_revision: SettingsRevisionTable;
+  vault: VaultTable;
+  vault_secrets: VaultSecretsTable;
 }
 
 export interface SchemaMigrationsTable {
@@ -96,4 +98,27 @@ export interface SettingsRevisionTable {
   one: Generated<boolean>;
   source: Generated<string>;
   revision: number;
+}
+
+/** At most one row. */
+export interface VaultTable {
+  one: Generated<boolean>;
+  id: string;
+  mode: string;
+  /** JSON; of the vault itself, like the data keys. */
+  kdf: JSONColumnType<object> | null;
+  data_keys: JSONColumnType<object>;
+  checksum: string;
+  locked: boolean;
+  version: number;
+  created_ms: number;
+  updated_ms: number;
+}
+
+export interface VaultSecretsTable {
+  name: string;
+  sealed: string;
+  version: number;
+  created_ms: number;
+  updated_ms: number;
 }

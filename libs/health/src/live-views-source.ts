@@ -69,14 +69,17 @@ export class LiveViewsSource {
   }
 
   async start(): Promise<void> {
-    this.timer = setInterval(() => {
-      this.refresh().catch(this.options.onError);
-    }, this.options.everyMs);
+    this.timer = setInterval(() => this.look(), this.options.everyMs);
     await this.refresh();
   }
 
   stop(): void {
     clearInterval(this.timer);
+  }
+
+  /** Begins to read everything anew, for whoever knows that something has changed. */
+  look(): void {
+    this.refresh().catch(this.options.onError);
   }
 
   /** Reads everything anew. */

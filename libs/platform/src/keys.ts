@@ -77,6 +77,17 @@ export const keys = {
   registry: () => `${KEY_PREFIX}:registry`,
   /** Hash: version and content of the snapshot of API keys (hashes) and projects. */
   apiKeys: () => `${KEY_PREFIX}:api-keys`,
+  /** Hash: whether the vault is open, and its epoch. */
+  vault: () => `${KEY_PREFIX}:vault`,
+  /** Hash: version and content of the snapshot of the vault's secrets, sealed. */
+  vaultSecrets: () => `${KEY_PREFIX}:vault-secrets`,
+  /** Strings with a time to live: a process asks for the data keys, and is answered with them, encrypted for it alone. */
+  vaultAsk: (processId: string) => `${KEY_PREFIX}:vault-ask:${processId}`,
+  vaultAnswer: (processId: string) => `${KEY_PREFIX}:vault-answer:${processId}`,
+  /** String with a time to live: secrets may be set at this moment; its value is the epoch that this is true of. */
+  vaultAdministration: () => `${KEY_PREFIX}:vault-administration`,
+  /** Number with a time to live: passwords of the vault that were tried within a minute. */
+  vaultTries: () => `${KEY_PREFIX}:vault-tries`,
 } as const;
 
 export const channels = {
@@ -88,6 +99,10 @@ export const channels = {
   registry: () => `${KEY_PREFIX}:registry-changes`,
   /** Versions of the snapshot of API keys. */
   apiKeys: () => `${KEY_PREFIX}:api-key-changes`,
+  /** `state`, `ask:<process>` and `answer:<process>`: where in the vault's keys there is something new. */
+  vault: () => `${KEY_PREFIX}:vault-changes`,
+  /** Versions of the snapshot of the vault's secrets. */
+  vaultSecrets: () => `${KEY_PREFIX}:vault-secret-changes`,
 } as const;
 
 /** Prefixes that scripts complete with an id they find in a record. */

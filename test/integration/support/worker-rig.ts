@@ -167,6 +167,7 @@ export async function startWorkerRig(fixture: RedisFixture, options: WorkerRigOp
     logger: silent,
     process: (payload, taken) => runAttempt.run(payload, taken),
     stopRunning: () => running.stopAll('shutdown'),
+    isLockedOut: (provider) => directory.isLockedOut(provider),
     served: options.served ?? null,
     concurrency: options.concurrency ?? 5,
   });

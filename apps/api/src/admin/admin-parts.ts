@@ -7,6 +7,7 @@ import { budgetOwners } from '#registry/budget-owners.js';
 import { KeyRing } from '#registry/key-ring.js';
 import { AdminToken } from '../auth/admin-token.js';
 import { AdminJobsController } from './admin-jobs.controller.js';
+import { AUDIT_PARTS } from './audit/audit-parts.js';
 import { BUDGET_OWNERS, BudgetsController } from './budgets.controller.js';
 import { KEY_PARTS } from './keys/key-parts.js';
 import { KeysController } from './keys/keys.controller.js';
@@ -15,6 +16,9 @@ import { ProviderProbeController } from './registry/provider-probe.controller.js
 import { REGISTRY_PARTS } from './registry/registry-parts.js';
 import { RegistryController } from './registry/registry.controller.js';
 import { UsageController } from './usage.controller.js';
+import { VAULT_PARTS } from './vault/vault-parts.js';
+import { VaultController } from './vault/vault.controller.js';
+import { VaultSecretsController } from './vault/vault-secrets.controller.js';
 
 /** In the order in which Express tries them. */
 export const ADMIN_CONTROLLERS: Type[] = [
@@ -23,6 +27,8 @@ export const ADMIN_CONTROLLERS: Type[] = [
   BudgetsController,
   KeysController,
   ProjectsController,
+  VaultSecretsController,
+  VaultController,
   ProviderProbeController,
   RegistryController,
 ];
@@ -32,6 +38,8 @@ export const ADMIN_PARTS: Provider[] = [
   { provide: AdminToken, inject: [CONFIG], useFactory: (config: TokenhubConfig) => new AdminToken(config) },
   ...KEY_PARTS,
   ...REGISTRY_PARTS,
+  ...AUDIT_PARTS,
+  ...VAULT_PARTS,
   { provide: BudgetLevels, inject: [REDIS], useFactory: (redis: RedisClient) => new BudgetLevels(redis) },
   { provide: BUDGET_OWNERS, inject: [KeyRing], useFactory: (ring: KeyRing) => () => budgetOwners(ring.rules) },
 ];

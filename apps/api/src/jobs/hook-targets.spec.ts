@@ -40,11 +40,15 @@ it('its own URL comes beside them', () => {
   ]);
 });
 
+it('a secret in the vault signs as one anywhere else, whether the vault is open at this moment or not', () => {
+  expect(targets.of('vault', own('https://example.org/own'))).toHaveLength(1);
+});
+
 it('what the operator allows may be plain and on any port', () => {
   expect(targets.of('signs', own('http://hooks.test:9000/'))).toHaveLength(3);
 });
 
-it.each(['plain', 'vault', 'undeclared'])('in project %s nothing can sign it, so it is refused', (id) => {
+it.each(['plain', 'undeclared'])('in project %s nothing can sign it, so it is refused', (id) => {
   expect(() => targets.of(id, own('https://example.org/'))).toThrow(
     expect.objectContaining({ code: 'webhook_secret_missing', status: 400 }),
   );

@@ -24,9 +24,7 @@ export class HookTargets {
         webhookEndpoints.map((endpoint): HookTarget => ({ endpoint: endpoint.id, url: null, events: endpoint.events })),
       ]),
     );
-    // A secret in the vault cannot be read by this version: what it should sign would never be sent.
-    const ready = config.projects.filter(({ webhookSecret }) => webhookSecret && webhookSecret.source !== 'escrow');
-    this.signers = new Set(ready.map(({ id }) => id));
+    this.signers = new Set(config.projects.filter(({ webhookSecret }) => webhookSecret).map(({ id }) => id));
   }
 
   /** The targets of a new job. Throws for a URL that must not be called, and when the project has no secret to sign with. */

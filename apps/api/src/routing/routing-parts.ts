@@ -1,16 +1,16 @@
 import type { Provider } from '@nestjs/common';
 import { HttpClient } from '#http/http-client.js';
-import type { TokenhubConfig } from '#platform/config/config.js';
-import { processEnvironment } from '#platform/config/environment.js';
 import type { Logger } from '#platform/logging.js';
-import { CONFIG, LOGGER, REDIS, REDIS_SUBSCRIBER } from '#platform/platform.module.js';
+import { LOGGER, REDIS, REDIS_SUBSCRIBER } from '#platform/platform.module.js';
 import type { RedisClient } from '#platform/redis.js';
 import { HealthStore } from '#health/health-store.js';
 import { LiveViewsSource } from '#health/live-views-source.js';
 import { PoolLoads } from '#limits/pool-loads.js';
 import { PoolPauses } from '#limits/pool-pauses.js';
+import type { CredentialStores } from '#registry/credentials.js';
 import { LiveRegistry } from '#registry/live-registry.js';
 import { TokenCounter } from '#tokens/count-tokens.js';
+import { CREDENTIAL_STORES } from '#vault/vault.module.js';
 import { ExactCounts } from '#planner/exact-counts.js';
 import { RoutePlanner } from '#planner/route-planner.js';
 import { WorkerReports } from './worker-reports.js';
@@ -51,11 +51,11 @@ export const ROUTING_PARTS: Provider[] = [
   },
   {
     provide: ExactCounts,
-    inject: [HttpClient, CONFIG, LOGGER],
-    useFactory: (http: HttpClient, config: TokenhubConfig, logger: Logger) =>
+    inject: [HttpClient, CREDENTIAL_STORES, LOGGER],
+    useFactory: (http: HttpClient, stores: CredentialStores, logger: Logger) =>
       new ExactCounts({
         http,
-        stores: { env: processEnvironment(), configSecrets: config.secrets },
+        stores,
         onError: (error) => logger.debug({ err: error }, 'exact counts'),
       }),
   },

@@ -39,6 +39,9 @@ const NOT_WORTH_TRYING = new Set<TemporaryReason | null>(['pool_paused', 'disabl
 /** What needs no asking. */
 export const FREE: Permit = { ticket: null, lease: null };
 
+/** How soon a call is brought again whose secret lies in a vault that was just locked. */
+const LOCKED_MS = 500;
+
 /** How soon a call looks again for a place where all are taken. */
 const NO_PLACE_MS = 500;
 
@@ -72,6 +75,13 @@ export class Admission {
   /** Where a call goes that was started unasked, and whose model was disabled before this process had heard of it; null: it goes on. */
   disabled(begun: BegunRun): Reroute | null {
     return this.deps.views.views.offers(placeOf(begun)) === 'disabled' ? this.elsewhere(begun) : null;
+  }
+
+  /** Where a call goes whose secret could not be had just when it was to be sent. */
+  lockedOut(begun: BegunRun): { index: number; delayMs: number } {
+    const next = this.elsewhere(begun);
+    // What this process knows of the moment may not have caught up.
+    return { index: next.index, delayMs: next.index === begun.index ? LOCKED_MS : 0 };
   }
 
   /** What the provider said of its limits in its answer to a call that was sent so long ago. */

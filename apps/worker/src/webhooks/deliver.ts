@@ -15,6 +15,9 @@ import type { TargetDirectory } from './target-directory.js';
 const CONNECT_MS = 5_000;
 const ANSWER_MS = 15_000;
 
+/** How soon a delivery is brought again whose secret lies in a vault that is locked. */
+const LOCKED_MS = 2_000;
+
 /** More of an answer is not read. */
 const ANSWER_BYTES = 64 * 1024;
 
@@ -48,6 +51,8 @@ export class Deliver {
     if (await deliveries.isDisabled(delivery, target.url)) {
       return this.giveUp(delivery, { attempt, httpStatus: null, reason: 'endpoint_disabled' });
     }
+    // That an administrator has locked the vault is no failure of the receiver's: it uses up no try.
+    if ('fault' in target && target.fault === 'unavailable') throw new RetryLater(LOCKED_MS);
     const verdict = 'fault' in target ? failedBecause(`secret_${target.fault}`) : await this.send(delivery, target);
     switch (verdict.kind) {
       case 'delivered':

@@ -1,5 +1,6 @@
 import { expect, it } from '@jest/globals';
 import type { SecretSource, WebhookProject } from '#platform/config/config.js';
+import type { CredentialResult } from '#registry/credentials.js';
 import { TargetDirectory } from './target-directory.js';
 
 const GOOD = `whsec_${Buffer.alloc(32, 1).toString('base64')}`;
@@ -15,7 +16,11 @@ function directory(webhookSecret: SecretSource | null, env: Record<string, strin
     ['webhook:p/hook', GOOD],
     ['project:p', OTHER],
   ]);
-  return new TargetDirectory({ projects: [project] }, { env, configSecrets });
+  const escrow = {
+    find: (name: string): CredentialResult =>
+      name === 'open' ? { state: 'resolved', secret: GOOD } : { state: 'unavailable', reason: 'the vault is locked' },
+  };
+  return new TargetDirectory({ projects: [project] }, { env, configSecrets, escrow });
 }
 
 const own = { project: 'p', endpoint: null, url: 'https://o.org/' };
@@ -33,11 +38,15 @@ it('a job’s own URL is signed with its project’s secret', () => {
   });
 });
 
+it('a secret in the vault signs while it is open', () => {
+  expect(directory({ source: 'escrow', name: 'open' }).find(own)).toEqual({ url: 'https://o.org/', secret: GOOD });
+});
+
 it.each<[string, SecretSource | null, Record<string, string>, string]>([
   ['the project has none', null, {}, 'missing'],
   ['its variable is not set', { source: 'env', name: 'W' }, {}, 'missing'],
   ['its variable holds something else', { source: 'env', name: 'W' }, { W: 'secret' }, 'invalid'],
-  ['it lies in the vault', { source: 'escrow', name: 'w' }, {}, 'unavailable'],
+  ['it lies in the vault, which is locked', { source: 'escrow', name: 'w' }, {}, 'unavailable'],
 ])('without a usable secret it says why: %s', (_case, source, env, fault) => {
   expect(directory(source, env).find(own)).toEqual({ url: 'https://o.org/', fault });
 });

@@ -3,7 +3,7 @@ import { isWebhookSecret } from '#platform/config/webhook-secret.js';
 import { resolveSecret, type CredentialStores } from '#registry/credentials.js';
 import type { Target } from './delivery-store.js';
 
-/** `missing`: not in this process's configuration or environment. `invalid`: of the wrong form. `unavailable`: in a vault. */
+/** `missing`: not in this process's configuration or environment. `invalid`: of the wrong form. `unavailable`: in the vault, which is locked. */
 export type SecretFault = 'missing' | 'invalid' | 'unavailable';
 
 export type FoundTarget = { url: string; secret: string } | { url: string; fault: SecretFault };

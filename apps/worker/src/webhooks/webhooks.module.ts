@@ -3,11 +3,12 @@ import { AddressGuard } from '#http/address-guard.js';
 import { HttpClient } from '#http/http-client.js';
 import { KeptJobs } from '#history/kept-jobs.js';
 import type { TokenhubConfig } from '#platform/config/config.js';
-import { processEnvironment } from '#platform/config/environment.js';
 import type { Logger } from '#platform/logging.js';
 import { OutboundPolicy } from '#platform/network/outbound-policy.js';
 import { CONFIG, LOGGER, PROCESS_ID, REDIS } from '#platform/platform.module.js';
 import { connectRedis, type RedisClient } from '#platform/redis.js';
+import type { CredentialStores } from '#registry/credentials.js';
+import { CREDENTIAL_STORES } from '#vault/vault.module.js';
 import { WebhookRole } from './webhook-role.js';
 
 /** The worker's part in webhooks: the outbox is emptied into the queue, and the queue's deliveries are made. */
@@ -15,7 +16,7 @@ import { WebhookRole } from './webhook-role.js';
   providers: [
     {
       provide: WebhookRole,
-      inject: [CONFIG, REDIS, KeptJobs, PROCESS_ID, LOGGER],
+      inject: [CONFIG, REDIS, KeptJobs, PROCESS_ID, LOGGER, CREDENTIAL_STORES],
       useFactory: buildRole,
     },
   ],
@@ -23,7 +24,14 @@ import { WebhookRole } from './webhook-role.js';
 export class WebhooksModule {}
 
 function buildRole(
-  ...[config, redis, jobs, processId, logger]: [TokenhubConfig, RedisClient, KeptJobs, string, Logger]
+  ...[config, redis, jobs, processId, logger, secrets]: [
+    TokenhubConfig,
+    RedisClient,
+    KeptJobs,
+    string,
+    Logger,
+    CredentialStores,
+  ]
 ): WebhookRole {
   const blocking = connectRedis(config.redis, { name: 'worker-outbox', whenAway: 'wait' });
   blocking.on('error', (error: Error) => logger.debug({ err: error }, 'webhook outbox'));
@@ -35,7 +43,7 @@ function buildRole(
     jobs,
     http: new HttpClient({ guard: new AddressGuard(new OutboundPolicy(config.webhookAllow)) }),
     projects: config.projects,
-    secrets: { env: processEnvironment(), configSecrets: config.secrets },
+    secrets,
     random: Math.random,
   });
 }

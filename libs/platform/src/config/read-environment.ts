@@ -8,6 +8,7 @@ import { isLoopbackHost } from './loopback.js';
 import { readHistory } from './read-history.js';
 import { readInteger } from './read-integer.js';
 import { readRedisTarget } from './read-redis-target.js';
+import { readVault } from './read-vault.js';
 
 /** The part of the configuration that the environment decides, alone or over the file. */
 export type EnvironmentSettings = Omit<TokenhubConfig, 'providers' | 'models' | 'aliases' | 'projects' | 'secrets'>;
@@ -28,6 +29,7 @@ export function readEnvironment(env: Environment, cwd: string, server: ConfigFil
     adminToken: readMatching(env, 'TOKENHUB_ADMIN_TOKEN', /^\S{16,}$/, 'at least 16 characters without spaces') ?? null,
     redis: readRedisTarget(env),
     history: readHistory(env),
+    vault: readVault(env),
     worker: {
       host: readHost(env, 'TOKENHUB_WORKER_HOST') ?? '127.0.0.1',
       port: readInteger(env, 'TOKENHUB_WORKER_PORT', { min: 0, max: 65_535 }) ?? 8081,
@@ -69,10 +71,13 @@ const KNOWN = [
     'HOT_MINUTES',
     'RETENTION_DAYS',
     'HISTORY_BACKLOG_MB',
+    'ENCRYPTION_KEY',
+    'CLUSTER_SECRET',
+    'VAULT_AUTO_LOCK_MINUTES',
   ],
 ].map((name) => `TOKENHUB_${name}`);
 
-const LATER = ['ENCRYPTION_KEY', 'CLUSTER_SECRET', 'BLOB_STORE'].map((name) => `TOKENHUB_${name}`);
+const LATER = ['BLOB_STORE'].map((name) => `TOKENHUB_${name}`);
 
 function readAuth(env: Environment, host: string): 'on' | 'off' {
   const value = readVariable(env, 'TOKENHUB_AUTH') ?? 'on';

@@ -1,0 +1,5 @@
+/** Secrets as text that may be stored anywhere: `v1.<data key version>.<nonce>.<ciphertext and tag>`, base64url. */
+export interface Cipher {
+  seal(name: string, plaintext: string): string;
+  open(name: string, sealed: string): string;
+}
