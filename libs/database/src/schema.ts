@@ -1,4 +1,4 @@
-import type { Generated, GeneratedAlways, JSONColumnType } from 'kysely';
+import type { ColumnType, Generated, GeneratedAlways, JSONColumnType } from 'kysely';
 
 /** Every table, as the newest migration leaves it. Times are Unix milliseconds, money integer nano-dollars. */
 export interface DatabaseSchema {
@@ -9,6 +9,7 @@ export interface DatabaseSchema {
   usage_daily: UsageDailyTable;
   settings: SettingsTable;
   settings_revision: SettingsRevisionTable;
+  audit_entries: AuditEntriesTable;
 }
 
 export interface SchemaMigrationsTable {
@@ -96,4 +97,24 @@ export interface SettingsRevisionTable {
   one: Generated<boolean>;
   source: Generated<string>;
   revision: number;
+}
+
+/** JSON that is written once, or null. */
+type WrittenOnce = ColumnType<object | null, string | null, never>;
+
+/** Rows are only ever added. */
+export interface AuditEntriesTable {
+  /** Without a gap, in the order in which entries become visible. */
+  seq: ColumnType<number, number, never>;
+  at_ms: ColumnType<number, number, never>;
+  actor: ColumnType<string, string, never>;
+  action: ColumnType<string, string, never>;
+  target: ColumnType<string, string, never>;
+  before: WrittenOnce;
+  after: WrittenOnce;
+  outcome: ColumnType<'committed' | 'noted' | 'failed', 'committed' | 'noted' | 'failed', never>;
+  error: ColumnType<string | null, string | null, never>;
+  /** Of which entry it is said that it was not done. */
+  of_seq: ColumnType<number | null, number | null, never>;
+  request_id: ColumnType<string | null, string | null, never>;
 }

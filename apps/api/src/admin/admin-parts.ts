@@ -6,6 +6,8 @@ import type { RedisClient } from '#platform/redis.js';
 import { budgetOwners } from '#registry/budget-owners.js';
 import { KeyRing } from '#registry/key-ring.js';
 import { AdminToken } from '../auth/admin-token.js';
+import { AUDIT_PARTS } from './audit/audit-parts.js';
+import { AuditController } from './audit/audit.controller.js';
 import { AdminJobsController } from './admin-jobs.controller.js';
 import { BUDGET_OWNERS, BudgetsController } from './budgets.controller.js';
 import { KEY_PARTS } from './keys/key-parts.js';
@@ -19,6 +21,7 @@ import { UsageController } from './usage.controller.js';
 /** In the order in which Express tries them. */
 export const ADMIN_CONTROLLERS: Type[] = [
   UsageController,
+  AuditController,
   AdminJobsController,
   BudgetsController,
   KeysController,
@@ -30,6 +33,7 @@ export const ADMIN_CONTROLLERS: Type[] = [
 /** What an administrator looks at and changes. */
 export const ADMIN_PARTS: Provider[] = [
   { provide: AdminToken, inject: [CONFIG], useFactory: (config: TokenhubConfig) => new AdminToken(config) },
+  ...AUDIT_PARTS,
   ...KEY_PARTS,
   ...REGISTRY_PARTS,
   { provide: BudgetLevels, inject: [REDIS], useFactory: (redis: RedisClient) => new BudgetLevels(redis) },
