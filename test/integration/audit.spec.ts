@@ -150,7 +150,8 @@ describe.each(DATABASE_KINDS)('the audit over %s', (kind) => {
   ])('refuses %s', async (_name, statement) => {
     await log.record(paused('kept'));
     const before = await page({});
-    await expect(sql.raw(`BEGIN; ${statement}; COMMIT`).execute(connect().db)).rejects.toThrow('append-only');
+    const tried = connect().db.transaction();
+    await expect(tried.execute((trx) => sql.raw(statement).execute(trx))).rejects.toThrow('append-only');
     expect(await page({})).toEqual(before);
   });
 

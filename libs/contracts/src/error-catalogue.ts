@@ -31,6 +31,7 @@ export const ERROR_CATALOGUE = {
   project_not_found: { status: 404, title: 'There is no such project' },
   provider_not_found: { status: 404, title: 'There is no such provider' },
   alias_not_found: { status: 404, title: 'There is no such alias' },
+  pool_not_found: { status: 404, title: 'There is no such pool' },
   job_not_found: { status: 404, title: 'There is no such job' },
   history_missing: { status: 404, title: 'This Tokenhub keeps no history' },
   method_not_allowed: { status: 405, title: 'The route does not take this method' },

@@ -39,6 +39,9 @@ const NOT_WORTH_TRYING = new Set<TemporaryReason | null>(['pool_paused', 'disabl
 /** What needs no asking. */
 export const FREE: Permit = { ticket: null, lease: null };
 
+/** How soon a call is back in the queue of a pool that an administrator paused after it had been taken from it. */
+const PAUSED_MS = 250;
+
 /** How soon a call looks again for a place where all are taken. */
 const NO_PLACE_MS = 500;
 
@@ -64,6 +67,9 @@ export class Admission {
     if (this.deps.views.views.offers(place) === 'removed') return { kind: 'go', permit: FREE };
     if (this.closedBy(place) === null && (await this.mayProbe(place))) return this.admit(run, begun, signal);
     const next = this.elsewhere(begun);
+    // Its queue is held back until an administrator ends the pause, and then it must be there.
+    const waitsIn = next.kind === 'wait' ? begun.plan.candidates[next.index]?.pool : undefined;
+    if (waitsIn !== undefined && this.deps.views.adminPauseOf(waitsIn)) return { ...next, delayMs: PAUSED_MS };
     // Somebody waits for the answer and nobody else can give one: a provider that is down is asked all the same.
     const worthTrying = begun.plan.attended && next.kind === 'wait' && !NOT_WORTH_TRYING.has(this.closedBy(place));
     return worthTrying ? this.admit(run, begun, signal) : next;
