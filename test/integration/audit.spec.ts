@@ -85,7 +85,12 @@ describe.each(DATABASE_KINDS)('the audit over %s', (kind) => {
       await change('b');
       await change('c', 'rotated');
       await settings.change([], () => [{ change: 'delete', kind: 'key', id: 'k', version: null }], BY);
-      const told = (await page({ after })).map(({ action, before, after: now, outcome }) => [action, before, now, outcome]);
+      const told = (await page({ after })).map(({ action, before, after: now, outcome }) => [
+        action,
+        before,
+        now,
+        outcome,
+      ]);
       const made = { name: 'a', secrets: [{ sha256: '[masked]' }] };
       expect(told).toEqual([
         ['key.created', null, made, 'committed'],
@@ -144,8 +149,11 @@ describe.each(DATABASE_KINDS)('the audit over %s', (kind) => {
     ['DELETE', 'DELETE FROM audit_entries'],
     ['DELETE of nothing', 'DELETE FROM audit_entries WHERE false'],
     ['TRUNCATE', 'TRUNCATE audit_entries CASCADE'],
-    ['INSERT over an entry', `INSERT INTO audit_entries (seq, at_ms, actor, action, target, outcome)
-      VALUES (1, 0, 'a', 'b', 'c', 'noted') ON CONFLICT (seq) DO UPDATE SET actor = 'somebody else'`],
+    [
+      'INSERT over an entry',
+      `INSERT INTO audit_entries (seq, at_ms, actor, action, target, outcome)
+      VALUES (1, 0, 'a', 'b', 'c', 'noted') ON CONFLICT (seq) DO UPDATE SET actor = 'somebody else'`,
+    ],
     ['UPDATE by a replica', "SET LOCAL session_replication_role = 'replica'; UPDATE audit_entries SET actor = 'x'"],
   ])('refuses %s', async (_name, statement) => {
     await log.record(paused('kept'));
@@ -158,30 +166,23 @@ describe.each(DATABASE_KINDS)('the audit over %s', (kind) => {
   it('misses nothing: whoever reads while many write sees every entry once, in the order of its number', async () => {
     const start = await newest();
     const writers = Array.from({ length: 4 }, () => connect());
-    const stores = writers.map(({ db }) => new SettingsStore(db));
     const total = 80;
-    let done = false;
-    const writing = Promise.all(
-      Array.from({ length: total }, (_, n) =>
-        n % 2 === 0
-          ? logOver(writers[n % 4] ?? database).record(paused(`n${n}`))
-          : stores[n % 4]?.change(
-              [],
-              () => [{ change: 'insert', kind: 'alias', id: `n${n}`, definition: { n } }],
-              BY,
-            ),
-      ),
-    ).finally(() => {
-      done = true;
-    });
+    const write = async (n: number): Promise<void> => {
+      const writer = writers[n % 4] ?? database;
+      const insert = { change: 'insert', kind: 'alias', id: `n${n}`, definition: { n } } as const;
+      if (n % 2 === 0) await logOver(writer).record(paused(`n${n}`));
+      else await new SettingsStore(writer.db).change([], () => [insert], BY);
+    };
+    const state = { written: 0 };
+    const writing = Array.from({ length: total }, (_, n) => write(n).then(() => (state.written += 1)));
     const read: AuditRow[] = [];
-    for (let last = false; !last;) {
-      last = done;
+    for (let more = true; more;) {
+      const allWritten = state.written === total;
       const entries = await page({ after: read.at(-1)?.seq ?? start, limit: 7 });
       read.push(...entries);
-      if (entries.length > 0) last = false;
+      more = !allWritten || entries.length > 0;
     }
-    await writing;
+    await Promise.all(writing);
     expect(read.map(({ seq }) => seq)).toEqual(Array.from({ length: total }, (_, i) => start + 1 + i));
     expect(new Set(read.map(({ target }) => target)).size).toBe(total);
   });

@@ -95,10 +95,14 @@ describe.each(DATABASE_KINDS)('settings over %s', (kind) => {
   it('a change sees all documents of the kinds it asks for, and what it throws leaves them as they were', async () => {
     await make(insert('m'), insert('p', {}, 'provider'), insert('k', {}, 'key'));
     const seen: string[][] = [];
-    const refused = store.change(['model', 'provider'], (current) => {
-      seen.push(current.map(({ kind: of, id }) => `${of} ${id}`));
-      throw new Error('not like this');
-    }, null);
+    const refused = store.change(
+      ['model', 'provider'],
+      (current) => {
+        seen.push(current.map(({ kind: of, id }) => `${of} ${id}`));
+        throw new Error('not like this');
+      },
+      null,
+    );
     await expect(refused).rejects.toThrow('not like this');
     expect(seen).toStrictEqual([['model m', 'provider p']]);
     expect(await idsOf()).toStrictEqual(['m']);

@@ -127,9 +127,7 @@ const HISTORY_CONNECTIONS = 3;
     {
       provide: PausedQueues,
       inject: [AdminPauses, AttemptQueues, LiveRegistry, LOGGER],
-      useFactory: (
-        ...[pauses, queues, registry, logger]: [AdminPauses, AttemptQueues, LiveRegistry, Logger]
-      ) =>
+      useFactory: (...[pauses, queues, registry, logger]: [AdminPauses, AttemptQueues, LiveRegistry, Logger]) =>
         new PausedQueues({
           ...{ pauses, queues, pools: () => registry.current.pools().map(({ id }) => id) },
           onError: (error) => logger.warn({ err: error }, 'pauses of administrators'),

@@ -33,8 +33,15 @@ export class AuditLog implements AuditSink {
     try {
       return await effect();
     } catch (error) {
-      const failed = { ...entry, outcome: 'failed', error: reasonOf(error), ...(seq !== null && { ofSeq: seq }) } as const;
-      await this.append(failed).catch((unwritten: unknown) => this.deps.writeLine({ ...lineOf(failed), err: unwritten }));
+      const failed = {
+        ...entry,
+        outcome: 'failed',
+        error: reasonOf(error),
+        ...(seq !== null && { ofSeq: seq }),
+      } as const;
+      await this.append(failed).catch((unwritten: unknown) =>
+        this.deps.writeLine({ ...lineOf(failed), err: unwritten }),
+      );
       throw error;
     }
   }

@@ -141,7 +141,7 @@ export class AttemptQueues {
 
   /** The ids of the attempts that wait for a worker, the next one first; at most `limit`. */
   async waitingIds(pool: string, limit: number): Promise<string[]> {
-    return this.redis.zrange(keys.poolWaiting(pool), 0, limit - 1);
+    return this.redis.zrange(keys.poolWaiting(pool), 0, String(limit - 1));
   }
 
   /** BullMQ's queue of a pool, for the Bull Board. */

@@ -118,7 +118,11 @@ export class SettingsStore {
       const made: Made[] = [];
       for (const change of changes) made.push(await apply(trx, change, { revision, nowMs }));
       await trx.updateTable('settings_revision').set({ revision }).execute();
-      if (by) await appendEntries(trx, made.map((one) => entryOf(one, by)));
+      if (by)
+        await appendEntries(
+          trx,
+          made.map((one) => entryOf(one, by)),
+        );
       const documents = made.flatMap(({ document }) => document ?? []);
       return { documents, revision, source: before.source };
     });

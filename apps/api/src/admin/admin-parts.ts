@@ -48,9 +48,7 @@ export const ADMIN_PARTS: Provider[] = [
   {
     provide: JobAdmin,
     inject: [KeptJobs, JobStore, JobSubmission, KeyRing, AuditLog],
-    useFactory: (
-      ...[jobs, store, submission, ring, audit]: [KeptJobs, JobStore, JobSubmission, KeyRing, AuditLog]
-    ) =>
+    useFactory: (...[jobs, store, submission, ring, audit]: [KeptJobs, JobStore, JobSubmission, KeyRing, AuditLog]) =>
       new JobAdmin({ ...{ jobs, store, submission, audit }, ownerOf: (project, key) => ring.ownerOf(project, key) }),
   },
   { provide: BudgetLevels, inject: [REDIS], useFactory: (redis: RedisClient) => new BudgetLevels(redis) },

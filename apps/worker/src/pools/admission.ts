@@ -68,8 +68,7 @@ export class Admission {
     if (this.closedBy(place) === null && (await this.mayProbe(place))) return this.admit(run, begun, signal);
     const next = this.elsewhere(begun);
     // Its queue is held back until an administrator ends the pause, and then it must be there.
-    const waitsIn = next.kind === 'wait' ? begun.plan.candidates[next.index]?.pool : undefined;
-    if (waitsIn !== undefined && this.deps.views.adminPauseOf(waitsIn)) return { ...next, delayMs: PAUSED_MS };
+    if (next.kind === 'wait' && this.isPausedByAdmin(begun, next.index)) return { ...next, delayMs: PAUSED_MS };
     // Somebody waits for the answer and nobody else can give one: a provider that is down is asked all the same.
     const worthTrying = begun.plan.attended && next.kind === 'wait' && !NOT_WORTH_TRYING.has(this.closedBy(place));
     return worthTrying ? this.admit(run, begun, signal) : next;
@@ -96,6 +95,10 @@ export class Admission {
     const type = directory.provider(used.provider)?.type;
     const counted = type && usedTokens(type, used.usage);
     if (counted) await tickets.settle(ticket, counted);
+  }
+
+  private isPausedByAdmin({ plan }: BegunRun, index: number): boolean {
+    return this.deps.views.adminPauseOf(plan.candidates[index]?.pool ?? '') !== undefined;
   }
 
   private elsewhere(begun: BegunRun): Reroute {

@@ -35,5 +35,7 @@ it.each([
   [{ target: 'a\u0000b' }, 'invalid_value', 'target'],
   [{ actor: 'x'.repeat(513) }, 'invalid_value', 'actor'],
 ])('refuses %j', (query, code, param) => {
-  expect(() => parseAudit(query)).toThrow(expect.objectContaining({ code, options: expect.objectContaining({ param }) }));
+  expect(() => parseAudit(query)).toThrow(
+    expect.objectContaining({ code, options: expect.objectContaining({ param }) }),
+  );
 });

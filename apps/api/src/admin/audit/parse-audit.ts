@@ -68,7 +68,10 @@ function wholeOf(
   if (value === undefined) return usual;
   const number = /^\d{1,16}$/.test(value) ? Number(value) : NaN;
   if (number >= least && number <= most) return number;
-  throw invalid(field, field === 'after' ? 'must be the id of an entry' : `must be a whole number from ${least} to ${most}`);
+  throw invalid(
+    field,
+    field === 'after' ? 'must be the id of an entry' : `must be a whole number from ${least} to ${most}`,
+  );
 }
 
 function invalid(field: Field, rule: string): TokenhubError {
