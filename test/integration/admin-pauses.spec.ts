@@ -38,7 +38,7 @@ async function resume(): Promise<void> {
 }
 const isPaused = async (): Promise<boolean> => (await fixture.queues.pausedOf(['acme'])).has('acme');
 const seen = (rig: WorkerRig, reason: string | null): Promise<unknown> =>
-  waitFor(() => temporaryReasonOf(SMALL, rig.views.views) === reason, { describe: `${reason ?? 'an open pool'}` });
+  waitFor(() => temporaryReasonOf(SMALL, rig.views.views) === reason, { describe: reason ?? 'an open pool' });
 
 describe('a pool that an administrator paused', () => {
   it('gives no attempt to any worker, lets calls under way end, and goes on when it is resumed', async () => {

@@ -6,9 +6,9 @@ const SECRET_FIELDS = new Set([
   ...['apikey', 'xapikey', 'authorization', 'cookie', 'credential', 'privatekey', 'encryptionkey', 'clustersecret'],
 ]);
 
-/** What stands before the host of a URL, and what its query's fields are set to. */
+/** What stands before the host of a URL, and what the fields of its query and fragment are set to. */
 const USER_INFO = /([a-z][a-z0-9+.-]*:\/\/)[^\s/?#]*@/gi;
-const QUERY_VALUE = /([?&][^\s=&#]*=)[^\s&#]+/g;
+const QUERY_VALUE = /([?&#][^\s=&#]*=)[^\s&#]+/g;
 
 /** Our own keys and webhook secrets, the vendors' keys, and what follows `Bearer` or `Basic`. */
 const KNOWN_SECRETS = /\b(th_|whsec_|sk-|sk_)[A-Za-z0-9_+/=-]{12,}|\b(bearer |basic )[A-Za-z0-9._~+/=-]{8,}/gi;
