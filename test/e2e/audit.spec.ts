@@ -43,7 +43,7 @@ describe('the audit of a Tokenhub with a database', () => {
 
   beforeAll(async () => {
     stack = await startStack({
-      ...{ appendfsync: 'no', database: 'pglite', apis: 2 },
+      ...{ appendfsync: 'no', database: 'postgres', apis: 2 },
       env: { TOKENHUB_ADMIN_TOKEN: ADMIN_TOKEN, TOKENHUB_LOG_LEVEL: 'trace' },
     });
   }, 120_000);
