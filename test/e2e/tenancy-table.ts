@@ -53,7 +53,7 @@ function asModel(path: string, body: (model: string) => Json): Attempt[] {
 }
 
 const job = (model: string): Json => ({ type: 'chat', request: chat(model) });
-const envelope = (model: string): Json => ({ request: chat(model) });
+const envelope = (model: string): Json => ({ request: { messages: chat(model).messages, model_hint: model } });
 
 export const TENANCY: Readonly<Record<string, Door>> = {
   'GET /health': { door: 'public' },
