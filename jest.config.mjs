@@ -7,6 +7,7 @@ const libs = [
   'jobs',
   'database',
   'history',
+  'audit',
   'settings',
   'limits',
   'health',

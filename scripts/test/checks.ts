@@ -41,6 +41,11 @@ export const CHECKS: Check[] = [
     ],
     static: true,
   },
+  {
+    name: 'advisories',
+    what: 'known faults of production dependencies, where the registry tells',
+    args: ['scripts/test/advisories.ts'],
+  },
   { name: 'build', what: 'swc to dist/', args: ['scripts/build.mjs'] },
   { name: 'unit', what: 'specs beside their source', args: [JEST, '--selectProjects', 'unit'], jestProject: 'unit' },
   {

@@ -33,6 +33,7 @@ export const ERROR_CATALOGUE = {
   project_not_found: { status: 404, title: 'There is no such project' },
   provider_not_found: { status: 404, title: 'There is no such provider' },
   alias_not_found: { status: 404, title: 'There is no such alias' },
+  pool_not_found: { status: 404, title: 'There is no such pool' },
   job_not_found: { status: 404, title: 'There is no such job' },
   vault_secret_not_found: { status: 404, title: 'There is no such secret in the vault' },
   history_missing: { status: 404, title: 'This Tokenhub keeps no history' },

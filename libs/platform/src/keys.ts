@@ -53,6 +53,8 @@ export const keys = {
   leases: (providerId: string) => `${KEY_PREFIX}:leases:${providerId}`,
   /** String with a time to live: the pool is paused after a refusal. */
   poolPause: (poolId: string) => `${KEY_PREFIX}:pause:${poolId}`,
+  /** Hash: by pool id, the pause that an administrator made, as JSON. */
+  adminPauses: () => `${KEY_PREFIX}:admin-pauses`,
   /** Hash: how often in a row a pool was paused. */
   poolStrikes: (poolId: string) => `${KEY_PREFIX}:strikes:${poolId}`,
   /** Stream: ends of jobs that a webhook must tell of, until each is queued; written by the script that ends the job. */

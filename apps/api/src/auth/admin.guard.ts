@@ -1,5 +1,5 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
-import type { Request } from 'express';
+import type { AdminRequest } from './admin-actor.js';
 import { AdminToken } from './admin-token.js';
 import { checkAdmin } from './require-admin.js';
 
@@ -9,7 +9,9 @@ export class AdminGuard implements CanActivate {
   constructor(private readonly token: AdminToken) {}
 
   canActivate(context: ExecutionContext): boolean {
-    checkAdmin(this.token, context.switchToHttp().getRequest<Request>().headers);
+    const request = context.switchToHttp().getRequest<AdminRequest>();
+    checkAdmin(this.token, request.headers);
+    request.admin = { via: 'token', id: 'token' };
     return true;
   }
 }

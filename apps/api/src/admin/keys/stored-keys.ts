@@ -5,6 +5,7 @@ import { allowsVersion } from '#settings/etag.js';
 import type { SettingsPublisher } from '#settings/settings-publisher.js';
 import {
   SettingsConflict,
+  type ChangedBy,
   type SettingsChange,
   type SettingsDocument,
   type SettingsStore,
@@ -12,10 +13,11 @@ import {
 
 export type KeyThing = typeof PROJECT_KIND | typeof KEY_KIND;
 
-/** `If-Match` and `If-None-Match`, as they were sent. */
-export interface Preconditions {
+/** `If-Match` and `If-None-Match`, as they were sent, and who sent them. */
+export interface ChangeRequest {
   ifMatch?: string | undefined;
   ifNoneMatch?: string | undefined;
+  by: ChangedBy;
 }
 
 export interface StoredKeysDeps {
@@ -52,7 +54,11 @@ export class StoredKeys {
    */
   async write(
     change: SettingsChange,
-    { kinds = [PROJECT_KIND], check }: { kinds?: readonly KeyThing[]; check: (current: SettingsDocument[]) => void },
+    {
+      kinds = [PROJECT_KIND],
+      check,
+      by,
+    }: { kinds?: readonly KeyThing[]; check: (current: SettingsDocument[]) => void; by: ChangedBy },
   ): Promise<SettingsDocument | null> {
     const { settings } = this.deps;
     if (settings === null) {
@@ -65,7 +71,7 @@ export class StoredKeys {
       check(current);
       return [change];
     };
-    const { documents } = await settings.change(kinds, decide).catch(refuse);
+    const { documents } = await settings.change(kinds, decide, by).catch(refuse);
     await this.tell();
     return documents[0] ?? null;
   }
@@ -75,7 +81,7 @@ export class StoredKeys {
    * Throws `precondition_failed` when that header names another version.
    */
   async update<D extends object>(
-    { kind, id, ifMatch }: { kind: KeyThing; id: string; ifMatch: string | undefined },
+    { kind, id, ifMatch, by }: { kind: KeyThing; id: string; ifMatch: string | undefined; by: ChangedBy },
     { next, check }: { next: (current: D) => D | Promise<D>; check: (current: SettingsDocument[]) => void },
   ): Promise<SettingsDocument> {
     for (;;) {
@@ -83,7 +89,7 @@ export class StoredKeys {
       requireVersion(ifMatch, { kind, id, version });
       const change = { change: 'update', kind, id, definition: await next(definition as D), version } as const;
       try {
-        const written = await this.write(change, { check });
+        const written = await this.write(change, { check, by });
         if (written) return written;
         throw new Error(`the update of ${kind} ${id} gave nothing`);
       } catch (error) {
