@@ -40,6 +40,8 @@ module.exports = {
     mayImport('jobs', 'contracts', 'platform'),
     mayImport('database', 'contracts', 'platform'),
     mayImport('history', 'contracts', 'platform', 'database', 'jobs'),
+    mayImport('vault', 'contracts', 'platform'),
+    mayImport('webhooks', 'contracts', 'platform', 'http', 'jobs', 'registry', 'history', 'vault'),
     mayImport('settings', 'contracts', 'platform', 'database', 'registry'),
     mayImport('health', 'contracts', 'platform', 'limits'),
     mayImport('providers', 'contracts', 'platform', 'http'),
@@ -74,7 +76,7 @@ module.exports = {
     fenced('pg', lib('database')),
     fenced('kysely', lib('database', 'history', 'settings')),
     fenced('@electric-sql', lib('database')),
-    fenced('standardwebhooks', '^apps/worker/src/webhooks/'),
+    fenced('standardwebhooks', lib('webhooks')),
     {
       name: 'environment-is-fenced',
       severity: 'error',

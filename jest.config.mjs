@@ -7,6 +7,8 @@ const libs = [
   'jobs',
   'database',
   'history',
+  'vault',
+  'webhooks',
   'settings',
   'limits',
   'health',

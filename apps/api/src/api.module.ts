@@ -3,6 +3,7 @@ import { Module } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { TerminusModule } from '@nestjs/terminus';
 import type { MadeKeys } from '#contracts/key-rules.js';
+import type { MadeEndpoints } from '#contracts/webhook.js';
 import { DatabaseProbe } from '#history/database-probe.js';
 import { HistoryModule } from '#history/history.module.js';
 import { KeptJobs } from '#history/kept-jobs.js';
@@ -21,6 +22,7 @@ import { LiveKeys } from '#registry/live-keys.js';
 import { LiveViewsSource } from '#health/live-views-source.js';
 import { LiveRegistry } from '#registry/live-registry.js';
 import { SettingsPublisher } from '#settings/settings-publisher.js';
+import { LiveEndpoints } from '#webhooks/live-endpoints.js';
 import { KEY_PUBLISHER } from './admin/keys/key-parts.js';
 import { ADMIN_CONTROLLERS, ADMIN_PARTS } from './admin/admin-parts.js';
 import { JOB_PARTS } from './jobs/job-parts.js';
@@ -38,6 +40,7 @@ import { SynchronousAnswer } from './openai/synchronous-answer.js';
 import { EnvelopeAnswer } from './orchestrations/envelope-answer.js';
 import { EnvelopesController } from './orchestrations/envelopes.controller.js';
 import { RouteController } from './routing/route.controller.js';
+import { ENDPOINT_PUBLISHER, WEBHOOK_CONTROLLERS, WEBHOOK_HTTP, WEBHOOK_PARTS } from './webhooks/webhook-parts.js';
 
 /** Readings of the history at a time; more wait for one another. */
 const HISTORY_CONNECTIONS = 5;
@@ -56,12 +59,14 @@ const HISTORY_CONNECTIONS = 5;
     EnvelopesController,
     RouteController,
     HealthController,
+    ...WEBHOOK_CONTROLLERS,
     ...ADMIN_CONTROLLERS,
   ],
   providers: [
     ...JOB_PARTS,
     ...ROUTING_PARTS,
     ...ADMIN_PARTS,
+    ...WEBHOOK_PARTS,
     { provide: HttpClient, useFactory: () => new HttpClient() },
     {
       provide: StoreProbe,
@@ -103,15 +108,18 @@ const HISTORY_CONNECTIONS = 5;
       inject: [
         SettingsPublisher,
         KEY_PUBLISHER,
+        ENDPOINT_PUBLISHER,
         REDIS,
         LiveRegistry,
         LiveKeys,
+        LiveEndpoints,
         Notices,
         Presence,
         LiveViewsSource,
         AttemptQueues,
         GraphQueue,
         HttpClient,
+        WEBHOOK_HTTP,
         HttpAdapterHost,
       ],
       useFactory: buildLifecycle,
@@ -121,24 +129,29 @@ const HISTORY_CONNECTIONS = 5;
 export class ApiModule {}
 
 function buildLifecycle(
-  ...[publisher, keyPublisher, redis, registry, keys, notices, presence, views, queues, graphQueue, http, adapter]: [
+  ...[registryPublisher, keyPublisher, endpointPublisher, redis, registry, keys, endpoints, ...rest]: [
     SettingsPublisher<SnapshotContent>,
     SettingsPublisher<MadeKeys>,
+    SettingsPublisher<MadeEndpoints>,
     RedisClient,
     LiveRegistry,
     LiveKeys,
+    LiveEndpoints,
     Notices,
     Presence,
     LiveViewsSource,
     AttemptQueues,
     GraphQueue,
     HttpClient,
+    HttpClient,
     HttpAdapterHost,
   ]
 ): ApiLifecycle {
+  const [notices, presence, views, queues, graphQueue, http, webhookHttp, adapter] = rest;
   const server = (): Server => adapter.httpAdapter.getHttpServer() as Server;
   return new ApiLifecycle({
-    ...{ publishers: [publisher, keyPublisher], redis, registry, keys, notices, presence, views, queues, graphQueue },
-    ...{ http, server },
+    publishers: [registryPublisher, keyPublisher, endpointPublisher],
+    ...{ redis, registry, keys, endpoints, notices, presence, views, queues, graphQueue },
+    ...{ clients: [http, webhookHttp], server },
   });
 }

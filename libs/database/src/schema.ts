@@ -7,6 +7,7 @@ export interface DatabaseSchema {
   erased_jobs: ErasedJobsTable;
   usage_attempts: UsageAttemptsTable;
   usage_daily: UsageDailyTable;
+  webhook_deliveries: WebhookDeliveriesTable;
   settings: SettingsTable;
   settings_revision: SettingsRevisionTable;
 }
@@ -96,4 +97,21 @@ export interface SettingsRevisionTable {
   one: Generated<boolean>;
   source: Generated<string>;
   revision: number;
+}
+
+export interface WebhookDeliveriesTable {
+  id: string;
+  project: string;
+  /** Empty for the URL that a job named itself. */
+  endpoint: string;
+  job_id: string;
+  job_state: string;
+  url: string | null;
+  status: string;
+  reason: string | null;
+  round: number;
+  attempts: number;
+  created_ms: number;
+  ended_ms: number;
+  tries: JSONColumnType<object[]>;
 }
