@@ -31,7 +31,10 @@ function directory({ webhookSecret = null, env = {}, known = [[], []], open = op
     isKnown: known !== null,
     find: (owner: string, id: string) =>
       known?.[looks === 0 ? 0 : 1].find((one) => one.project === owner && one.id === id) ?? null,
-    catchUp: () => Promise.resolve(void looks++),
+    catchUp: () => {
+      looks++;
+      return Promise.resolve();
+    },
   };
   const stores = { env, configSecrets };
   return new TargetDirectory({ config: { projects: [project] }, stores, made, cipher: { open }, now: () => NOW });

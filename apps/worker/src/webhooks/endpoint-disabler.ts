@@ -61,7 +61,7 @@ export class EndpointDisabler {
         if (Date.parse(definition.armed_at) > at) return [];
         return [{ change: 'update', kind: ENDPOINT_KIND, id, definition: { ...definition, disabled }, version: null }];
       });
-      if (written && written.documents.length > 0) await publisher.publish();
+      if (written?.documents.length) await publisher.publish();
     } catch (error) {
       logger.warn({ err: error, project: made.project, endpoint: made.id }, 'that it is disabled could not be stored');
     }
