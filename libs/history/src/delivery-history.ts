@@ -58,7 +58,9 @@ export class DeliveryHistory {
 function deliveryRow(delivery: Delivery): Record<keyof WebhookDeliveriesTable, unknown> {
   const { id, jobId, project, endpoint, url, state, at, status, round, attempts, reason, endedAt, tries } = delivery;
   return {
-    ...{ id, project, endpoint: endpoint ?? '', job_id: jobId, job_state: state, url, status, reason, round, attempts },
+    ...{ id, project, endpoint: endpoint ?? '', job_id: jobId, job_state: state, status, reason, round, attempts },
+    // As it is called: what a client writes may have characters that the database refuses.
+    url: url !== null && URL.canParse(url) ? new URL(url).href : null,
     ...{ created_ms: at, ended_ms: endedAt ?? at, tries },
   };
 }
