@@ -1,6 +1,6 @@
 /**
- * The import arrows of Tokenhub (docs/architecture.md): contracts ← platform ← {http, queues, limits, jobs, database} ←
- * {providers, registry, health, history} ← {planner, settings} ← apps, and contracts ← {routing, tokens, directives,
+ * The import arrows of Tokenhub (docs/architecture.md): contracts ← platform ← {http, queues, limits, jobs, database, vault} ←
+ * {providers, registry, health, history} ← {planner, settings, webhooks} ← apps, and contracts ← {routing, tokens, directives,
  * structured-output, orchestration} ← apps. No cycles. One library per fenced package.
  */
 const lib = (...names) => `^libs/(${names.join('|')})/src`;

@@ -40,7 +40,8 @@ import { SynchronousAnswer } from './openai/synchronous-answer.js';
 import { EnvelopeAnswer } from './orchestrations/envelope-answer.js';
 import { EnvelopesController } from './orchestrations/envelopes.controller.js';
 import { RouteController } from './routing/route.controller.js';
-import { ENDPOINT_PUBLISHER, WEBHOOK_CONTROLLERS, WEBHOOK_HTTP, WEBHOOK_PARTS } from './webhooks/webhook-parts.js';
+import { ENDPOINT_PUBLISHER } from './webhooks/endpoint-publisher.js';
+import { WEBHOOK_CONTROLLERS, WEBHOOK_HTTP, WEBHOOK_PARTS } from './webhooks/webhook-parts.js';
 
 /** Readings of the history at a time; more wait for one another. */
 const HISTORY_CONNECTIONS = 5;

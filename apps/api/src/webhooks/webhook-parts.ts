@@ -25,12 +25,10 @@ import { TargetDirectory } from '#webhooks/target-directory.js';
 import { DeliveriesController } from './deliveries.controller.js';
 import { DeliveryDesk } from './delivery-desk.js';
 import { EndpointDesk } from './endpoint-desk.js';
+import { ENDPOINT_PUBLISHER } from './endpoint-publisher.js';
 import { EndpointTest } from './endpoint-test.js';
 import { EndpointsController } from './endpoints.controller.js';
 import { StoredEndpoints } from './stored-endpoints.js';
-
-/** `@Inject(ENDPOINT_PUBLISHER)`: the SettingsPublisher of webhook endpoints. */
-export const ENDPOINT_PUBLISHER = Symbol('endpoint publisher');
 
 /** `@Inject(WEBHOOK_HTTP)`: the HttpClient that calls no address that a stranger must not make us call. */
 export const WEBHOOK_HTTP = Symbol('webhook http');
