@@ -16,6 +16,7 @@ const libs = [
   'providers',
   'registry',
   'vault',
+  'webhooks',
   'planner',
   'directives',
   'structured-output',

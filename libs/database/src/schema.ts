@@ -7,6 +7,7 @@ export interface DatabaseSchema {
   erased_jobs: ErasedJobsTable;
   usage_attempts: UsageAttemptsTable;
   usage_daily: UsageDailyTable;
+  webhook_deliveries: WebhookDeliveriesTable;
   settings: SettingsTable;
   settings_revision: SettingsRevisionTable;
   vault: VaultTable;
@@ -142,4 +143,21 @@ export interface AuditEntriesTable {
   /** Of which entry it is said that it was not done. */
   of_seq: ColumnType<number | null, number | null, never>;
   request_id: ColumnType<string | null, string | null, never>;
+}
+
+export interface WebhookDeliveriesTable {
+  id: string;
+  project: string;
+  /** Empty for the URL that a job named itself. */
+  endpoint: string;
+  job_id: string;
+  job_state: string;
+  url: string | null;
+  status: string;
+  reason: string | null;
+  round: number;
+  attempts: number;
+  created_ms: number;
+  ended_ms: number;
+  tries: JSONColumnType<object[]>;
 }

@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Delivery } from '#contracts/webhook.js';
 import { isDatabaseUnavailable, type Db } from '#database/connect-database.js';
 import { DatabaseTooNew, migrate } from '#database/migrate.js';
 import type { FinishedJob, JobStore } from '#jobs/job-store.js';
 import type { AttemptEntry } from './attempt-row.js';
+import { DeliveryHistory } from './delivery-history.js';
 import { HistoryWriter } from './history-writer.js';
 import type { ReadEntry } from './ledger-entry.js';
 import { isGroupGone, LEDGER_BATCH, type LedgerReader } from './ledger-reader.js';
@@ -17,9 +19,18 @@ const GATHER_MS = 250;
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 5_000;
 
+/** Where deliveries are until they are recorded. */
+export interface EndedDeliveries {
+  /** In their order; null for one that is gone. */
+  readMany(ids: readonly string[]): Promise<(Delivery | null)[]>;
+  /** The history has this round of it. */
+  release(delivery: Delivery): Promise<unknown>;
+}
+
 export interface RecorderDeps {
   ledger: LedgerReader;
   store: JobStore;
+  deliveries: EndedDeliveries;
   db: Db;
   /** What went wrong, and is tried again. */
   onError: (error: unknown) => void;
@@ -35,6 +46,7 @@ export interface RecorderDeps {
 export class Recorder {
   private readonly stopped = new AbortController();
   private readonly writer: HistoryWriter;
+  private readonly deliveries: DeliveryHistory;
   private loop = Promise.resolve();
   private opened = false;
   /** Read and not yet acknowledged. */
@@ -42,6 +54,7 @@ export class Recorder {
 
   constructor(private readonly deps: RecorderDeps) {
     this.writer = new HistoryWriter(deps.db);
+    this.deliveries = new DeliveryHistory(deps.db);
   }
 
   start(): void {
@@ -116,6 +129,15 @@ export class Recorder {
       await this.writer.addJobs(jobs);
       await this.deps.store.release(jobs.map(({ record }) => record.id));
     }
+    await this.writeDeliveries(entries.flatMap(({ delivery }) => (delivery === undefined ? [] : [delivery])));
+  }
+
+  /** One that is tried again by now is recorded after its next end, with all that came before. */
+  private async writeDeliveries(ids: readonly string[]): Promise<void> {
+    const found = await this.deps.deliveries.readMany([...new Set(ids)]);
+    const ended = found.filter((delivery) => delivery !== null).filter(({ status }) => status !== 'pending');
+    await this.deliveries.add(ended);
+    await Promise.all(ended.map((delivery) => this.deps.deliveries.release(delivery)));
   }
 
   /**
@@ -133,7 +155,10 @@ export class Recorder {
 
   private async refuse(entry: ReadEntry, error: unknown): Promise<void> {
     const reason = error instanceof Error ? error.message : String(error);
-    this.deps.onFatal(error, `the database refused an entry of the ledger about ${entry.job}; it is put aside`);
+    this.deps.onFatal(
+      error,
+      `the database refused an entry of the ledger about ${entry.delivery ?? entry.job}; it is put aside`,
+    );
     await this.deps.ledger.refuse(entry, reason);
   }
 

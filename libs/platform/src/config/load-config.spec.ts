@@ -71,6 +71,7 @@ describe('without a file or variables', () => {
       syncTimeoutMs: 280_000,
       logLevel: 'info',
       webhookAllow: [],
+      webhookDisableMs: 5 * 86_400_000,
       stateDir: join(cwd, '.tokenhub'),
       providers: [],
       models: [],

@@ -1,7 +1,8 @@
 import { TokenhubError } from '#contracts/error-catalogue.js';
 import type { DeclaredKeys } from '#registry/declared-keys.js';
 import { KEY_KIND, PROJECT_KIND, type KeyDefinition, type ProjectDefinition } from '#registry/made-keys.js';
-import type { ChangedBy } from '#settings/settings-store.js';
+import type { ChangedBy, SettingsChange, SettingsDocument } from '#settings/settings-store.js';
+import { ENDPOINT_KIND, ownerOf } from '#webhooks/endpoint-definition.js';
 import { changedUse, PLAIN_PROJECT } from './key-definition.js';
 import { declaredViews, projectView, type AdminView } from './key-views.js';
 import type { KnownModels } from './known-models.js';
@@ -20,6 +21,8 @@ export interface AdminDeps {
   config: DeclaredKeys;
   stored: StoredKeys;
   models: KnownModels;
+  /** Publishes the webhook endpoints. */
+  endpoints: { publish(): Promise<void> };
   now: () => number;
 }
 
@@ -96,14 +99,17 @@ export class ProjectAdmin {
       version: ifMatch === undefined ? null : version,
     } as const;
     await stored.write(change, {
-      kinds: [KEY_KIND],
+      kinds: [KEY_KIND, ENDPOINT_KIND],
       by,
-      check: (keys) => {
-        const own = keys.filter(({ definition }) => (definition as KeyDefinition).project === id);
+      check: (current) => {
+        const own = current.filter((one) => one.kind === KEY_KIND && (one.definition as KeyDefinition).project === id);
         // Of what is declared only the one that it hides is deleted: the keys stay in a project.
         if (own.length > 0 && !this.declared.has(id)) throw inUse(id, own);
       },
+      // A project of the same id that is made later must not tell the webhook endpoints of this one.
+      alongside: (current) => (this.declared.has(id) ? [] : deletionOfEndpoints(id, current)),
     });
+    await this.deps.endpoints.publish();
   }
 
   private async insert(id: string, body: UseDto, by: ChangedBy): Promise<Shown> {
@@ -147,4 +153,10 @@ function inUse(id: string, keys: readonly { id: string }[]): TokenhubError {
   return new TokenhubError('in_use', `The project "${id}" has keys: ${shown.join(', ')}${more}. Delete them first.`, {
     shouldRetry: false,
   });
+}
+
+function deletionOfEndpoints(project: string, current: readonly SettingsDocument[]): SettingsChange[] {
+  return current
+    .filter(({ kind, id }) => kind === ENDPOINT_KIND && ownerOf(id).project === project)
+    .map(({ kind, id }) => ({ change: 'delete', kind, id, version: null }));
 }

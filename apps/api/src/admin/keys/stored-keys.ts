@@ -29,6 +29,15 @@ export interface StoredKeysDeps {
   onError: (error: unknown) => void;
 }
 
+export interface WriteOptions {
+  /** What `check` and `alongside` see. */
+  kinds?: readonly string[];
+  check: (current: SettingsDocument[]) => void;
+  /** What is changed together with it. */
+  alongside?: (current: SettingsDocument[]) => SettingsChange[];
+  by: ChangedBy;
+}
+
 const NOT_FOUND: Record<KeyThing, ErrorCode> = { [PROJECT_KIND]: 'project_not_found', [KEY_KIND]: 'key_not_found' };
 
 /** The stored projects and keys: read, and written so that every process hears of it. */
@@ -49,16 +58,12 @@ export class StoredKeys {
   }
 
   /**
-   * Makes one change, checked against all projects as they are in that moment, and gives the document as it is now. Once it is
-   * committed it is published; this process's own ring has it when this resolves.
+   * Makes one change, checked against all projects as they are in that moment, and what goes with it, and gives the document as it is
+   * now. Once it is committed it is published; this process's own ring has it when this resolves.
    */
   async write(
     change: SettingsChange,
-    {
-      kinds = [PROJECT_KIND],
-      check,
-      by,
-    }: { kinds?: readonly KeyThing[]; check: (current: SettingsDocument[]) => void; by: ChangedBy },
+    { kinds = [PROJECT_KIND], check, alongside = () => [], by }: WriteOptions,
   ): Promise<SettingsDocument | null> {
     const { settings } = this.deps;
     if (settings === null) {
@@ -69,7 +74,7 @@ export class StoredKeys {
     }
     const decide = (current: SettingsDocument[]): SettingsChange[] => {
       check(current);
-      return [change];
+      return [change, ...alongside(current)];
     };
     const { documents } = await settings.change(kinds, decide, by).catch(refuse);
     await this.tell();
