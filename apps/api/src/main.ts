@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { startProcess } from '#platform/start-process.js';
 import { mountAdminBoard } from './admin/admin-board.js';
+import { mountAdminPage } from './admin/page/admin-page.js';
 import { ApiModule } from './api.module.js';
 import { mountApiDocs } from './http/api-docs.js';
 import { configureApp } from './http/configure-app.js';
@@ -12,6 +13,7 @@ await startProcess({
   prepare: (app, config) => {
     configureApp(app, config);
     mountAdminBoard(app);
+    mountAdminPage(app);
     mountApiDocs(app);
   },
 });

@@ -77,6 +77,12 @@ export const keys = {
   registry: () => `${KEY_PREFIX}:registry`,
   /** Hash: version and content of the snapshot of API keys (hashes) and projects. */
   apiKeys: () => `${KEY_PREFIX}:api-keys`,
+  /** String with a time to live: a session of the admin page, under a keyed hash of its id. */
+  adminSession: (hash: string) => `${KEY_PREFIX}:admin-session:${hash}`,
+  /** Numbers with a time to live: wrong admin tokens, by what is counted (`sign-in`) and by address block. */
+  adminRefusals: (what: string) => `${KEY_PREFIX}:admin-refusals:${what}`,
+  /** String with a time to live: an administrator has signed in from this address block. */
+  adminAddress: (block: string) => `${KEY_PREFIX}:admin-address:${block}`,
 } as const;
 
 export const channels = {

@@ -1,12 +1,11 @@
 import type { Provider, Type } from '@nestjs/common';
 import { BudgetLevels } from '#jobs/budget-levels.js';
-import type { TokenhubConfig } from '#platform/config/config.js';
-import { CONFIG, REDIS } from '#platform/platform.module.js';
+import { REDIS } from '#platform/platform.module.js';
 import type { RedisClient } from '#platform/redis.js';
 import { budgetOwners } from '#registry/budget-owners.js';
 import { KeyRing } from '#registry/key-ring.js';
-import { AdminToken } from '../auth/admin-token.js';
 import { AdminJobsController } from './admin-jobs.controller.js';
+import { AUDIT_PARTS } from './audit/audit-parts.js';
 import { BUDGET_OWNERS, BudgetsController } from './budgets.controller.js';
 import { KEY_PARTS } from './keys/key-parts.js';
 import { KeysController } from './keys/keys.controller.js';
@@ -14,10 +13,13 @@ import { ProjectsController } from './keys/projects.controller.js';
 import { ProviderProbeController } from './registry/provider-probe.controller.js';
 import { REGISTRY_PARTS } from './registry/registry-parts.js';
 import { RegistryController } from './registry/registry.controller.js';
+import { SessionController } from './session/session.controller.js';
+import { SESSION_PARTS } from './session/session-parts.js';
 import { UsageController } from './usage.controller.js';
 
 /** In the order in which Express tries them. */
 export const ADMIN_CONTROLLERS: Type[] = [
+  SessionController,
   UsageController,
   AdminJobsController,
   BudgetsController,
@@ -29,7 +31,8 @@ export const ADMIN_CONTROLLERS: Type[] = [
 
 /** What an administrator looks at and changes. */
 export const ADMIN_PARTS: Provider[] = [
-  { provide: AdminToken, inject: [CONFIG], useFactory: (config: TokenhubConfig) => new AdminToken(config) },
+  ...AUDIT_PARTS,
+  ...SESSION_PARTS,
   ...KEY_PARTS,
   ...REGISTRY_PARTS,
   { provide: BudgetLevels, inject: [REDIS], useFactory: (redis: RedisClient) => new BudgetLevels(redis) },

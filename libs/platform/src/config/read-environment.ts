@@ -8,6 +8,7 @@ import { isLoopbackHost } from './loopback.js';
 import { readHistory } from './read-history.js';
 import { readInteger } from './read-integer.js';
 import { readRedisTarget } from './read-redis-target.js';
+import { readTrustedProxies } from './read-trusted-proxies.js';
 
 /** The part of the configuration that the environment decides, alone or over the file. */
 export type EnvironmentSettings = Omit<TokenhubConfig, 'providers' | 'models' | 'aliases' | 'projects' | 'secrets'>;
@@ -20,6 +21,7 @@ export function readEnvironment(env: Environment, cwd: string, server: ConfigFil
       host,
       port: readInteger(env, 'TOKENHUB_PORT', { min: 0, max: 65_535 }) ?? server.port,
       bodyLimitBytes: Math.round(server.body_limit_mb * 1_048_576),
+      trustedProxies: readTrustedProxies(env),
     },
     auth: readAuth(env, host),
     apiKey:
@@ -61,6 +63,7 @@ const KNOWN = [
     'CONCURRENCY',
     'SYNC_TIMEOUT_MS',
     'WEBHOOK_ALLOW',
+    'TRUSTED_PROXIES',
     'LOG_LEVEL',
     'LOG_FORMAT',
     'STATE_DIR',
