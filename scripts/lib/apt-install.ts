@@ -19,6 +19,7 @@ export function aptInstall({ packages, instruction, say }: AptOptions): void {
     const [command = '', ...args] = [...asRoot, ...words];
     say(`  … ${[command, ...args].join(' ')}`);
     const { ok, output } = runQuietly(command, args, { DEBIAN_FRONTEND: 'noninteractive' });
-    if (!ok) throw new ExpectedError(`${command} failed:\n${output.split('\n').slice(-15).join('\n')}\n  ${instruction}`);
+    if (!ok)
+      throw new ExpectedError(`${command} failed:\n${output.split('\n').slice(-15).join('\n')}\n  ${instruction}`);
   }
 }

@@ -89,7 +89,10 @@ describe('a session', () => {
       expect(code(await askWith(session, `${api}/admin/queues/api/queues`))).toEqual([401, 'session_ended']);
       expect((await askWith(session, `${api}/admin/v1/session`)).body).toEqual({ object: 'session', state: 'none' });
     }
-    expect(code(await askWith(session, `${url}/admin/v1/session`, { method: 'DELETE' }))).toEqual([401, 'session_ended']);
+    expect(code(await askWith(session, `${url}/admin/v1/session`, { method: 'DELETE' }))).toEqual([
+      401,
+      'session_ended',
+    ]);
   });
 
   it.each(['', 'a', 'made-up'.padEnd(43, 'x'), 'too-long'.padEnd(44, 'x'), '../../x', '%00%00', '{th}:job:1'])(

@@ -44,7 +44,8 @@ const SYSTEM_QUEUES: (Omit<ShownQueue, 'queue'> & { name: string })[] = [
     name: RECONCILER,
     group: 'Housekeeping',
     title: 'reconciler',
-    description: 'Every two seconds: finds jobs that nobody works on, expires what is late, moves what waits for a closed pool.',
+    description:
+      'Every two seconds: finds jobs that nobody works on, expires what is late, moves what waits for a closed pool.',
   },
 ];
 
@@ -55,7 +56,10 @@ export function createReadOnlyBoard(options: BullBoardOptions): BullBoard {
   const board = createBullBoard({
     queues: [],
     serverAdapter: server,
-    options: { uiConfig: uiConfig(options.homePath), handlerHooks: { after: (_context, result) => withoutReasons(result) } },
+    options: {
+      uiConfig: uiConfig(options.homePath),
+      handlerHooks: { after: (_context, result) => withoutReasons(result) },
+    },
   });
   const system = SYSTEM_QUEUES.map((shown) => new IdsOnlyAdapter({ ...shown, queue: openQueue(shown.name, options) }));
   const pool = (id: string, rest: Omit<ShownQueue, 'queue' | 'title'>): IdsOnlyAdapter =>

@@ -1,7 +1,7 @@
 import { hash, timingSafeEqual } from 'node:crypto';
 import type { Request } from 'express';
 import { TokenhubError } from '#contracts/error-catalogue.js';
-import type { AdminActor } from './admin-actor.js';
+import { sessionActor, type AdminActor } from './admin-actor.js';
 import type { AdminSession, AdminSessions } from './admin-sessions.js';
 import type { AdminToken } from './admin-token.js';
 import { bearerOf } from './bearer.js';
@@ -32,7 +32,7 @@ export class AdminDoor {
     }
     const session = await this.sessionOf(request, { used });
     if (!SAFE_METHODS.has(request.method)) assertFromItsPage(request, session);
-    return { via: 'session', id: `session:${session.hash.slice(0, 8)}` };
+    return sessionActor(session);
   }
 
   private async sessionOf(request: Request, { used }: { used: boolean }): Promise<AdminSession> {

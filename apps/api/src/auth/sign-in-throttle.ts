@@ -37,7 +37,11 @@ export class SignInThrottle {
       points: limits.perAddress,
       keyPrefix: keys.adminRefusals('address'),
     });
-    this.overall = new RateLimiterRedis({ ...options, points: limits.overall, keyPrefix: keys.adminRefusals('overall') });
+    this.overall = new RateLimiterRedis({
+      ...options,
+      points: limits.overall,
+      keyPrefix: keys.adminRefusals('overall'),
+    });
   }
 
   /** Counts a try from this address; throws 429 with `Retry-After` when there were too many. */

@@ -108,10 +108,11 @@ async function showVault(notice) {
 }
 
 function fill(vault) {
-  const closed = vault.state === 'unlocked' && vault.administration === 'closed';
+  const closed = vault.state === 'unlocked' && !vault.administration.open;
   at('vault-state').textContent = vault.state;
   at('vault-state').dataset.state = vault.state;
   at('vault-words').textContent = closed ? WORDS.closed : (WORDS[vault.state] ?? '');
+  showWarnings(vault.warnings);
   showFacts(factsOf(vault));
   showForms({
     initialise: vault.state === 'uninitialised',
@@ -128,18 +129,30 @@ function fillWithout({ message }) {
   at('vault-state').textContent = '';
   delete at('vault-state').dataset.state;
   at('vault-words').textContent = message;
+  showWarnings([]);
   showFacts([]);
   showForms({});
 }
 
-function factsOf(vault) {
-  if (vault.state === 'uninitialised') return [];
+function factsOf({ state, mode, epoch, administration, processes }) {
+  if (state === 'uninitialised') return [];
+  const holders = processes.filter(({ key }) => key).length;
   return [
-    ['Opened by', vault.mode === 'env' ? 'TOKENHUB_ENCRYPTION_KEY' : 'a password'],
-    ['Epoch', String(vault.epoch)],
-    ['Changing secrets', `${vault.administration}, closes after ${vault.auto_lock_minutes} minutes without use`],
-    ['Handing the key to workers', vault.cluster_secret ? 'possible' : 'TOKENHUB_CLUSTER_SECRET is not set'],
+    ['Opened by', mode === 'env' ? 'TOKENHUB_ENCRYPTION_KEY' : 'a password'],
+    ['Processes with the key', `${holders} of ${processes.length}`],
+    ['Changing secrets', changing(administration)],
+    ['Epoch', String(epoch)],
   ];
+}
+
+function changing({ open, closes_at: closesAt, auto_lock_minutes: minutes }) {
+  if (!open) return 'closed';
+  if (closesAt === null) return 'open';
+  return `open until ${new Date(closesAt).toLocaleTimeString()}, ${minutes} minutes after its last use`;
+}
+
+function showWarnings(warnings) {
+  at('vault-warnings').replaceChildren(...warnings.map((warning) => element('li', warning)));
 }
 
 function showFacts(facts) {

@@ -1,5 +1,6 @@
 import type { AuditSink } from '#contracts/audit.js';
 import { TokenhubError } from '#contracts/error-catalogue.js';
+import { sessionActor } from '../../auth/admin-actor.js';
 import type { AdminSession, AdminSessions } from '../../auth/admin-sessions.js';
 import type { AdminToken } from '../../auth/admin-token.js';
 import type { SignInThrottle } from '../../auth/sign-in-throttle.js';
@@ -35,7 +36,7 @@ export class SignIn {
     await throttle.forgive(visitor.address);
     if (visitor.sessionId !== null) await sessions.close(visitor.sessionId);
     const { id, session } = await sessions.open();
-    const target = nameOf(session);
+    const target = sessionActor(session).id;
     await audit.record({ ...noted(visitor), actor: target, action: 'session.opened', target });
     return { id, session };
   }
@@ -50,15 +51,10 @@ export class SignIn {
     const { sessions, audit } = this.deps;
     const session = await this.current(visitor);
     if (session === null || visitor.sessionId === null) return;
-    const target = nameOf(session);
+    const target = sessionActor(session).id;
     await audit.record({ ...noted(visitor), actor: target, action: 'session.closed', target });
     await sessions.close(visitor.sessionId);
   }
-}
-
-/** As the audit names it. */
-function nameOf({ hash }: AdminSession): string {
-  return `session:${hash.slice(0, 8)}`;
 }
 
 function noted({ address, requestId }: Visitor): { before: null; after: object; requestId: string } {
