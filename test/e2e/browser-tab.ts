@@ -5,7 +5,7 @@ import { repositoryRoot } from '#testing/repository-root.js';
 
 /** A visitor with cookies of their own and one tab, and what the browser had to say meanwhile. */
 export class Visitor {
-  /** Errors and warnings of the console, refusals by a content-security policy among them. */
+  /** Errors of the console, refusals by a content-security policy among them. */
   readonly complaints: string[] = [];
   /** URLs that were asked for on any other server. */
   readonly outside: string[] = [];
@@ -33,7 +33,7 @@ export class Visitor {
       },
     );
     context.on('console', (message) => {
-      if (message.type() === 'error' || message.type() === 'warning') visitor.complaints.push(message.text());
+      if (message.type() === 'error') visitor.complaints.push(`${message.text()} ${message.location().url}`);
     });
     context.on('weberror', (fault) => visitor.complaints.push(String(fault.error())));
     context.on('dialog', (dialog) => {

@@ -59,14 +59,19 @@ class VaultStandIn {
   async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const text = await textOf(request);
     const refused = await this.refusal(request);
-    if (refused) return send(response, refused.status, refused.body);
+    if (refused) {
+      send(response, refused.status, refused.body);
+      return;
+    }
     const path = (request.url ?? '').slice('/admin/v1/vault'.length);
     if (request.method === 'POST') {
       const body = JSON.parse(text) as Json;
       this.posted.push({ path, body });
       const fault = this.change(path, body);
-      if (fault)
-        return send(response, fault.code === 'invalid_value' ? 400 : 403, { code: fault.code, detail: fault.detail });
+      if (fault) {
+        send(response, fault.code === 'invalid_value' ? 400 : 403, { ...fault });
+        return;
+      }
     }
     send(response, 200, this.view());
   }

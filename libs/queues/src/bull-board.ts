@@ -75,7 +75,7 @@ export function createReadOnlyBoard(options: BullBoardOptions): BullBoard {
   };
 }
 
-/** In the tree of a flow, the words with which its children failed: the children themselves are shown without them. */
+/** The tree of a flow has the words with which children failed, and how far each says it is: its jobs are shown without them. */
 function withoutReasons(result: ControllerHandlerReturnType): ControllerHandlerReturnType {
   if (typeof result.body !== 'object') return result;
   const { flowRoot } = result.body as { flowRoot?: FlowNode | null };
@@ -86,10 +86,12 @@ function withoutReasons(result: ControllerHandlerReturnType): ControllerHandlerR
 interface FlowNode {
   children?: FlowNode[];
   ignoredChildFailureReasons?: unknown;
+  progress?: unknown;
 }
 
 function forgetReasons(node: FlowNode): void {
   delete node.ignoredChildFailureReasons;
+  node.progress = 0;
   for (const child of node.children ?? []) forgetReasons(child);
 }
 

@@ -12,8 +12,9 @@ export interface ShownQueue {
   hiddenWhenEmpty?: boolean;
 }
 
-/** BullMQ refuses it in the names of queues, so it parts nothing else. */
+/** Parts the group from the title; ids of pools may have it, and slashes, which proxies in front of us stumble over in a path. */
 const DELIMITER = ':';
+const LOOK_ALIKES: Record<string, string> = { ':': '∶', '/': '›' };
 
 /** Texts of queue data and outcomes that are ids or words of ours; whatever else is in there has no business in a queue. */
 const SHOWN_TEXTS = new Set(['jobId', 'callId', 'parent', 'deliveryId', 'outcome']);
@@ -26,12 +27,17 @@ const CODE = /^[a-z][a-z_]{2,60}$/;
  * unforeseen is in the worker's log: its words may hold anything.
  */
 export class IdsOnlyAdapter extends BullMQAdapter {
+  private readonly boardName: string;
+
   constructor({ queue, group, title, description, hiddenWhenEmpty = false }: ShownQueue) {
-    super(queue, {
-      ...{ readOnlyMode: true, allowRetries: false, delimiter: DELIMITER, prefix: `${group}${DELIMITER}` },
-      ...{ displayName: title, description },
-    });
+    super(queue, { readOnlyMode: true, allowRetries: false, delimiter: DELIMITER, displayName: title, description });
+    this.boardName = `${group}${DELIMITER}${title.replaceAll(/[:/]/g, (mark) => LOOK_ALIKES[mark] ?? '')}`;
     if (hiddenWhenEmpty) this.setVisibilityGuard(() => hasJobs(queue));
+  }
+
+  /** What the menu and the addresses of the board call it. */
+  override getName(): string {
+    return this.boardName;
   }
 
   override async getJob(id: string): Promise<Job | undefined> {

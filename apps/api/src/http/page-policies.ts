@@ -50,11 +50,14 @@ export function guardPages(bodyLimitBytes: number): RequestHandler {
   return (request: Request, response: Response, next: NextFunction) => {
     // Paths are matched in any case, as Express does.
     const path = `${request.baseUrl}${request.path}`.toLowerCase();
-    if (!path.startsWith('/admin')) return headers.docs(request, response, next);
+    if (!path.startsWith('/admin')) {
+      headers.docs(request, response, next);
+      return;
+    }
     const board = /^\/admin\/queues(\/|$)/.test(path);
     // The board's own files have no secrets, and the hash of their content in their names.
     if (!path.startsWith('/admin/queues/static/')) response.setHeader('cache-control', 'no-store');
-    return headers[board ? 'board' : 'admin'](request, response, (error?: unknown) => {
+    headers[board ? 'board' : 'admin'](request, response, (error?: unknown) => {
       if (error === undefined) readBody(request, response, next);
       else next(error);
     });
