@@ -255,6 +255,13 @@ describe('the page', () => {
     await evil.getByText('unsupported_media_type').waitFor();
   });
 
+  it('leads to the description of the API, which breaks no rule of its policy either', async () => {
+    await page.goto('/docs');
+    await page.getByText('/admin/v1/session').first().waitFor();
+    await visitor.picture('docs');
+    expect(visitor.complaints).toEqual([]);
+  });
+
   it('says when nobody answers', async () => {
     await signIn();
     await signedIn();

@@ -269,6 +269,38 @@ describe('signing in', () => {
   });
 });
 
+describe('behind a proxy that is trusted', () => {
+  let proxied: Stack;
+
+  beforeAll(async () => {
+    proxied = await startStack({
+      ...{ workers: 0, appendfsync: 'no', auth: 'on' },
+      env: { TOKENHUB_ADMIN_TOKEN: ADMIN, TOKENHUB_TRUSTED_PROXIES: '127.0.0.1, 10.0.0.0/8' },
+    });
+  }, 60_000);
+
+  afterAll(() => proxied.stop(), 30_000);
+
+  it('an address is the last that no proxy of ours has, and is shut out alone', async () => {
+    const from = (address: string, token: string): ReturnType<typeof openSession> =>
+      openSession(proxied.url, token, { 'x-forwarded-for': `198.51.100.1, ${address}, 10.1.2.3` });
+    for (let i = 0; i < 10; i += 1) expect((await from('203.0.113.9', 'wrong')).status).toBe(401);
+    expect((await from('203.0.113.9', ADMIN)).status).toBe(429);
+    expect((await from('203.0.113.10', ADMIN)).status).toBe(201);
+  });
+
+  it('that says https, a session has the name that only this host can set, and no other is taken', async () => {
+    const https = { 'x-forwarded-proto': 'https' };
+    const session = await signIn(proxied.url, ADMIN, https);
+    expect(session.cookie).toMatch(/^__Host-tokenhub-admin=/);
+    expect((await askWith(session, `${proxied.url}${PROJECTS}`, { headers: https })).status).toBe(200);
+    const planted = { ...session, cookie: session.cookie.replace('__Host-', '') };
+    expect(code(await askWith(planted, `${proxied.url}${PROJECTS}`, { headers: https }))).toEqual([
+      ...[401, 'admin_token_required'],
+    ]);
+  });
+});
+
 describe('bounds', () => {
   it('a body for the administration is refused beyond a mebibyte, before anybody asks who sent it', async () => {
     const answer = await ask(`${url}/admin/v1/session`, { body: { token: 'x'.repeat(1_100_000) } });
@@ -303,6 +335,22 @@ describe('bounds', () => {
       expect(headers.get('referrer-policy')).toBe('no-referrer');
       expect(headers.get('x-frame-options')).toBe('DENY');
     }
+  });
+});
+
+describe('guessing with Bearer', () => {
+  it('is shut out for the rest of the minute after 600 wrong tokens, also with the right one', async () => {
+    const guess = (token: string): ReturnType<typeof ask> =>
+      ask(`${other}${PROJECTS}`, { headers: { authorization: `Bearer ${token}` } });
+    const statuses: number[] = [];
+    for (let i = 0; i < 31; i += 1) {
+      const guesses = await Promise.all(Array.from({ length: 20 }, (_, j) => guess(`guess-${i}-${j}`)));
+      statuses.push(...guesses.map(({ status }) => status));
+    }
+    expect(statuses.filter((status) => status === 401)).toHaveLength(600);
+    const shut = await guess(ADMIN);
+    expect(code(shut)).toEqual([429, 'rate_limit_exceeded']);
+    expect(Number(shut.headers.get('retry-after'))).toBeLessThanOrEqual(60);
   });
 });
 

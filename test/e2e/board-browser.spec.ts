@@ -5,6 +5,7 @@ import type { Browser, Page } from 'playwright-core';
 import { startBrowser } from '#testing/browser.js';
 import { simulatorConfig, type StackConfig } from '#testing/simulator-config.js';
 import { type Stack, startStack } from '#testing/stack.js';
+import { waitFor } from '#testing/wait-for.js';
 import { ADMIN, signIn } from './admin-client.js';
 import { Visitor } from './browser-tab.js';
 import { ask, chatJob, post, type Json } from './doors.js';
@@ -46,22 +47,6 @@ afterAll(async () => {
   redis.disconnect();
   await stack.stop();
 }, 30_000);
-
-beforeEach(async () => {
-  visitor = await Visitor.arrive(browser, stack.url);
-  ({ page } = visitor);
-  const [name = '', value = ''] = (await signIn(stack.url)).cookie.split('=');
-  await visitor.context.addCookies([{ name, value, domain: '127.0.0.1', path: '/admin', httpOnly: true }]);
-  await page.goto('/admin/queues/');
-  await page.getByText('reconciler').first().waitFor();
-});
-
-afterEach(async () => {
-  await visitor.leave();
-  expect(visitor.outside).toEqual([]);
-  expect(visitor.dialogs).toEqual([]);
-  expect(visitor.complaints).toEqual([]);
-});
 
 /** `sim-large` has limits of its own, and with them a pool whose name has a slash. */
 function withOwnPool(url: string): StackConfig {
@@ -109,6 +94,22 @@ async function runJobs(): Promise<void> {
 }
 
 describe('the board in a browser', () => {
+  beforeEach(async () => {
+    visitor = await Visitor.arrive(browser, stack.url);
+    ({ page } = visitor);
+    const [name = '', value = ''] = (await signIn(stack.url)).cookie.split('=');
+    await visitor.context.addCookies([{ name, value, domain: '127.0.0.1', path: '/admin', httpOnly: true }]);
+    await page.goto('/admin/queues/');
+    await page.getByText('reconciler').first().waitFor();
+  });
+
+  afterEach(async () => {
+    await visitor.leave();
+    expect(visitor.outside).toEqual([]);
+    expect(visitor.dialogs).toEqual([]);
+    expect(visitor.complaints).toEqual([]);
+  });
+
   it('shows every queue in its group, asks nobody else for anything, and breaks no rule of its policy', async () => {
     for (const group of ['Pools', 'Orchestrations', 'Webhooks', 'Housekeeping']) {
       expect(await page.getByText(group, { exact: true }).first().isVisible()).toBe(true);
@@ -163,6 +164,18 @@ describe('the board in a browser', () => {
 });
 
 describe('the API of the board', () => {
+  it('shows a pool that has left the registry for as long as something is in it', async () => {
+    const { url } = await stack.startApi();
+    const names = async (): Promise<string[]> => {
+      const answer = await ask(`${url}/admin/queues/api/queues`, { headers: { authorization: `Bearer ${ADMIN}` } });
+      return (answer.body.queues as { name: string }[]).map(({ name }) => name);
+    };
+    await waitFor(async () => (await names()).includes('Pools without a provider:departed'));
+    expect(await names()).not.toContain('Pools without a provider:departed-and-empty');
+    await open('pool.departed').obliterate({ force: true });
+    await waitFor(async () => !(await names()).includes('Pools without a provider:departed'));
+  });
+
   it('says of planted jobs nothing but ids, counts, times and outcomes', async () => {
     const headers = { authorization: `Bearer ${ADMIN}` };
     const paths = [

@@ -4,6 +4,7 @@ import { TokenhubError } from '#contracts/error-catalogue.js';
 import { sessionActor, type AdminActor } from './admin-actor.js';
 import type { AdminSession, AdminSessions } from './admin-sessions.js';
 import type { AdminToken } from './admin-token.js';
+import type { BearerThrottle } from './bearer-throttle.js';
 import { bearerOf } from './bearer.js';
 import { isOwnOrigin } from './own-origin.js';
 import { sessionIdOf } from './session-cookie.js';
@@ -12,8 +13,9 @@ import { sessionIdOf } from './session-cookie.js';
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 export interface AdminDoorDeps {
-  token: AdminToken;
-  sessions: AdminSessions;
+  token: Pick<AdminToken, 'matches'>;
+  sessions: Pick<AdminSessions, 'find'>;
+  throttle: Pick<BearerThrottle, 'assertOpen' | 'count'>;
 }
 
 /** The one place that decides who is the administrator: who has the token, or a session of the page that was opened with it. */
@@ -26,13 +28,18 @@ export class AdminDoor {
    */
   async enter(request: Request, { used = true } = {}): Promise<AdminActor> {
     const presented = bearerOf(request.headers);
-    if (presented !== null) {
-      if (this.deps.token.matches(presented)) return { via: 'token', id: 'token' };
-      throw new TokenhubError('admin_token_required', 'This is not the admin token.');
-    }
+    if (presented !== null) return this.checkToken(presented, request.ip ?? '');
     const session = await this.sessionOf(request, { used });
     if (!SAFE_METHODS.has(request.method)) assertFromItsPage(request, session);
     return sessionActor(session);
+  }
+
+  private async checkToken(presented: string, address: string): Promise<AdminActor> {
+    const { token, throttle } = this.deps;
+    throttle.assertOpen(address);
+    if (token.matches(presented)) return { via: 'token', id: 'token' };
+    await throttle.count(address);
+    throw new TokenhubError('admin_token_required', 'This is not the admin token.');
   }
 
   private async sessionOf(request: Request, { used }: { used: boolean }): Promise<AdminSession> {

@@ -10,5 +10,6 @@ export function isOwnOrigin(headers: IncomingHttpHeaders): boolean | null {
   if (site !== undefined) return site === 'same-origin';
   const { origin, host } = headers;
   if (origin === undefined) return null;
-  return host !== undefined && URL.parse(origin)?.host === URL.parse(`http://${host}`)?.host;
+  const page = URL.parse(origin)?.host;
+  return page !== undefined && page === URL.parse(`http://${host ?? ''}`)?.host;
 }

@@ -1,8 +1,8 @@
-import { RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
-import { TokenhubError } from '#contracts/error-catalogue.js';
+import { RateLimiterRedis } from 'rate-limiter-flexible';
 import { keys } from '#platform/keys.js';
 import { addressBlock } from '#platform/network/address-block.js';
 import type { RedisClient } from '#platform/redis.js';
+import { countAgainst } from './count-against.js';
 
 export interface SignInLimits {
   /** Wrong tokens in a window, from one address and from all. */
@@ -47,8 +47,8 @@ export class SignInThrottle {
   /** Counts a try from this address; throws 429 with `Retry-After` when there were too many. */
   async count(address: string): Promise<void> {
     const block = addressBlock(address);
-    await consume(this.perAddress, block);
-    if ((await this.redis.exists(keys.adminAddress(block))) === 0) await consume(this.overall, OVERALL);
+    await countAgainst(this.perAddress, block);
+    if ((await this.redis.exists(keys.adminAddress(block))) === 0) await countAgainst(this.overall, OVERALL);
   }
 
   /** The try from this address was no guess: it and those before it are forgotten. */
@@ -57,17 +57,5 @@ export class SignInThrottle {
     const known = await this.redis.set(keys.adminAddress(block), '1', 'PX', KNOWN_MS, 'GET');
     await this.perAddress.delete(block);
     if (known === null) await this.overall.reward(OVERALL);
-  }
-}
-
-async function consume(limiter: RateLimiterRedis, key: string): Promise<void> {
-  try {
-    await limiter.consume(key);
-  } catch (refusal) {
-    if (!(refusal instanceof RateLimiterRes)) throw refusal;
-    const retryAfterS = Math.max(Math.ceil(refusal.msBeforeNext / 1_000), 1);
-    throw new TokenhubError('rate_limit_exceeded', `Too many wrong tokens: try again in ${retryAfterS} seconds.`, {
-      retryAfterS,
-    });
   }
 }

@@ -6,6 +6,7 @@ import type { RedisClient } from '#platform/redis.js';
 import { AdminDoor } from '../../auth/admin-door.js';
 import { AdminSessions } from '../../auth/admin-sessions.js';
 import { AdminToken } from '../../auth/admin-token.js';
+import { BearerThrottle } from '../../auth/bearer-throttle.js';
 import { SignInThrottle } from '../../auth/sign-in-throttle.js';
 import { AUDIT } from '../audit/audit-parts.js';
 import { SignIn } from './sign-in.js';
@@ -21,8 +22,9 @@ export const SESSION_PARTS: Provider[] = [
   { provide: SignInThrottle, inject: [REDIS], useFactory: (redis: RedisClient) => new SignInThrottle(redis) },
   {
     provide: AdminDoor,
-    inject: [AdminToken, AdminSessions],
-    useFactory: (token: AdminToken, sessions: AdminSessions) => new AdminDoor({ token, sessions }),
+    inject: [AdminToken, AdminSessions, REDIS],
+    useFactory: (token: AdminToken, sessions: AdminSessions, redis: RedisClient) =>
+      new AdminDoor({ token, sessions, throttle: new BearerThrottle(redis) }),
   },
   {
     provide: SignIn,
