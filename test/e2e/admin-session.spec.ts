@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { type Stack, startStack } from '#testing/stack.js';
 import { waitFor } from '#testing/wait-for.js';
 import { ADMIN, askWith, openSession, rawAsk, type Session, signIn } from './admin-client.js';
-import { ask, everythingIn } from './doors.js';
+import { type Answer, ask, everythingIn } from './doors.js';
 
 let stack: Stack;
 let url: string;
@@ -340,7 +340,7 @@ describe('bounds', () => {
 
 describe('guessing with Bearer', () => {
   it('is shut out for the rest of the minute after 600 wrong tokens, also with the right one', async () => {
-    const guess = (token: string): ReturnType<typeof ask> =>
+    const guess = (token: string): Promise<Answer> =>
       ask(`${other}${PROJECTS}`, { headers: { authorization: `Bearer ${token}` } });
     const statuses: number[] = [];
     for (let i = 0; i < 31; i += 1) {

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import type { AppViewRoute } from '@bull-board/api/typings/app';
 import { ExpressAdapter } from '@bull-board/express';
 import type { Request, Response } from 'express';
 
@@ -14,7 +13,7 @@ const TEMPLATE = join(dirname(createRequire(import.meta.url).resolve('@bull-boar
 export class OwnPageAdapter extends ExpressAdapter {
   private readonly template = ownParts(readFileSync(TEMPLATE, 'utf8'));
 
-  override setEntryRoute(route: AppViewRoute): this {
+  override setEntryRoute(...[route]: Parameters<ExpressAdapter['setEntryRoute']>): this {
     this.app.get(route.route, (_request: Request, response: Response) => {
       const { params } = route.handler({ basePath: this.basePath, uiConfig: this.uiConfig });
       response.type('html').send(fill(this.template, params));

@@ -1,5 +1,4 @@
 import { createBullBoard } from '@bull-board/api';
-import type { ControllerHandlerReturnType, UIConfig } from '@bull-board/api/typings/app';
 import { Queue } from 'bullmq';
 import { Router, type RequestHandler } from 'express';
 import { TokenhubError } from '#contracts/error-catalogue.js';
@@ -21,10 +20,14 @@ export interface BullBoardOptions {
   attempts: AttemptQueues;
   redis: RedisClient;
   basePath: string;
-  /** Where the board's heading leads back to. */
+  /** Where its menu leads back to. */
   homePath: string;
   onError: (error: unknown) => void;
 }
+
+type BoardOptions = NonNullable<Parameters<typeof createBullBoard>[0]['options']>;
+type UiConfig = NonNullable<BoardOptions['uiConfig']>;
+type AfterHook = NonNullable<NonNullable<BoardOptions['handlerHooks']>['after']>;
 
 /** What there is beside the pools; a new kind of queue gets a row here. */
 const SYSTEM_QUEUES: (Omit<ShownQueue, 'queue'> & { name: string })[] = [
@@ -58,7 +61,7 @@ export function createReadOnlyBoard(options: BullBoardOptions): BullBoard {
     serverAdapter: server,
     options: {
       uiConfig: uiConfig(options.homePath),
-      handlerHooks: { after: (_context, result) => withoutReasons(result) },
+      handlerHooks: { after: withoutReasons },
     },
   });
   const system = SYSTEM_QUEUES.map((shown) => new IdsOnlyAdapter({ ...shown, queue: openQueue(shown.name, options) }));
@@ -76,12 +79,11 @@ export function createReadOnlyBoard(options: BullBoardOptions): BullBoard {
 }
 
 /** The tree of a flow has the words with which children failed, and how far each says it is: its jobs are shown without them. */
-function withoutReasons(result: ControllerHandlerReturnType): ControllerHandlerReturnType {
-  if (typeof result.body !== 'object') return result;
-  const { flowRoot } = result.body as { flowRoot?: FlowNode | null };
+const withoutReasons: AfterHook = (_context, result) => {
+  const { flowRoot } = (typeof result.body === 'object' ? result.body : {}) as { flowRoot?: FlowNode | null };
   if (flowRoot) forgetReasons(flowRoot);
   return result;
-}
+};
 
 interface FlowNode {
   children?: FlowNode[];
@@ -102,7 +104,7 @@ const GONE_POOL = {
   hiddenWhenEmpty: true,
 };
 
-function uiConfig(homePath: string): UIConfig {
+function uiConfig(homePath: string): UiConfig {
   return {
     boardTitle: 'Tokenhub',
     hideDocsLink: true,

@@ -24,10 +24,13 @@ export function mountAdminBoard(app: NestExpressApplication): void {
     ...{ basePath: BOARD_PATH, homePath: PAGE_PATH },
   });
   const known = new KnownPools(redis);
-  app.get(LiveRegistry).onChange((registry) => {
+  const live = app.get(LiveRegistry);
+  live.onChange((registry) => {
     const registered = registry.pools().map((pool) => pool.id);
     board.showPools({ registered, gone: [] });
-    known.goneBut(registered).then((gone) => board.showPools({ registered, gone }), onError);
+    known.goneBut(registered).then((gone) => {
+      if (live.current === registry) board.showPools({ registered, gone });
+    }, onError);
   });
   app.use(BOARD_PATH, admitTo(app.get(AdminDoor)), board.router);
 }

@@ -6,9 +6,9 @@ import type { AdminToken } from '../../auth/admin-token.js';
 import type { SignInThrottle } from '../../auth/sign-in-throttle.js';
 
 export interface SignInDeps {
-  token: AdminToken;
-  sessions: AdminSessions;
-  throttle: SignInThrottle;
+  token: Pick<AdminToken, 'matches'>;
+  sessions: Pick<AdminSessions, 'open' | 'find' | 'close'>;
+  throttle: Pick<SignInThrottle, 'count' | 'forgive'>;
   audit: AuditSink;
 }
 
