@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
+import { findOrInstallChromium } from '../lib/chromium-install.ts';
 import { findOrInstallPostgres } from '../lib/postgres-install.ts';
 import { findOrInstallRedis } from '../lib/redis-program.ts';
 import { ExpectedError, reportFailure } from '../lib/steps.ts';
@@ -59,10 +60,12 @@ function environment(checks: Check[]): NodeJS.ProcessEnv {
   if (!checks.some(({ jestProject }) => jestProject !== undefined)) return env;
   const redis = findOrInstallRedis((line) => console.log(line));
   const postgres = findOrInstallPostgres((line) => console.log(line));
+  const browser = checks.some(({ name }) => name === 'e2e') && findOrInstallChromium((line) => console.log(line));
   console.log(`▸ Tests run against ${redis.label}, ${postgres} and PGlite`);
   return {
     ...env,
     TOKENHUB_TEST_REDIS_BINARY: redis.path,
+    ...(browser && { TOKENHUB_TEST_CHROMIUM: browser }),
     NODE_OPTIONS: '--experimental-vm-modules --disable-warning=ExperimentalWarning',
   };
 }

@@ -23,6 +23,8 @@ export const ERROR_CATALOGUE = {
   missing_api_key: { status: 401, title: 'No API key was given' },
   invalid_api_key: { status: 401, title: 'The API key is not known' },
   admin_token_required: { status: 401, title: 'The admin token is missing or wrong' },
+  session_ended: { status: 401, title: 'The session has ended' },
+  csrf_refused: { status: 403, title: 'The request does not come from the page that holds the session' },
   vault_password_wrong: { status: 403, title: 'The password of the vault is wrong' },
   vault_administration_closed: { status: 403, title: 'The administration of secrets is closed' },
   scope_missing: { status: 403, title: 'The API key lacks the scope for this call' },

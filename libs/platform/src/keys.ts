@@ -98,6 +98,12 @@ export const keys = {
   vaultTries: () => `${KEY_PREFIX}:vault-tries`,
   /** Hash: version and content of the snapshot of webhook endpoints that were made over the API; their secrets are sealed. */
   webhookEndpoints: () => `${KEY_PREFIX}:webhook-endpoints`,
+  /** String with a time to live: a session of the admin page, under a keyed hash of its id. */
+  adminSession: (hash: string) => `${KEY_PREFIX}:admin-session:${hash}`,
+  /** Numbers with a time to live: wrong admin tokens, by what is counted (`sign-in`) and by address block. */
+  adminRefusals: (what: string) => `${KEY_PREFIX}:admin-refusals:${what}`,
+  /** String with a time to live: an administrator has signed in from this address block. */
+  adminAddress: (block: string) => `${KEY_PREFIX}:admin-address:${block}`,
 } as const;
 
 export const channels = {

@@ -16,3 +16,8 @@ export function actorOf(request: AdminRequest): AdminActor {
   if (request.admin === undefined) throw new Error(`${request.method} ${request.path} is not behind the admin guard`);
   return request.admin;
 }
+
+/** Who acts with this session. */
+export function sessionActor({ hash }: { hash: string }): AdminActor {
+  return { via: 'session', id: `session:${hash.slice(0, 8)}` };
+}

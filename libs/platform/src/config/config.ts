@@ -42,6 +42,8 @@ export interface ServerConfig {
   readonly host: string;
   readonly port: number;
   readonly bodyLimitBytes: number;
+  /** Addresses and subnets of proxies whose word counts for where a request came from. */
+  readonly trustedProxies: readonly string[];
 }
 
 export interface HistoryConfig {

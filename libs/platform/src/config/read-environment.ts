@@ -8,6 +8,7 @@ import { isLoopbackHost } from './loopback.js';
 import { readHistory } from './read-history.js';
 import { readInteger } from './read-integer.js';
 import { readRedisTarget } from './read-redis-target.js';
+import { readTrustedProxies } from './read-trusted-proxies.js';
 import { readVault } from './read-vault.js';
 
 const DAY_MS = 24 * 3_600_000;
@@ -23,6 +24,7 @@ export function readEnvironment(env: Environment, cwd: string, server: ConfigFil
       host,
       port: readInteger(env, 'TOKENHUB_PORT', { min: 0, max: 65_535 }) ?? server.port,
       bodyLimitBytes: Math.round(server.body_limit_mb * 1_048_576),
+      trustedProxies: readTrustedProxies(env),
     },
     auth: readAuth(env, host),
     apiKey:
@@ -67,6 +69,7 @@ const KNOWN = [
     'SYNC_TIMEOUT_MS',
     'WEBHOOK_ALLOW',
     'WEBHOOK_DISABLE_DAYS',
+    'TRUSTED_PROXIES',
     'LOG_LEVEL',
     'LOG_FORMAT',
     'STATE_DIR',
