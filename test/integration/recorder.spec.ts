@@ -115,15 +115,15 @@ describe.each(DATABASE_KINDS)('the recorder over %s', (kind) => {
     const jobs = await finish(40);
     const all = Promise.withResolvers<undefined>();
     let asked = 0;
-    history.recorder(null, (store) =>
+    const through = (store: JobStore): JobStore =>
       Object.assign(Object.create(store) as JobStore, {
         readFinished: async (id: string) => {
           if (++asked === jobs.length) all.resolve(undefined);
           await all.promise;
           return store.readFinished(id);
         },
-      }),
-    );
+      });
+    history.recorder(null, { through });
     await history.untilRecorded();
     await expect(history.finishedIds()).resolves.toHaveLength(jobs.length);
   });

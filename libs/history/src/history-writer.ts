@@ -1,4 +1,5 @@
 import { sql, type RawBuilder } from 'kysely';
+import { endsInSilence } from '#database/bounded-transaction.js';
 import type { Db } from '#database/connect-database.js';
 import type { FinishedJob } from '#jobs/job-store.js';
 import { ATTEMPT_COLUMNS, attemptRow, type AttemptEntry } from './attempt-row.js';
@@ -25,7 +26,7 @@ export class HistoryWriter {
     const rows = jobs.map(jobRow).toSorted((a, b) => (a.id < b.id ? -1 : 1));
     const column = (name: keyof JobRow): unknown[] => rows.map((row) => row[name]);
     await this.db.transaction().execute(async (trx) => {
-      await sql`SELECT pg_advisory_xact_lock_shared(${sql.lit(ERASURE_LOCK)})`.execute(trx);
+      await sql`SELECT ${endsInSilence()}, pg_advisory_xact_lock_shared(${sql.lit(ERASURE_LOCK)})`.execute(trx);
       await sql`
         INSERT INTO finished_jobs (id, project, key, type, state, model, created_ms, finished_ms, metadata, record)
         SELECT id, project, key, type, state, model, created_ms, finished_ms, metadata::jsonb, record::json

@@ -18,6 +18,8 @@ export interface RecorderDeps {
   ledger: LedgerReader;
   store: JobStore;
   db: Db;
+  /** The same database for migrations. */
+  patientDb: Db;
   /** What went wrong, and is tried again. */
   onError: (error: unknown) => void;
   /** What a person must look at: it is not tried again. */
@@ -76,9 +78,9 @@ export class Recorder {
   }
 
   private async step(): Promise<void> {
-    const { db, ledger } = this.deps;
+    const { patientDb, ledger } = this.deps;
     if (!this.opened) {
-      await migrate(db);
+      await migrate(patientDb);
       await ledger.open();
       this.opened = true;
     }

@@ -33,6 +33,7 @@ export class RecorderRole implements OnApplicationBootstrap, OnModuleDestroy {
       ledger: new LedgerReader({ redis, blocking, consumer: processId }),
       store: new JobStore(redis),
       db: database.db,
+      patientDb: database.patientDb,
       onError: (error) => logger.warn({ err: error }, 'recorder'),
       onFatal: (error, message) => logger.error({ err: error }, message),
     });
