@@ -14,7 +14,7 @@ import {
 } from './create-job.js';
 import { passesFilter } from './job-filter.js';
 import { JobFinder, type FinderBounds, type FindOptions } from './job-finder.js';
-import type { JobsFound } from './job-page.js';
+import { PAGE_BYTES, type JobsFound } from './job-page.js';
 import { parseGraphFields, stepCallId, type GraphPlan } from './graph-record.js';
 import { answerCallId, parseJobRecord, type JobRecord, type NewJob } from './job-record.js';
 import { loadJobScripts, type JobScripts } from './job-scripts.js';
@@ -38,6 +38,9 @@ export interface FinishedJob {
   /** The Redis key of its idempotency key; null when it had none. */
   idempotency: string | null;
 }
+
+/** Records of a page that are read together: of the largest there may be so many more than a page has room for. */
+const READ_AT_ONCE = 10;
 
 /** The API's side of the job record: create, read, list, cancel, delete. Every change is one script. */
 export class JobStore {
@@ -81,18 +84,23 @@ export class JobStore {
   async read(jobId: string): Promise<JobRecord | null> {
     const [job, call] = await Promise.all([
       this.redis.hgetall(keys.job(jobId)),
-      this.redis.hgetall(keys.call(answerCallId(jobId))),
+      this.readFields(keys.call(answerCallId(jobId))),
     ]);
     if (job.steps !== undefined) return this.readGraph(jobId, job);
     return parseJobRecord(jobId, { job, calls: [{ id: answerCallId(jobId), fields: call }], steps: [] });
   }
 
   private async readGraph(jobId: string, job: Record<string, string>): Promise<JobRecord | null> {
-    const fields = await this.redis.hgetall(keys.steps(jobId));
+    const fields = await this.readFields(keys.steps(jobId));
     const { steps } = parseGraphFields(fields);
     const ids = steps.flatMap(({ id, calls }) => Array.from({ length: calls }, (_, i) => stepCallId(jobId, id, i + 1)));
-    const calls = await Promise.all(ids.map(async (id) => ({ id, fields: await this.redis.hgetall(keys.call(id)) })));
+    const calls = await Promise.all(ids.map(async (id) => ({ id, fields: await this.readFields(keys.call(id)) })));
     return parseJobRecord(jobId, { job, calls, steps });
+  }
+
+  private async readFields(key: string): Promise<Record<string, string>> {
+    const flat = (await this.scripts['read-fields']([key], [])) as string[];
+    return Object.fromEntries(flat.flatMap((name, i) => (i % 2 === 0 ? [[name, flat[i + 1] ?? '']] : [])));
   }
 
   /** What a job was asked to do, for one that tries it again: its record must exist. */
@@ -120,9 +128,10 @@ export class JobStore {
     return { record, work: await this.readWork(jobId), idempotency };
   }
 
-  /** How many bytes finished records take that wait for the recorder; 0 for one that is gone, or does not wait. */
-  async heldBytes(jobIds: readonly string[]): Promise<number[]> {
-    return Promise.all(jobIds.map(async (id) => Number(await this.redis.hget(keys.job(id), 'ledger_bytes'))));
+  /** How many bytes finished records take that wait for the recorder (0: not known); null for one that is gone, or does not wait. */
+  async heldBytes(jobIds: readonly string[]): Promise<(number | null)[]> {
+    const sizes = await Promise.all(jobIds.map((id) => this.redis.hget(keys.job(id), 'ledger_bytes')));
+    return sizes.map((size) => (size === null ? null : Number(size)));
   }
 
   /** The project that a job belongs to and its state: what a door needs to know before it lets anybody at it. */
@@ -138,13 +147,18 @@ export class JobStore {
 
   /**
    * The newest jobs of a project, or (null) of all, after `after` that pass the filter; as many as are wanted, or as are found within a
-   * bounded number of looks at the list.
+   * bounded number of looks at the list and a bounded number of bytes.
    */
   async find(project: string | null, options: FindOptions): Promise<JobsFound> {
     const { ids, lookedTo } = await this.finder.find(project, options);
-    const found = await Promise.all(ids.map((id) => this.read(id)));
     const { filter = {} } = options;
-    const records = found.filter((record) => record !== null).filter((record) => passesFilter(record, filter));
+    const records: JobRecord[] = [];
+    for (let [read, bytes] = [0, 0]; read < ids.length; read += READ_AT_ONCE) {
+      if (bytes >= PAGE_BYTES) return { records, lookedTo: ids[read - 1] ?? null };
+      const found = await Promise.all(ids.slice(read, read + READ_AT_ONCE).map((id) => this.read(id)));
+      records.push(...found.filter((record) => record !== null).filter((record) => passesFilter(record, filter)));
+      bytes = records.reduce((sum, record) => sum + textBytes(record), 0);
+    }
     return { records, lookedTo };
   }
 
@@ -168,9 +182,18 @@ export class JobStore {
 
   /** The history has it: its record may go when its time has come. False for one that was erased meanwhile. */
   async release(jobId: string): Promise<boolean> {
+    return this.endWaiting(jobId, false);
+  }
+
+  /** The history does not take it: its record waits no more, and stays for 24 times the hot window. */
+  async releaseRefused(jobId: string): Promise<boolean> {
+    return this.endWaiting(jobId, true);
+  }
+
+  private async endWaiting(jobId: string, refused: boolean): Promise<boolean> {
     const reply = await this.scripts.recorded(
       [keys.job(jobId), keys.call(answerCallId(jobId)), keys.events(jobId), keys.ledgerWaiting()],
-      [jobId],
+      [jobId, refused ? '1' : ''],
     );
     return reply === 'released';
   }
@@ -179,4 +202,9 @@ export class JobStore {
   async watch(jobId: string, processId: string, as: 'waiters' | 'readers'): Promise<JobState | null> {
     return (await this.scripts.watch([keys.job(jobId)], [processId, as])) as JobState | null;
   }
+}
+
+/** What may be large in a record, roughly. */
+function textBytes({ result, steps }: JobRecord): number {
+  return steps.reduce((sum, { output }) => sum + (output?.text.length ?? 0), result?.length ?? 0);
 }
