@@ -42,6 +42,7 @@ export class RecorderRole implements OnApplicationBootstrap, OnModuleDestroy {
 
   onApplicationBootstrap(): void {
     this.recorder.start();
+    this.sweeping = this.sweep();
     this.timer = setInterval(() => {
       this.sweeping = this.sweep();
     }, SWEEP_EVERY_MS);
