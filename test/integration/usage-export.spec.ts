@@ -73,6 +73,15 @@ describe.each(DATABASE_KINDS)('an export over %s', (kind) => {
     expect((await goOn(before.cursor, { period })).ids).toStrictEqual([idOf(10)]);
   });
 
+  it('refuses a cursor that the database has not given out: it was restored from a backup', async () => {
+    await new HistoryWriter(history.db).addAttempts([attempt(1, 0), attempt(2, 0)]);
+    const { cursor } = await goOn(0);
+    await expect(goOn(cursor)).resolves.toMatchObject({ ids: [], cursor });
+    for (const period of [ALL, { from: '2026-02-27', to: null }]) {
+      await expect(goOn(cursor + 1, { period })).rejects.toMatchObject({ code: 'cursor_ahead', status: 409 });
+    }
+  });
+
   it('of a period has its days alone, in short pages where others lie between', async () => {
     const writer = new HistoryWriter(history.db);
     for (const day of [0, 1, 2]) {
