@@ -321,6 +321,18 @@ describe.each(DATABASE_KINDS)('the recorder over %s', (kind) => {
     await expect(history.finishedIds()).resolves.toStrictEqual([other?.id]);
   });
 
+  it('forgets more than it deletes at a time, also when several sweep at once', async () => {
+    await sql`INSERT INTO finished_jobs (id, project, key, type, state, created_ms, finished_ms, metadata, bytes, record, work)
+      SELECT 'job_' || n, 'default', 'ci', 'chat', 'completed', 0, n, '{}', 2, '{}', '{}' FROM generate_series(1, 1800) AS n`.execute(
+      history.db,
+    );
+    const { signal } = new AbortController();
+    const sweeps = [1, 2].map(() => new Retention(history.db, 1_000).sweep(2_701, signal));
+    const deleted = await Promise.all(sweeps);
+    expect(deleted.reduce((sum, count) => sum + count, 0)).toBe(1_700);
+    await expect(history.finishedIds()).resolves.toHaveLength(100);
+  });
+
   it('forgets what is older than its retention, and keeps the sums', async () => {
     await finish(3);
     history.recorder();
