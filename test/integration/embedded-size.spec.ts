@@ -63,7 +63,8 @@ it('what is recorded and forgotten again takes no more room with each round', as
     sizes.push({ base: bytesOf('base'), log: bytesOf('pg_wal') });
   }
   const [third, last] = [sizes[2], sizes.at(-1)];
-  expect(last?.base).toBeLessThan((third?.base ?? 0) + MB);
+  // A round or two may come before a VACUUM; each adds more than a megabyte.
+  expect(last?.base).toBeLessThan((third?.base ?? 0) + 5 * MB);
   // Some segments are kept for what comes next (min_wal_size).
   expect(last?.log).toBeLessThanOrEqual(7 * 16 * MB);
 }, 120_000);
