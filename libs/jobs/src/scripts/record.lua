@@ -111,10 +111,9 @@ local function figures_of(ctx, call_key, record)
 end
 
 -- What the newest run of an attempt has spent after its job's end is spent all the same: on the record, in the budgets and in the ledger.
--- Once: the run is over then. `first` is where its six figures begin in ARGV.
+-- Once, and not when it was this run that ended the job. `first` is where its six figures begin in ARGV.
 local function record_late(ctx, call_key, attempt, record, first)
-  redis.call('HDEL', call_key, 'run', 'ticket')
-  redis.call('HSET', call_key, 'attempt:' .. attempt, record)
+  if redis.call('HSETNX', call_key, 'attempt:' .. attempt, record) == 0 then return end
   redis.call('HSET', ctx.job_key, 'totals', add_attempt(ctx.totals, first))
   count_budgets(ctx, 0, tonumber(ARGV[first + 4]))
   if ctx.ledger then append_ledger(ctx, figures_of(ctx, call_key, record), nil, true) end
