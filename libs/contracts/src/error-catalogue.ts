@@ -39,6 +39,7 @@ export const ERROR_CATALOGUE = {
   job_not_retryable: { status: 409, title: 'Only failed and expired jobs can be retried' },
   job_cancelled: { status: 409, title: 'The job was cancelled' },
   already_exists: { status: 409, title: 'There is one of this id already' },
+  cursor_ahead: { status: 409, title: 'The cursor is from a database that went on further' },
   declared: { status: 409, title: 'The configuration declares it: it is changed there' },
   in_use: { status: 409, title: 'Something else refers to it' },
   credential_not_here: { status: 409, title: 'This process cannot read the credential of the provider' },

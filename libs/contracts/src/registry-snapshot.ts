@@ -51,6 +51,8 @@ export interface Price {
   cachedInputNano: number;
   /** Of input that is written to the provider's prompt cache. */
   cacheWriteNano: number;
+  /** Of what is written to it for an hour; absent: as `cacheWriteNano`. */
+  cacheWrite1hNano?: number;
 }
 
 export interface Model {

@@ -20,6 +20,7 @@ const VERBS = [
   'watch',
   'delete',
   'recorded',
+  'read-fields',
   'look',
   'find',
   'requeue',

@@ -68,6 +68,7 @@ function toPrice(price: PriceConfig): Price {
     outputNano: toNanoPerToken(price.outputPer1k),
     cachedInputNano: toNanoPerToken(price.cachedInputPer1k),
     cacheWriteNano: toNanoPerToken(price.cacheWritePer1k),
+    ...(price.cacheWrite1hPer1k !== undefined && { cacheWrite1hNano: toNanoPerToken(price.cacheWrite1hPer1k) }),
   };
 }
 

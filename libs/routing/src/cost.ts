@@ -13,11 +13,13 @@ export function costOf(usage: Usage, price: Price): number {
   const input = Math.max(0, usage.inputTokens);
   const cached = Math.min(Math.max(0, usage.cachedInputTokens), input);
   const written = Math.min(Math.max(0, usage.cacheWriteInputTokens), input - cached);
+  const written1h = Math.min(Math.max(0, usage.cacheWrite1hInputTokens ?? 0), written);
   const output = Math.max(0, usage.outputTokens);
   return wholeNano(
     (input - cached - written) * price.inputNano +
       cached * price.cachedInputNano +
-      written * price.cacheWriteNano +
+      (written - written1h) * price.cacheWriteNano +
+      written1h * (price.cacheWrite1hNano ?? price.cacheWriteNano) +
       output * price.outputNano,
   );
 }

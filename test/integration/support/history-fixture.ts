@@ -47,7 +47,7 @@ export class HistoryFixture {
   /** A recorder at work; with a boundary it dies there. Stopped after the test. `through` is what it sees of the records. */
   recorder(
     diesAt: Boundary | null = null,
-    through: (store: JobStore) => JobStore = (store) => store,
+    { through = (store) => store, db = this.db }: { through?: (store: JobStore) => JobStore; db?: Db } = {},
   ): { died: Promise<void>; stop: () => Promise<void> } {
     const redis = this.redis.connect();
     const { promise: died, resolve } = Promise.withResolvers<undefined>();
@@ -72,7 +72,8 @@ export class HistoryFixture {
     const recorder = new Recorder({
       ledger: dying(ledger),
       store: dying(through(new JobStore(redis))),
-      db: this.db,
+      db,
+      patientDb: db,
       onError: this.redis.onError,
       onFatal: this.redis.onError,
     });

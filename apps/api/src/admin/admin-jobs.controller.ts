@@ -7,7 +7,7 @@ import { AdminGuard } from '../auth/admin.guard.js';
 import { JobAccess, jobNotFound } from '../jobs/job-access.js';
 import { isJobId } from '../jobs/job-id.js';
 import { pageView } from '../jobs/page-view.js';
-import { parsePage } from '../jobs/parse-page.js';
+import { parsePage, refuseNul } from '../jobs/parse-page.js';
 
 /** Everybody's jobs, for reading. */
 @ApiTags('admin')
@@ -27,6 +27,7 @@ export class AdminJobsController {
     if (project !== undefined && typeof project !== 'string') {
       throw new TokenhubError('invalid_value', 'project can be given once.', { param: 'project' });
     }
+    if (project !== undefined) refuseNul('project', project);
     return pageView(await this.jobs.list(project ?? null, parsePage(rest)), (record) => this.view(record));
   }
 

@@ -45,9 +45,18 @@ function readFilter(filter: JobFilter, name: string, value: unknown): boolean {
   if (typeof value !== 'string') {
     throw new TokenhubError('invalid_value', `${name} can be given once.`, { param: name });
   }
+  refuseNul(name, value);
   if (pair !== undefined) filter.metadata = { ...filter.metadata, [pair]: value };
   else if (known !== undefined) Object.assign(filter, FILTER_READERS[known](value));
   return true;
+}
+
+/** PostgreSQL has no text with U+0000 in it. */
+export function refuseNul(name: string, value: string): void {
+  if (!`${name}${value}`.includes('\0')) return;
+  throw new TokenhubError('invalid_value', 'A filter has no character U+0000.', {
+    param: name.replaceAll('\0', '\u{fffd}'),
+  });
 }
 
 const FILTER_READERS: Record<(typeof FILTERS)[number], (value: string) => JobFilter> = {

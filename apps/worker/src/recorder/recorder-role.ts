@@ -33,6 +33,7 @@ export class RecorderRole implements OnApplicationBootstrap, OnModuleDestroy {
       ledger: new LedgerReader({ redis, blocking, consumer: processId }),
       store: new JobStore(redis),
       db: database.db,
+      patientDb: database.patientDb,
       onError: (error) => logger.warn({ err: error }, 'recorder'),
       onFatal: (error, message) => logger.error({ err: error }, message),
     });
@@ -41,6 +42,7 @@ export class RecorderRole implements OnApplicationBootstrap, OnModuleDestroy {
 
   onApplicationBootstrap(): void {
     this.recorder.start();
+    this.sweeping = this.sweep();
     this.timer = setInterval(() => {
       this.sweeping = this.sweep();
     }, SWEEP_EVERY_MS);

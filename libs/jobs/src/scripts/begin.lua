@@ -23,6 +23,7 @@ end
 
 local now = now_ms()
 local taken_over = f[2] and f[2] ~= run
+if taken_over then record_crash(ctx, KEYS[2], attempt) end
 if ctx.deadline <= now or ctx.cancel_requested_at then
   -- The run before this one, if there was one, is over.
   redis.call('HDEL', KEYS[2], 'run')

@@ -110,6 +110,10 @@ const model = object(
             ...PRICE,
             description: 'When absent the input price; 1.25 times that on a provider of type anthropic.',
           },
+          cache_write_1h_per_1k: {
+            ...PRICE,
+            description: 'When absent cache_write_per_1k; twice the input price on a provider of type anthropic.',
+          },
         },
         [],
       ),
