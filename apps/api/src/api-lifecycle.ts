@@ -13,7 +13,7 @@ import type { SettingsPublisher } from '#settings/settings-publisher.js';
 
 export interface ApiParts {
   /** Of what is declared and set: one for each snapshot. */
-  publishers: readonly Pick<SettingsPublisher<object>, 'start' | 'publish' | 'stop'>[];
+  publishers: readonly Pick<SettingsPublisher<object>, 'start' | 'repair' | 'stop'>[];
   redis: RedisClient;
   registry: LiveRegistry;
   keys: LiveKeys;
@@ -70,8 +70,10 @@ export class ApiLifecycle implements OnApplicationBootstrap, OnModuleDestroy {
     clearTimeout(cut);
   }
 
-  /** A Redis that returns may have lost what was published; equal content changes nothing. */
+  /** What others have published meanwhile is known first. A Redis that returns may have lost all of it; equal content changes nothing. */
   private readonly publishAgain = (): void => {
-    for (const publisher of this.parts.publishers) void publisher.publish();
+    const { publishers, keys, registry } = this.parts;
+    // A look that fails is reported by those that follow it.
+    void Promise.allSettled([keys.catchUp(), registry.catchUp()]).then(() => publishers.map((one) => one.repair()));
   };
 }

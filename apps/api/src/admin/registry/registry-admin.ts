@@ -38,7 +38,10 @@ export interface Preconditions {
   ifNoneMatch?: string | undefined;
 }
 
-/** Providers, models and aliases, as an administrator reads and sets them. Whatever it refuses, it has written nothing. */
+/**
+ * Providers, models and aliases, as an administrator reads and sets them. Whatever it refuses, it has written nothing; a
+ * change that is written and could not be published in time throws `store_unavailable`.
+ */
 export class RegistryAdmin {
   constructor(private readonly deps: RegistryAdminDeps) {}
 
@@ -93,7 +96,7 @@ export class RegistryAdmin {
   async remove(subject: Subject, { ifMatch }: Preconditions): Promise<void> {
     const { declared } = this.deps;
     const { kind, id } = subject;
-    await this.store().change(REGISTRY_KINDS, (documents) => {
+    const { revision } = await this.store().change(REGISTRY_KINDS, (documents) => {
       const merged = mergeRegistry(declared, documents);
       const entry = find(subject, merged);
       if (entry?.declared && !entry.stored) throw isDeclared(subject);
@@ -106,14 +109,14 @@ export class RegistryAdmin {
       }
       return [{ change: 'delete', kind, id, version: entry.stored.version }];
     });
-    await this.deps.publisher.publish();
+    await this.deps.publisher.publish(revision);
   }
 
   private async set(subject: Subject, decide: (entry: RegistryEntry<unknown> | null) => JsonObject): Promise<Shown> {
     const { declared, publisher } = this.deps;
     const { kind, id } = subject;
     let others: SettingsDocument[] = [];
-    const { documents } = await this.store().change(REGISTRY_KINDS, (current) => {
+    const { documents, revision } = await this.store().change(REGISTRY_KINDS, (current) => {
       const entry = find(subject, mergeRegistry(declared, current));
       if (entry?.declared) throw isDeclared(subject);
       const definition = decide(entry);
@@ -124,7 +127,7 @@ export class RegistryAdmin {
         ? [{ change: 'insert', kind, id, definition }]
         : [{ change: 'update', kind, id, definition, version }];
     });
-    await publisher.publish();
+    await publisher.publish(revision);
     return this.show(subject, mergeRegistry(declared, [...others, ...documents]));
   }
 
