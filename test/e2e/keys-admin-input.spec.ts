@@ -70,6 +70,37 @@ describe('keys by PUT', () => {
   });
 });
 
+describe('a policy that names models', () => {
+  it('keeps within the allowed ones, whichever of the two is changed', async () => {
+    const policy = { models: ['sim-tiny'] };
+    const { id } = await hub.newKey({ allowed_models: ['sim-tiny', 'sim-small'], policy });
+    const patch = (path: string, body: Json) => hub.admin('PATCH', path, { body });
+    const refused = { status: 400, body: { code: 'unknown_reference', param: 'policy.models' } };
+    expect(await patch(`keys/${id}`, { allowed_models: ['sim-small'] })).toMatchObject(refused);
+    expect(await patch(`keys/${id}`, { policy: { models: ['sim-large'] } })).toMatchObject(refused);
+    expect((await patch(`keys/${id}`, { allowed_models: ['sim-small'], policy: null })).status).toBe(200);
+    await hub.admin('PUT', 'projects/bounded', { body: { allowed_models: ['sim-tiny'], policy } });
+    expect(await patch('projects/bounded', { allowed_models: ['sim-small'] })).toMatchObject(refused);
+    expect((await patch('projects/bounded', { name: 'Bounded' })).status).toBe(200);
+  });
+
+  it('keeps them from being deleted', async () => {
+    const made = await hub.admin('POST', 'models', { body: { id: 'named', provider: 'near' } });
+    expect(made.status).toBe(201);
+    await hub.admin('PUT', 'projects/namer', { body: { policy: { models: ['named'] } } });
+    const { id } = await hub.newKey({ policy: { models: ['named'] } });
+    const deleted = () => hub.admin<Json>('DELETE', 'models/named');
+    const users = [
+      { kind: 'key', id },
+      { kind: 'project', id: 'namer' },
+    ];
+    expect(await deleted()).toMatchObject({ status: 409, body: { code: 'in_use', used_by: users } });
+    await hub.admin('PATCH', `keys/${id}`, { body: { policy: null } });
+    await hub.admin('DELETE', 'projects/namer');
+    expect((await deleted()).status).toBe(204);
+  });
+});
+
 describe('lists', () => {
   it('have declared and made ones, in order, page by page', async () => {
     const seen: Key[] = [];
@@ -110,6 +141,9 @@ describe('bad input', () => {
     ['an unknown project', { ...good, project: 'nobody' }, 'unknown_reference', 'project'],
     ['an expiry in the past', { ...good, expires_at: '2020-01-01T00:00:00Z' }, 'invalid_value', 'expires_at'],
     ['an expiry that is no time', { ...good, expires_at: 'soon' }, 'invalid_value', 'expires_at'],
+    ['an expiry without a zone', { ...good, expires_at: '2027-01-01T00:00:00' }, 'invalid_value', 'expires_at'],
+    ['an expiry in a week', { ...good, expires_at: '2027-W01-1' }, 'invalid_value', 'expires_at'],
+    ['an expiry on a day that is not', { ...good, expires_at: '2027-02-30T00:00:00Z' }, 'invalid_value', 'expires_at'],
     [
       'an unknown allowed model',
       { ...good, allowed_models: ['sim-small', 'gpt-9'] },

@@ -63,7 +63,7 @@ describe('the life of a key', () => {
     );
   });
 
-  it('has two secrets while a rotation overlaps, and never more', async () => {
+  it('has its secrets before while a rotation overlaps, each until its own end', async () => {
     const { id, secret: first, hint } = await hub.newKey();
     await hub.untilAll(first, 200);
     const rotated = await hub.admin('POST', `keys/${id}/rotate`, { body: { overlap_seconds: 3_600 } });
@@ -72,14 +72,22 @@ describe('the life of a key', () => {
     await hub.untilAll(second, 200);
     expect(await hub.statuses(first)).toEqual([200, 200]);
     const { body } = await hub.admin('POST', `keys/${id}/rotate`, { api: 1 });
-    expect(body.secrets).toHaveLength(2);
-    expect(await hub.untilAll(first, 401)).toBeLessThan(1_000);
+    expect(body.secrets).toHaveLength(3);
     await hub.untilAll(body.secret, 200);
-    expect(await hub.statuses(second)).toEqual([200, 200]);
+    expect([await hub.statuses(first), await hub.statuses(second)]).toEqual([
+      [200, 200],
+      [200, 200],
+    ]);
+    for (let i = 0; i < 2; i++) await hub.admin('POST', `keys/${id}/rotate`);
+    const sixth = await hub.admin('POST', `keys/${id}/rotate`);
+    expect(sixth).toMatchObject({ status: 409, body: { code: 'too_many_secrets' } });
     const last = await hub.admin('POST', `keys/${id}/rotate`, { body: { overlap_seconds: 0 } });
     expect(last.body.secrets).toHaveLength(1);
     expect(await hub.untilAll(second, 401)).toBeLessThan(1_000);
-    expect(await hub.statuses(body.secret)).toEqual([401, 401]);
+    expect([await hub.statuses(first), await hub.statuses(body.secret)]).toEqual([
+      [401, 401],
+      [401, 401],
+    ]);
     await hub.untilAll(last.body.secret, 200);
   });
 

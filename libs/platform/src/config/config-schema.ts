@@ -114,7 +114,7 @@ const model = object(
         [],
       ),
       default: {},
-      description: 'US dollars per 1,000 tokens; kept in whole nano-dollars per token.',
+      description: 'US dollars per 1,000 tokens; a call costs the sum in whole nano-dollars, rounded up.',
     },
     capabilities: {
       type: 'array',

@@ -6,6 +6,7 @@ import type { SettingsDocument } from '#settings/settings-store.js';
 import type { KeyDefinitionDto, KeyFieldsDto, NewKeyDto } from './key.dto.js';
 import { changedKey, definedKey, iso, liveSecrets, rotated, secretOf } from './key-definition.js';
 import { declaredViews, keyView, type AdminView, type KeyView } from './key-views.js';
+import { checkAllowed } from './known-models.js';
 import { type AdminDeps, type Shown } from './project-admin.js';
 import { asPrecondition, declaredError, requireNoVersion, requireVersion, type Preconditions } from './stored-keys.js';
 
@@ -64,7 +65,7 @@ export class KeyAdmin {
     await this.deps.models.check(body);
     return this.update(id, ifMatch, (current) => {
       this.requireFuture(body, current.expires_at);
-      return changedKey(current, body);
+      return allowed(body, changedKey(current, body));
     });
   }
 
@@ -96,7 +97,7 @@ export class KeyAdmin {
     this.requireFuture(body, null);
     await models.check(body);
     const made = newSecret();
-    const definition = definedKey(body, [secretOf(made, now())]);
+    const definition = allowed(body, definedKey(body, [secretOf(made, now())]));
     const document = await stored.write(
       { change: 'insert', kind: KEY_KIND, id, definition },
       { check: (projects) => this.requireProject(body.project, projects) },
@@ -114,7 +115,7 @@ export class KeyAdmin {
         throw new TokenhubError('invalid_value', message, { param: 'project' });
       }
       this.requireFuture(body, current.expires_at);
-      return definedKey(body, current.secrets);
+      return allowed(body, definedKey(body, current.secrets));
     });
   }
 
@@ -155,6 +156,11 @@ export class KeyAdmin {
       param: 'expires_at',
     });
   }
+}
+
+function allowed(body: KeyFieldsDto, definition: KeyDefinition): KeyDefinition {
+  checkAllowed(body, definition);
+  return definition;
 }
 
 function newKeyId(): string {

@@ -3,7 +3,7 @@ import type { DeclaredKeys } from '#registry/declared-keys.js';
 import { KEY_KIND, PROJECT_KIND, type KeyDefinition, type ProjectDefinition } from '#registry/made-keys.js';
 import { changedUse, PLAIN_PROJECT } from './key-definition.js';
 import { declaredViews, projectView, type AdminView } from './key-views.js';
-import type { KnownModels } from './known-models.js';
+import { checkAllowed, type KnownModels } from './known-models.js';
 import type { NewProjectDto } from './project.dto.js';
 import {
   asPrecondition,
@@ -101,7 +101,7 @@ export class ProjectAdmin {
   private async insert(id: string, body: UseDto): Promise<Shown> {
     const { stored, models } = this.deps;
     await models.check(body);
-    const definition: ProjectDefinition = changedUse(PLAIN_PROJECT, body);
+    const definition = changedProject(PLAIN_PROJECT, body);
     const document = await stored.write(
       { change: 'insert', kind: PROJECT_KIND, id, definition },
       { check: () => undefined },
@@ -119,7 +119,7 @@ export class ProjectAdmin {
     await models.check(body);
     const document = await stored.update<ProjectDefinition>(
       { kind: PROJECT_KIND, id, ifMatch },
-      { next: (current) => changedUse(from ?? current, body), check: () => undefined },
+      { next: (current) => changedProject(from ?? current, body), check: () => undefined },
     );
     return { view: projectView(document), version: document.version };
   }
@@ -131,6 +131,12 @@ export class ProjectAdmin {
   private requireStored(id: string): void {
     if (this.declared.has(id)) throw declaredError(PROJECT_KIND, id);
   }
+}
+
+function changedProject(current: ProjectDefinition, body: UseDto): ProjectDefinition {
+  const definition = changedUse(current, body);
+  checkAllowed(body, definition);
+  return definition;
 }
 
 function inUse(id: string, keys: readonly { id: string }[]): TokenhubError {
