@@ -24,6 +24,7 @@ const BUDGETS = {
   few: { day_usd: 0.00003 },
   settled: { day_usd: 1, month_usd: 20 },
   again: { day_usd: 0.01 },
+  corrected: { day_usd: 1 },
   free: {},
 };
 type KeyName = keyof typeof BUDGETS;
@@ -76,7 +77,9 @@ interface BudgetView extends Json {
 
 /** A key's rules as the administrator sees them. */
 async function budgetsOf(key: string | null, turn = 0): Promise<BudgetView[]> {
-  const { status, body } = await ask<{ data: BudgetView[] }>(`${api(turn)}/admin/v1/budgets`, { headers: admin });
+  const { status, body } = await ask<{ data: BudgetView[] }>(`${api(turn)}/admin/v1/budgets?limit=100`, {
+    headers: admin,
+  });
   expect(status).toBe(200);
   return body.data.filter((budget) => budget.key === key);
 }
@@ -232,22 +235,89 @@ describe('GET /admin/v1/budgets', () => {
   it('shows every rule of every project and key with a budget, to the administrator alone', async () => {
     const refused = await ask(`${api(0)}/admin/v1/budgets`, { headers: bearer('free') });
     expect(refused).toMatchObject({ status: 401, body: { code: 'admin_token_required' } });
-    const { body } = await ask<{ object: string; data: BudgetView[] }>(`${api(0)}/admin/v1/budgets`, {
+    const { body } = await ask<{ object: string; data: BudgetView[] }>(`${api(0)}/admin/v1/budgets?limit=100`, {
       headers: admin,
     });
     expect(body.data.map(({ project, key, rule }) => [project, key, rule])).toEqual([
-      ['default', null, 'project/day'],
       ['default', 'neighbour', 'key/day'],
-      ['shop', 'spent', 'key/day'],
-      ['shop', 'spent', 'key/month'],
-      ['shop', 'small', 'key/month'],
+      ['default', null, 'project/day'],
+      ['shop', 'again', 'key/day'],
+      ['shop', 'corrected', 'key/day'],
       ['shop', 'few', 'key/day'],
       ['shop', 'settled', 'key/day'],
       ['shop', 'settled', 'key/month'],
-      ['shop', 'again', 'key/day'],
+      ['shop', 'small', 'key/month'],
+      ['shop', 'spent', 'key/day'],
+      ['shop', 'spent', 'key/month'],
     ]);
     const recount = await ask(`${api(0)}/admin/v1/budgets/recount`, { method: 'POST', headers: admin });
     expect(recount).toMatchObject({ status: 404, body: { code: 'history_missing' } });
-    expect(body.data.at(-3)).toMatchObject({ limit_usd: 1, limit_nano: 1_000_000_000, window: 'day' });
+    expect(body.data[5]).toMatchObject({ limit_usd: 1, limit_nano: 1_000_000_000, window: 'day' });
+  });
+
+  it('is read page by page, of all or of a project', async () => {
+    interface Page {
+      data: { id: string }[];
+      last_id: string;
+      has_more: boolean;
+    }
+    const page = async (query: string): Promise<Page> =>
+      (await ask<Page>(`${api(0)}/admin/v1/budgets?${query}`, { headers: admin })).body;
+    const seen: string[] = [];
+    for (let next = await page('limit=4'); ; next = await page(`limit=4&after=${next.last_id}`)) {
+      seen.push(...next.data.map(({ id }) => id));
+      if (!next.has_more) break;
+    }
+    expect(seen).toHaveLength(10);
+    expect(seen).toEqual([...new Set(seen)].sort());
+    expect((await page('project=default')).data.map(({ id }) => id)).toEqual([
+      'default/key/neighbour/day',
+      'default/project/day',
+    ]);
+    for (const query of ['limit=0', 'limit=101', 'state=x', 'project=a&project=b']) {
+      expect((await ask(`${api(0)}/admin/v1/budgets?${query}`, { headers: admin })).status).toBe(400);
+    }
+  });
+});
+
+describe('PUT /admin/v1/budgets', () => {
+  const today = (): string => new Date().toISOString().slice(0, 10);
+  const put = (body: Json, headers: Record<string, string> = admin, turn = 0) =>
+    ask(`${api(turn)}/admin/v1/budgets`, { method: 'PUT', body, headers });
+
+  it('sets what is spent, up or down, so that an unsound figure blocks nobody; what is reserved stays', async () => {
+    const spent = { project: 'shop', key: 'corrected', period: today() };
+    const full = await put({ ...spent, spent_nano: 1_000_000_000 });
+    expect(full).toMatchObject({ status: 200, body: { rule: 'key/day', spent_nano: 1_000_000_000, left_nano: 0 } });
+    expect((await postJob('corrected', chatJob(), 1)).body.code).toBe('insufficient_quota');
+    expect((await put({ ...spent, spent_nano: 7 }, admin, 1)).body).toMatchObject({ spent_nano: 7, reserved_nano: 0 });
+    expect((await postJob('corrected', chatJob())).status).toBe(202);
+  });
+
+  it.each<[string, Json, number, string]>([
+    ['a key without a budget', { key: 'free' }, 404, 'budget_not_found'],
+    ['an unknown project', { project: 'nobody' }, 404, 'budget_not_found'],
+    ['the budget that the project has not', { key: null }, 404, 'budget_not_found'],
+    ['a day that is over', { period: '2026-01-01' }, 404, 'budget_not_found'],
+    [
+      'a window that the key has no budget for',
+      { period: new Date().toISOString().slice(0, 7) },
+      404,
+      'budget_not_found',
+    ],
+    ['a year', { period: '2026' }, 400, 'invalid_value'],
+    ['less than nothing', { spent_nano: -1 }, 400, 'invalid_value'],
+    ['half a nano-dollar', { spent_nano: 0.5 }, 400, 'invalid_type'],
+    ['no figure', { spent_nano: undefined }, 400, 'missing_required_parameter'],
+    ['a limit', { limit_nano: 5 }, 400, 'unknown_parameter'],
+  ])('refuses %s', async (_what, change, status, code) => {
+    const body = { project: 'shop', key: 'corrected', period: today(), spent_nano: 1, ...change };
+    const answer = await put(body);
+    expect([answer.status, answer.body.code]).toEqual([status, code]);
+  });
+
+  it('is the administrator’s alone', async () => {
+    const body = { project: 'shop', key: 'corrected', period: today(), spent_nano: 0 };
+    expect((await put(body, bearer('free'))).status).toBe(401);
   });
 });

@@ -10,6 +10,7 @@ import type { GraphQueue } from '#queues/graph-queue.js';
 import type { LiveKeys } from '#registry/live-keys.js';
 import type { LiveRegistry } from '#registry/live-registry.js';
 import type { SettingsPublisher } from '#settings/settings-publisher.js';
+import type { DeclaredBudgets } from './admin/declared-budgets.js';
 
 export interface ApiParts {
   /** Of what is declared and set: one for each snapshot. */
@@ -17,6 +18,7 @@ export interface ApiParts {
   redis: RedisClient;
   registry: LiveRegistry;
   keys: LiveKeys;
+  budgets: DeclaredBudgets;
   notices: Notices;
   presence: Presence;
   views: LiveViewsSource;
@@ -36,10 +38,11 @@ export class ApiLifecycle implements OnApplicationBootstrap, OnModuleDestroy {
 
   /** Publishes what is declared and set, and hears what it will be asked to wait for, before the first request. */
   async onApplicationBootstrap(): Promise<void> {
-    const { publishers, registry, keys, notices, presence, views, redis } = this.parts;
+    const { publishers, registry, keys, budgets, notices, presence, views, redis } = this.parts;
     for (const publisher of publishers) await publisher.start();
     await registry.start();
     await keys.start();
+    await budgets.hold();
     await notices.start();
     await presence.start();
     await views.start();

@@ -1,5 +1,7 @@
 import { randomInt } from 'node:crypto';
+import { budgetRules } from '#contracts/budgets.js';
 import { TokenhubError } from '#contracts/error-catalogue.js';
+import { toBudget } from '#platform/config/resolve-config-file.js';
 import { KEY_KIND, type KeyDefinition } from '#registry/made-keys.js';
 import { newSecret } from '#registry/key-secret.js';
 import type { SettingsDocument } from '#settings/settings-store.js';
@@ -84,12 +86,13 @@ export class KeyAdmin {
   /** Its jobs go on. Of what is declared it deletes the one that is hidden by it. */
   async delete(id: string, ifMatch: string | undefined): Promise<void> {
     const { stored } = this.deps;
-    const { version } = await stored.read(KEY_KIND, id).catch((error: unknown) => {
+    const { version, definition } = await stored.read(KEY_KIND, id).catch((error: unknown) => {
       throw this.declared.has(id) ? declaredError(KEY_KIND, id) : error;
     });
     requireVersion(ifMatch, { kind: KEY_KIND, id, version });
     const change = { change: 'delete', kind: KEY_KIND, id, version: ifMatch === undefined ? null : version } as const;
     await stored.write(change, { check: () => undefined });
+    if (!this.declared.has(id)) await this.holdTo(id, { ...(definition as KeyDefinition), budget: {} });
   }
 
   private async insert(id: string, body: KeyDefinitionDto): Promise<Shown> {
@@ -131,7 +134,14 @@ export class KeyAdmin {
         check: () => undefined,
       },
     );
+    await this.holdTo(id, document.definition as KeyDefinition);
     return this.shown(document);
+  }
+
+  /** What its unfinished jobs may still top up follows its budget, too. */
+  private async holdTo(key: string, { project, budget }: KeyDefinition): Promise<void> {
+    const { budgets, now } = this.deps;
+    await budgets.holdTo({ project, key, rules: budgetRules({ key: toBudget(budget), project: {} }) }, now());
   }
 
   private shown(document: SettingsDocument): Shown {

@@ -1,5 +1,6 @@
 import type { Provider } from '@nestjs/common';
 import type { MadeKeys } from '#contracts/key-rules.js';
+import { BudgetLevels } from '#jobs/budget-levels.js';
 import type { TokenhubConfig } from '#platform/config/config.js';
 import type { Logger } from '#platform/logging.js';
 import { CONFIG, LOGGER, REDIS, REDIS_SUBSCRIBER } from '#platform/platform.module.js';
@@ -33,7 +34,7 @@ export const KEY_PARTS: Provider[] = [
   { provide: KEY_PUBLISHER, inject: [SettingsStore, REDIS, LiveKeys, LOGGER], useFactory: buildPublisher },
   {
     provide: KEY_ADMIN_DEPS,
-    inject: [CONFIG, SettingsStore, KEY_PUBLISHER, LiveRegistry],
+    inject: [CONFIG, SettingsStore, KEY_PUBLISHER, LiveRegistry, BudgetLevels],
     useFactory: buildAdminDeps,
   },
   ...[ProjectAdmin, KeyAdmin].map((part) => ({
@@ -84,13 +85,14 @@ function warnOnce(logger: Logger): Parameters<typeof madeKeys>[1] {
 }
 
 function buildAdminDeps(
-  ...[config, settings, publisher, registry]: [
+  ...[config, settings, publisher, registry, budgets]: [
     TokenhubConfig,
     SettingsStore | null,
     SettingsPublisher<MadeKeys>,
     LiveRegistry,
+    BudgetLevels,
   ]
 ): AdminDeps {
   const stored = new StoredKeys({ settings, publisher });
-  return { config, stored, models: new KnownModels(registry, settings), now: Date.now };
+  return { config, stored, models: new KnownModels(registry, settings), budgets, now: Date.now };
 }

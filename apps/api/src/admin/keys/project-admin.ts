@@ -1,4 +1,8 @@
+import { budgetRules } from '#contracts/budgets.js';
 import { TokenhubError } from '#contracts/error-catalogue.js';
+import type { BudgetLevels } from '#jobs/budget-levels.js';
+import type { FileBudget } from '#platform/config/config-file.js';
+import { toBudget } from '#platform/config/resolve-config-file.js';
 import type { DeclaredKeys } from '#registry/declared-keys.js';
 import { KEY_KIND, PROJECT_KIND, type KeyDefinition, type ProjectDefinition } from '#registry/made-keys.js';
 import { changedUse, PLAIN_PROJECT } from './key-definition.js';
@@ -19,6 +23,7 @@ export interface AdminDeps {
   config: DeclaredKeys;
   stored: StoredKeys;
   models: KnownModels;
+  budgets: Pick<BudgetLevels, 'holdTo'>;
   now: () => number;
 }
 
@@ -121,7 +126,15 @@ export class ProjectAdmin {
       { kind: PROJECT_KIND, id, ifMatch },
       { next: (current) => changedProject(from ?? current, body), check: () => undefined },
     );
+    await this.holdTo(id, (document.definition as ProjectDefinition).budget);
     return { view: projectView(document), version: document.version };
+  }
+
+  /** What its unfinished jobs may still top up follows its budget, too. */
+  private async holdTo(project: string, budget: FileBudget): Promise<void> {
+    const { budgets, now } = this.deps;
+    const rules = budgetRules({ key: {}, project: toBudget(budget) });
+    await budgets.holdTo({ project, key: null, rules }, now());
   }
 
   private explain(error: unknown, id: string): never {
