@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import process from 'node:process';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { RateLimitError } from 'openai';
 import { waitFor } from '#testing/wait-for.js';
@@ -25,6 +26,7 @@ const BUDGETS = {
   settled: { day_usd: 1, month_usd: 20 },
   again: { day_usd: 0.01 },
   corrected: { day_usd: 1 },
+  crowd: { day_usd: 1, month_usd: 900 },
   free: {},
 };
 type KeyName = keyof typeof BUDGETS;
@@ -243,6 +245,8 @@ describe('GET /admin/v1/budgets', () => {
       ['default', null, 'project/day'],
       ['shop', 'again', 'key/day'],
       ['shop', 'corrected', 'key/day'],
+      ['shop', 'crowd', 'key/day'],
+      ['shop', 'crowd', 'key/month'],
       ['shop', 'few', 'key/day'],
       ['shop', 'settled', 'key/day'],
       ['shop', 'settled', 'key/month'],
@@ -252,7 +256,7 @@ describe('GET /admin/v1/budgets', () => {
     ]);
     const recount = await ask(`${api(0)}/admin/v1/budgets/recount`, { method: 'POST', headers: admin });
     expect(recount).toMatchObject({ status: 404, body: { code: 'history_missing' } });
-    expect(body.data[5]).toMatchObject({ limit_usd: 1, limit_nano: 1_000_000_000, window: 'day' });
+    expect(body.data[7]).toMatchObject({ limit_usd: 1, limit_nano: 1_000_000_000, window: 'day' });
   });
 
   it('is read page by page, of all or of a project', async () => {
@@ -268,7 +272,7 @@ describe('GET /admin/v1/budgets', () => {
       seen.push(...next.data.map(({ id }) => id));
       if (!next.has_more) break;
     }
-    expect(seen).toHaveLength(10);
+    expect(seen).toHaveLength(12);
     expect(seen).toEqual([...new Set(seen)].sort());
     expect((await page('project=default')).data.map(({ id }) => id)).toEqual([
       'default/key/neighbour/day',
@@ -320,4 +324,25 @@ describe('PUT /admin/v1/budgets', () => {
     const body = { project: 'shop', key: 'corrected', period: today(), spent_nano: 0 };
     expect((await put(body, bearer('free'))).status).toBe(401);
   });
+});
+
+describe('1,000 submissions at once against a budget for 300', () => {
+  it('are accepted 300 times, to the nano-dollar, over both processes', async () => {
+    const later = new Date(Date.now() + 3_600_000).toISOString();
+    const job = chatJob({ request: { model: 'sim-small', max_tokens: 10 }, not_before: later });
+    // A budget of nothing tells what one reserves.
+    const each = Math.round(Number((await postJob('spent', job)).body.required_usd) * 1e9);
+    expect(each).toBeGreaterThan(0);
+    const period = new Date().toISOString().slice(0, 10);
+    const left = { project: 'shop', key: 'crowd', period, spent_nano: 1_000_000_000 - 300 * each };
+    await ask(`${api(0)}/admin/v1/budgets`, { method: 'PUT', body: left, headers: admin });
+    const since = performance.now();
+    const answers = await Promise.all(Array.from({ length: 1_000 }, (_, i) => postJob('crowd', job, i)));
+    const count = (status: number): number => answers.filter((answer) => answer.status === status).length;
+    process.stdout.write(`${count(202)} of 1,000 accepted in ${Math.round(performance.now() - since)} ms\n`);
+    expect([count(202), count(429)]).toEqual([300, 700]);
+    const [day, month] = await budgetsOf('crowd', 1);
+    expect(day).toMatchObject({ reserved_nano: 300 * each, left_nano: 0 });
+    expect(month).toMatchObject({ reserved_nano: 300 * each, spent_nano: 0 });
+  }, 120_000);
 });

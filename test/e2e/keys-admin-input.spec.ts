@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { waitFor } from '#testing/wait-for.js';
 import { ask, type Json } from './doors.js';
 import { ADMIN, bearer, ENVIRONMENT_KEY, FORM, KeysStack, type Key } from './keys-stack.js';
 
@@ -234,4 +235,35 @@ describe('bad input', () => {
       expect((await ask(`${hub.stack.url}/admin/v1/${path}`, { headers })).status).toBe(401);
     }
   });
+});
+
+describe('with the database away', () => {
+  it('keys work as they are, and no change or read of them is answered as if it were there', async () => {
+    const { id, secret } = await hub.newKey();
+    await hub.untilAll(secret, 200);
+    await hub.stack.database?.kill();
+    try {
+      for (const [method, path, body] of [
+        ['PATCH', `keys/${id}`, { disabled: true }],
+        ['POST', `keys/${id}/rotate`, {}],
+        ['POST', 'keys', { project: 'house', scopes: ['jobs'] }],
+        ['DELETE', `keys/${id}`, undefined],
+        ['PUT', 'projects/away', {}],
+        ['GET', `keys/${id}`, undefined],
+        ['GET', 'projects', undefined],
+      ] as const) {
+        const refused = await hub.admin(method, path, { body });
+        expect([method, path, refused.status, refused.body.code]).toEqual([method, path, 503, 'store_unavailable']);
+        expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+      }
+      expect(await hub.statuses(secret)).toEqual([200, 200]);
+    } finally {
+      await hub.stack.database?.restart();
+    }
+    await waitFor(async () => (await hub.admin('PATCH', `keys/${id}`, { body: { disabled: true } })).status === 200, {
+      describe: 'the database to be back',
+      timeoutMs: 30_000,
+    });
+    await hub.untilAll(secret, 401);
+  }, 120_000);
 });

@@ -3,6 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { sql } from 'kysely';
 import { AuthenticationError, NotFoundError, PermissionDeniedError, RateLimitError } from 'openai';
 import { connectDatabase } from '#database/connect-database.js';
+import { keys } from '#platform/keys.js';
+import { connectRedis } from '#platform/redis.js';
 import { waitFor } from '#testing/wait-for.js';
 import { ask, chat, chatJob, everythingIn, type Answer, type Job, type Json } from './doors.js';
 import { ADMIN, bearer, ENVIRONMENT_KEY, FORM, HOUSE_KEY, KeysStack } from './keys-stack.js';
@@ -290,7 +292,7 @@ describe('a budget', () => {
     return performance.now() - since;
   }
   const shownBy = async (api: number, project: string): Promise<unknown[][]> => {
-    const { body } = await hub.admin<{ data: BudgetView[] }>('GET', 'budgets', { api });
+    const { body } = await hub.admin<{ data: BudgetView[] }>('GET', 'budgets?limit=100', { api });
     return body.data
       .filter((view) => view.project === project)
       .map(({ key, rule, limit_nano: limit }) => [key, rule, limit]);
@@ -311,6 +313,35 @@ describe('a budget', () => {
     const { body } = await hub.admin('PATCH', `keys/${id}`, { body: { budget: { day_usd: null } } });
     expect(body.budget).toEqual({ month_usd: 9 });
     await waitFor(async () => (await shownBy(1, 'metered')).length === 1, { describe: 'the rule to be gone' });
+  });
+
+  it('that Redis has lost is spent again as the history has it, when it is recounted', async () => {
+    await hub.admin('PUT', 'projects/recounted', { body: {} });
+    const { secret } = await hub.newKey({ project: 'recounted', budget: { month_usd: 9 } });
+    await hub.untilAll(secret, 200);
+    const { body: job } = await ask<Job>(`${hub.stack.url}/v1/jobs`, {
+      body: chatJob(),
+      headers: { ...bearer(secret), prefer: 'wait=30' },
+    });
+    expect(job.state).toBe('completed');
+    const cost = Math.round(job.cost_usd * 1e9);
+    expect(cost).toBeGreaterThan(0);
+    const spentIn = ({ body }: Answer<{ data: BudgetView[] }>): unknown =>
+      body.data.find(({ project }) => project === 'recounted')?.spent_nano;
+    const budgets = (method: string, path: string) => hub.admin<{ data: BudgetView[] }>(method, path);
+    await waitFor(async () => spentIn(await budgets('GET', 'budgets?project=recounted')) === cost);
+    const redis = connectRedis({ kind: 'single', url: hub.stack.redis.url }, { name: 'test', whenAway: 'wait' });
+    try {
+      await redis.del(keys.budgetLevels('recounted', new Date().toISOString().slice(0, 7)));
+    } finally {
+      redis.disconnect();
+    }
+    expect(spentIn(await budgets('GET', 'budgets?project=recounted'))).toBe(0);
+    // The recorder writes the usage after the job's end.
+    await waitFor(async () => spentIn(await budgets('POST', 'budgets/recount?limit=100')) === cost, {
+      describe: 'the usage on record',
+    });
+    expect((await hub.admin('POST', 'budgets/recount?state=x')).status).toBe(400);
   });
 
   it('of a project is for all its keys, and is lifted with its last rule', async () => {

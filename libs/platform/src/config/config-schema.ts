@@ -145,7 +145,9 @@ const alias = object(
     members: {
       type: 'array',
       minItems: 1,
-      items: object({ model: MODEL_NAME, weight: { type: 'number', exclusiveMinimum: 0, default: 1 } }, ['model']),
+      items: object({ model: MODEL_NAME, weight: { type: 'number', exclusiveMinimum: 0, maximum: 10, default: 1 } }, [
+        'model',
+      ]),
     },
     sticky_by: { enum: ['key', 'request'], default: 'request' },
   },
