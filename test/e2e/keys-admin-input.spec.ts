@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { waitFor } from '#testing/wait-for.js';
 import { ask, type Json } from './doors.js';
 import { ADMIN, bearer, ENVIRONMENT_KEY, FORM, KeysStack, type Key } from './keys-stack.js';
+import { chatBody } from './openai-stack.js';
 
 /* How projects and keys are written and listed, and what is refused. */
 
@@ -256,7 +257,10 @@ describe('with the database away', () => {
         expect([method, path, refused.status, refused.body.code]).toEqual([method, path, 503, 'store_unavailable']);
         expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
       }
-      expect(await hub.statuses(secret)).toEqual([200, 200]);
+      for (const api of [0, 1]) {
+        const answer = await hub.client(secret, api).chat.completions.create(chatBody());
+        expect(answer.choices).toHaveLength(1);
+      }
     } finally {
       await hub.stack.database?.restart();
     }
