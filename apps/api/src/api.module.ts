@@ -22,6 +22,7 @@ import { LiveViewsSource } from '#health/live-views-source.js';
 import { LiveRegistry } from '#registry/live-registry.js';
 import { SettingsPublisher } from '#settings/settings-publisher.js';
 import { KEY_PUBLISHER } from './admin/keys/key-parts.js';
+import { DeclaredBudgets } from './admin/declared-budgets.js';
 import { ADMIN_CONTROLLERS, ADMIN_PARTS } from './admin/admin-parts.js';
 import { JOB_PARTS } from './jobs/job-parts.js';
 import { ROUTING_PARTS } from './routing/routing-parts.js';
@@ -106,6 +107,7 @@ const HISTORY_CONNECTIONS = 5;
         REDIS,
         LiveRegistry,
         LiveKeys,
+        DeclaredBudgets,
         Notices,
         Presence,
         LiveViewsSource,
@@ -121,12 +123,27 @@ const HISTORY_CONNECTIONS = 5;
 export class ApiModule {}
 
 function buildLifecycle(
-  ...[publisher, keyPublisher, redis, registry, keys, notices, presence, views, queues, graphQueue, http, adapter]: [
+  ...[
+    publisher,
+    keyPublisher,
+    redis,
+    registry,
+    keys,
+    budgets,
+    notices,
+    presence,
+    views,
+    queues,
+    graphQueue,
+    http,
+    adapter,
+  ]: [
     SettingsPublisher<SnapshotContent>,
     SettingsPublisher<MadeKeys>,
     RedisClient,
     LiveRegistry,
     LiveKeys,
+    DeclaredBudgets,
     Notices,
     Presence,
     LiveViewsSource,
@@ -138,7 +155,18 @@ function buildLifecycle(
 ): ApiLifecycle {
   const server = (): Server => adapter.httpAdapter.getHttpServer() as Server;
   return new ApiLifecycle({
-    ...{ publishers: [publisher, keyPublisher], redis, registry, keys, notices, presence, views, queues, graphQueue },
+    ...{
+      publishers: [publisher, keyPublisher],
+      redis,
+      registry,
+      keys,
+      budgets,
+      notices,
+      presence,
+      views,
+      queues,
+      graphQueue,
+    },
     ...{ http, server },
   });
 }

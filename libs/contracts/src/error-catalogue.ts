@@ -42,6 +42,8 @@ export const ERROR_CATALOGUE = {
   cursor_ahead: { status: 409, title: 'The cursor is from a database that went on further' },
   declared: { status: 409, title: 'The configuration declares it: it is changed there' },
   in_use: { status: 409, title: 'Something else refers to it' },
+  budget_not_found: { status: 404, title: 'There is no such budget' },
+  too_many_secrets: { status: 409, title: 'The key has as many secrets as it may have' },
   credential_not_here: { status: 409, title: 'This process cannot read the credential of the provider' },
   settings_not_kept: { status: 409, title: 'This Tokenhub has no database to keep settings in' },
   precondition_failed: { status: 412, title: 'It has changed since it was read' },

@@ -44,7 +44,7 @@ export interface Provider {
   timeouts: Timeouts;
 }
 
-/** Nano-dollars per token (a price of 0.0025 USD per 1k tokens is 2,500). */
+/** Nano-dollars per token (a price of 0.0025 USD per 1k tokens is 2,500); a cheap model's may be fractions. */
 export interface Price {
   inputNano: number;
   outputNano: number;

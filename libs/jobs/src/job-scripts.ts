@@ -27,7 +27,8 @@ const VERBS = [
   'move',
   'rebase',
   'key-levels',
-  'raise-spent',
+  'correct-spent',
+  'set-limits',
 ] as const;
 type Verb = (typeof VERBS)[number];
 

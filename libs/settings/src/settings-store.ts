@@ -89,6 +89,12 @@ export class SettingsStore {
     );
   }
 
+  /** What `all` would tell of its moment, without the documents. */
+  async revision(): Promise<Pick<Settings, 'revision' | 'source'>> {
+    const row = this.db.selectFrom('settings_revision').select(['revision', 'source']).executeTakeFirstOrThrow();
+    return answered(row);
+  }
+
   /**
    * Makes the changes that `decide` finds right after a look at all documents of these kinds; no other change comes in between. What
    * `decide` throws leaves everything as it was, and so does a SettingsConflict. `decide` does not wait for anything, because others

@@ -8,6 +8,7 @@ import { KeyRing } from '#registry/key-ring.js';
 import { AdminToken } from '../auth/admin-token.js';
 import { AdminJobsController } from './admin-jobs.controller.js';
 import { BUDGET_OWNERS, BudgetsController } from './budgets.controller.js';
+import { DeclaredBudgets } from './declared-budgets.js';
 import { KEY_PARTS } from './keys/key-parts.js';
 import { KeysController } from './keys/keys.controller.js';
 import { ProjectsController } from './keys/projects.controller.js';
@@ -33,5 +34,10 @@ export const ADMIN_PARTS: Provider[] = [
   ...KEY_PARTS,
   ...REGISTRY_PARTS,
   { provide: BudgetLevels, inject: [REDIS], useFactory: (redis: RedisClient) => new BudgetLevels(redis) },
+  {
+    provide: DeclaredBudgets,
+    inject: [CONFIG, BudgetLevels],
+    useFactory: (config: TokenhubConfig, levels: BudgetLevels) => new DeclaredBudgets(config, levels),
+  },
   { provide: BUDGET_OWNERS, inject: [KeyRing], useFactory: (ring: KeyRing) => () => budgetOwners(ring.rules) },
 ];

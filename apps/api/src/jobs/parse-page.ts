@@ -2,11 +2,11 @@ import { TokenhubError } from '#contracts/error-catalogue.js';
 import { JOB_STATES, JOB_TYPES } from '#contracts/job-state.js';
 import type { JobFilter } from '#jobs/job-filter.js';
 import type { JobPlace } from '#jobs/job-finder.js';
+import { ISO_TIME } from '../http/iso-time.js';
 import { isJobId, timeOfJobId } from './job-id.js';
 
 const MOST = 100;
 const USUAL = 20;
-const ISO_TIME = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2}))?$/;
 
 const FILTERS = ['state', 'type', 'model', 'key', 'created_after', 'created_before'] as const;
 

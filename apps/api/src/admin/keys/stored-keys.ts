@@ -1,5 +1,4 @@
 import { TokenhubError, type ErrorCode } from '#contracts/error-catalogue.js';
-import type { LiveKeys } from '#registry/live-keys.js';
 import { KEY_KIND, PROJECT_KIND } from '#registry/made-keys.js';
 import { allowsVersion } from '#settings/etag.js';
 import type { SettingsPublisher } from '#settings/settings-publisher.js';
@@ -22,9 +21,6 @@ export interface StoredKeysDeps {
   /** Null where no database is configured. */
   settings: SettingsStore | null;
   publisher: Pick<SettingsPublisher<object>, 'publish'>;
-  live: Pick<LiveKeys, 'catchUp'>;
-  /** Hears of a change that is made and that this process may not know yet. */
-  onError: (error: unknown) => void;
 }
 
 const NOT_FOUND: Record<KeyThing, ErrorCode> = { [PROJECT_KIND]: 'project_not_found', [KEY_KIND]: 'key_not_found' };
@@ -48,7 +44,8 @@ export class StoredKeys {
 
   /**
    * Makes one change, checked against all projects as they are in that moment, and gives the document as it is now. Once it is
-   * committed it is published; this process's own ring has it when this resolves.
+   * committed it is published; this process's own ring has it when this resolves. Throws `store_unavailable` when that has not worked in
+   * time: the change is made all the same.
    */
   async write(
     change: SettingsChange,
@@ -65,8 +62,8 @@ export class StoredKeys {
       check(current);
       return [change];
     };
-    const { documents } = await settings.change(kinds, decide).catch(refuse);
-    await this.tell();
+    const { documents, revision } = await settings.change(kinds, decide).catch(refuse);
+    await this.deps.publisher.publish(revision);
     return documents[0] ?? null;
   }
 
@@ -90,13 +87,6 @@ export class StoredKeys {
         if (ifMatch !== undefined || !isStale(error)) throw error;
       }
     }
-  }
-
-  /** It is committed: whoever asked must hear of it, even when Redis is away at this moment and the processes hear of it later. */
-  private async tell(): Promise<void> {
-    const { publisher, live, onError } = this.deps;
-    await publisher.publish();
-    await live.catchUp().catch(onError);
   }
 }
 
