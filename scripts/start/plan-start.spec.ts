@@ -68,6 +68,18 @@ describe('planStart', () => {
     expect(planStart(env, options).givenRedis).toEqual(given);
   });
 
+  it.each([
+    { env: {}, variable: undefined },
+    { env: { DATABASE_URL: '' }, variable: undefined },
+    { env: { DATABASE_URL: 'postgres://a' }, variable: 'DATABASE_URL' },
+    {
+      env: { DATABASE_URL: 'postgres://a', TOKENHUB_DATABASE_URL: 'postgres://b' },
+      variable: 'TOKENHUB_DATABASE_URL',
+    },
+  ])('uses the database of $variable', ({ env, variable }) => {
+    expect(planStart(env, options).givenDatabase).toBe(variable);
+  });
+
   it('lets the environment win over the file, and gives each worker a port', () => {
     const file = fileWith({ server: { host: '127.0.0.2', port: 9000 } });
     expect(planStart({}, { ...options, file })).toMatchObject({ host: '127.0.0.2', apiPort: 9000 });

@@ -90,7 +90,7 @@ export async function upstreamOf(simulatorUrl: string, giveUpAt: number): Promis
 /** How the budgets stand, once nothing runs any more. */
 export async function readBudgets(api: string, adminToken: string): Promise<SeenBudget[]> {
   const headers = { authorization: `Bearer ${adminToken}` };
-  const { status, text, body } = await ask<{ data: SeenBudget[] }>(`${api}/admin/v1/budgets`, { headers });
+  const { status, text, body } = await ask<{ data: SeenBudget[] }>(`${api}/admin/v1/budgets?limit=100`, { headers });
   if (status !== 200) throw new Error(`budgets: ${status} ${text}`);
   return body.data;
 }

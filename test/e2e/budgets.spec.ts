@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import process from 'node:process';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { RateLimitError } from 'openai';
 import { waitFor } from '#testing/wait-for.js';
@@ -24,6 +25,8 @@ const BUDGETS = {
   few: { day_usd: 0.00003 },
   settled: { day_usd: 1, month_usd: 20 },
   again: { day_usd: 0.01 },
+  corrected: { day_usd: 1 },
+  crowd: { day_usd: 1, month_usd: 900 },
   free: {},
 };
 type KeyName = keyof typeof BUDGETS;
@@ -76,7 +79,9 @@ interface BudgetView extends Json {
 
 /** A key's rules as the administrator sees them. */
 async function budgetsOf(key: string | null, turn = 0): Promise<BudgetView[]> {
-  const { status, body } = await ask<{ data: BudgetView[] }>(`${api(turn)}/admin/v1/budgets`, { headers: admin });
+  const { status, body } = await ask<{ data: BudgetView[] }>(`${api(turn)}/admin/v1/budgets?limit=100`, {
+    headers: admin,
+  });
   expect(status).toBe(200);
   return body.data.filter((budget) => budget.key === key);
 }
@@ -232,22 +237,112 @@ describe('GET /admin/v1/budgets', () => {
   it('shows every rule of every project and key with a budget, to the administrator alone', async () => {
     const refused = await ask(`${api(0)}/admin/v1/budgets`, { headers: bearer('free') });
     expect(refused).toMatchObject({ status: 401, body: { code: 'admin_token_required' } });
-    const { body } = await ask<{ object: string; data: BudgetView[] }>(`${api(0)}/admin/v1/budgets`, {
+    const { body } = await ask<{ object: string; data: BudgetView[] }>(`${api(0)}/admin/v1/budgets?limit=100`, {
       headers: admin,
     });
     expect(body.data.map(({ project, key, rule }) => [project, key, rule])).toEqual([
-      ['default', null, 'project/day'],
       ['default', 'neighbour', 'key/day'],
-      ['shop', 'spent', 'key/day'],
-      ['shop', 'spent', 'key/month'],
-      ['shop', 'small', 'key/month'],
+      ['default', null, 'project/day'],
+      ['shop', 'again', 'key/day'],
+      ['shop', 'corrected', 'key/day'],
+      ['shop', 'crowd', 'key/day'],
+      ['shop', 'crowd', 'key/month'],
       ['shop', 'few', 'key/day'],
       ['shop', 'settled', 'key/day'],
       ['shop', 'settled', 'key/month'],
-      ['shop', 'again', 'key/day'],
+      ['shop', 'small', 'key/month'],
+      ['shop', 'spent', 'key/day'],
+      ['shop', 'spent', 'key/month'],
     ]);
     const recount = await ask(`${api(0)}/admin/v1/budgets/recount`, { method: 'POST', headers: admin });
     expect(recount).toMatchObject({ status: 404, body: { code: 'history_missing' } });
-    expect(body.data.at(-3)).toMatchObject({ limit_usd: 1, limit_nano: 1_000_000_000, window: 'day' });
+    expect(body.data[7]).toMatchObject({ limit_usd: 1, limit_nano: 1_000_000_000, window: 'day' });
   });
+
+  it('is read page by page, of all or of a project', async () => {
+    interface Page {
+      data: { id: string }[];
+      last_id: string;
+      has_more: boolean;
+    }
+    const page = async (query: string): Promise<Page> =>
+      (await ask<Page>(`${api(0)}/admin/v1/budgets?${query}`, { headers: admin })).body;
+    const seen: string[] = [];
+    for (let next = await page('limit=4'); ; next = await page(`limit=4&after=${next.last_id}`)) {
+      seen.push(...next.data.map(({ id }) => id));
+      if (!next.has_more) break;
+    }
+    expect(seen).toHaveLength(12);
+    expect(seen).toEqual([...new Set(seen)].sort());
+    expect((await page('project=default')).data.map(({ id }) => id)).toEqual([
+      'default/key/neighbour/day',
+      'default/project/day',
+    ]);
+    for (const query of ['limit=0', 'limit=101', 'state=x', 'project=a&project=b']) {
+      expect((await ask(`${api(0)}/admin/v1/budgets?${query}`, { headers: admin })).status).toBe(400);
+    }
+  });
+});
+
+describe('PUT /admin/v1/budgets', () => {
+  const today = (): string => new Date().toISOString().slice(0, 10);
+  const put = (body: Json, headers: Record<string, string> = admin, turn = 0) =>
+    ask(`${api(turn)}/admin/v1/budgets`, { method: 'PUT', body, headers });
+
+  it('sets what is spent, up or down, so that an unsound figure blocks nobody; what is reserved stays', async () => {
+    const spent = { project: 'shop', key: 'corrected', period: today() };
+    const full = await put({ ...spent, spent_nano: 1_000_000_000 });
+    expect(full).toMatchObject({ status: 200, body: { rule: 'key/day', spent_nano: 1_000_000_000, left_nano: 0 } });
+    expect((await postJob('corrected', chatJob(), 1)).body.code).toBe('insufficient_quota');
+    expect((await put({ ...spent, spent_nano: 7 }, admin, 1)).body).toMatchObject({ spent_nano: 7, reserved_nano: 0 });
+    expect((await postJob('corrected', chatJob())).status).toBe(202);
+  });
+
+  it.each<[string, Json, number, string]>([
+    ['a key without a budget', { key: 'free' }, 404, 'budget_not_found'],
+    ['an unknown project', { project: 'nobody' }, 404, 'budget_not_found'],
+    ['the budget that the project has not', { key: null }, 404, 'budget_not_found'],
+    ['a day that is over', { period: '2026-01-01' }, 404, 'budget_not_found'],
+    [
+      'a window that the key has no budget for',
+      { period: new Date().toISOString().slice(0, 7) },
+      404,
+      'budget_not_found',
+    ],
+    ['a year', { period: '2026' }, 400, 'invalid_value'],
+    ['less than nothing', { spent_nano: -1 }, 400, 'invalid_value'],
+    ['half a nano-dollar', { spent_nano: 0.5 }, 400, 'invalid_type'],
+    ['no figure', { spent_nano: undefined }, 400, 'missing_required_parameter'],
+    ['a limit', { limit_nano: 5 }, 400, 'unknown_parameter'],
+  ])('refuses %s', async (_what, change, status, code) => {
+    const body = { project: 'shop', key: 'corrected', period: today(), spent_nano: 1, ...change };
+    const answer = await put(body);
+    expect([answer.status, answer.body.code]).toEqual([status, code]);
+  });
+
+  it('is the administrator’s alone', async () => {
+    const body = { project: 'shop', key: 'corrected', period: today(), spent_nano: 0 };
+    expect((await put(body, bearer('free'))).status).toBe(401);
+  });
+});
+
+describe('1,000 submissions at once against a budget for 300', () => {
+  it('are accepted 300 times, to the nano-dollar, over both processes', async () => {
+    const later = new Date(Date.now() + 3_600_000).toISOString();
+    const job = chatJob({ request: { model: 'sim-small', max_tokens: 10 }, not_before: later });
+    // A budget of nothing tells what one reserves.
+    const each = Math.round(Number((await postJob('spent', job)).body.required_usd) * 1e9);
+    expect(each).toBeGreaterThan(0);
+    const period = new Date().toISOString().slice(0, 10);
+    const left = { project: 'shop', key: 'crowd', period, spent_nano: 1_000_000_000 - 300 * each };
+    await ask(`${api(0)}/admin/v1/budgets`, { method: 'PUT', body: left, headers: admin });
+    const since = performance.now();
+    const answers = await Promise.all(Array.from({ length: 1_000 }, (_, i) => postJob('crowd', job, i)));
+    const count = (status: number): number => answers.filter((answer) => answer.status === status).length;
+    process.stdout.write(`${count(202)} of 1,000 accepted in ${Math.round(performance.now() - since)} ms\n`);
+    expect([count(202), count(429)]).toEqual([300, 700]);
+    const [day, month] = await budgetsOf('crowd', 1);
+    expect(day).toMatchObject({ reserved_nano: 300 * each, left_nano: 0 });
+    expect(month).toMatchObject({ reserved_nano: 300 * each, spent_nano: 0 });
+  }, 120_000);
 });

@@ -109,10 +109,14 @@ function eventsOf(attempts: readonly ExpectedAttempt[]): string[] {
   return ['job.queued', 'job.started', ...ofAttempts, attempts.at(-1)?.failure ? 'job.failed' : 'job.completed'];
 }
 
-/** Whoever spoke has to be paid: by its own figures, or by our count where it broke off before it gave any. */
+/**
+ * Whoever spoke has to be paid: by its own figures, or by our count where it broke off before it gave any. Whoever was given up while it was
+ * at work has its input paid.
+ */
 function billOf({ by, failure, spoke }: ExpectedAttempt): string {
   if (failure === null) return `${by}: its usage`;
-  return spoke ? `${by}: our count` : 'nothing';
+  if (spoke) return `${by}: our count`;
+  return failure.code.endsWith('_timeout') && failure.wire !== null ? `${by}: our count of its input` : 'nothing';
 }
 
 function lastOf({ course }: Cell): Party {

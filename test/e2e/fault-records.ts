@@ -53,8 +53,8 @@ function billOf({ model, usage, usage_estimated: estimated, cost_usd: cost }: At
   const due = (usage.input_tokens * price.input_per_1k + usage.output_tokens * price.output_per_1k) / 1_000;
   if (nanoUsd(cost) !== nanoUsd(due)) return `${cost} in place of ${due}`;
   if (estimated !== true) return usage.input_tokens > 0 ? `${by}: its usage` : `${by}: no input`;
-  const counted = usage.input_tokens === job.decision.input_tokens && usage.output_tokens > 0;
-  return counted ? `${by}: our count` : `${by}: counted ${JSON.stringify(usage)}`;
+  if (usage.input_tokens !== job.decision.input_tokens) return `${by}: counted ${JSON.stringify(usage)}`;
+  return usage.output_tokens > 0 ? `${by}: our count` : `${by}: our count of its input`;
 }
 
 function attemptsOf(job: Job): AttemptView[] {

@@ -99,11 +99,11 @@ it('the database killed again and again under load: jobs go on, and every attemp
   await everythingRecorded(ids);
   await expect(recordedIds()).resolves.toStrictEqual(ids.toSorted());
   const { rows } = await sql<{ uneven: number; attempts: number; daily: number; cost: number; spent: number }>`SELECT
-    (SELECT count(*) FROM finished_jobs AS job WHERE json_array_length(record -> 'record' -> 'attempts')
+    (SELECT count(*) FROM finished_jobs AS job WHERE json_array_length(record -> 'attempts')
       <> (SELECT count(*) FROM usage_attempts WHERE job_id = job.id)) AS uneven,
     (SELECT count(*) FROM usage_attempts) AS attempts,
     (SELECT sum(attempts)::bigint FROM usage_daily) AS daily,
-    (SELECT sum((record -> 'record' ->> 'costNano')::bigint)::bigint FROM finished_jobs) AS cost,
+    (SELECT sum((record ->> 'costNano')::bigint)::bigint FROM finished_jobs) AS cost,
     (SELECT sum(cost_nano)::bigint FROM usage_daily) AS spent`.execute(database.db);
   expect(rows[0]?.uneven).toBe(0);
   expect(rows[0]?.daily).toBe(rows[0]?.attempts);

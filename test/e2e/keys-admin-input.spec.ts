@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { waitFor } from '#testing/wait-for.js';
 import { ask, type Json } from './doors.js';
 import { ADMIN, bearer, ENVIRONMENT_KEY, FORM, KeysStack, type Key } from './keys-stack.js';
+import { chatBody } from './openai-stack.js';
 
 /* How projects and keys are written and listed, and what is refused. */
 
@@ -70,6 +72,37 @@ describe('keys by PUT', () => {
   });
 });
 
+describe('a policy that names models', () => {
+  it('keeps within the allowed ones, whichever of the two is changed', async () => {
+    const policy = { models: ['sim-tiny'] };
+    const { id } = await hub.newKey({ allowed_models: ['sim-tiny', 'sim-small'], policy });
+    const patch = (path: string, body: Json) => hub.admin('PATCH', path, { body });
+    const refused = { status: 400, body: { code: 'unknown_reference', param: 'policy.models' } };
+    expect(await patch(`keys/${id}`, { allowed_models: ['sim-small'] })).toMatchObject(refused);
+    expect(await patch(`keys/${id}`, { policy: { models: ['sim-large'] } })).toMatchObject(refused);
+    expect((await patch(`keys/${id}`, { allowed_models: ['sim-small'], policy: null })).status).toBe(200);
+    await hub.admin('PUT', 'projects/bounded', { body: { allowed_models: ['sim-tiny'], policy } });
+    expect(await patch('projects/bounded', { allowed_models: ['sim-small'] })).toMatchObject(refused);
+    expect((await patch('projects/bounded', { name: 'Bounded' })).status).toBe(200);
+  });
+
+  it('keeps them from being deleted', async () => {
+    const made = await hub.admin('POST', 'models', { body: { id: 'named', provider: 'near' } });
+    expect(made.status).toBe(201);
+    await hub.admin('PUT', 'projects/namer', { body: { policy: { models: ['named'] } } });
+    const { id } = await hub.newKey({ policy: { models: ['named'] } });
+    const deleted = () => hub.admin<Json>('DELETE', 'models/named');
+    const users = [
+      { kind: 'key', id },
+      { kind: 'project', id: 'namer' },
+    ];
+    expect(await deleted()).toMatchObject({ status: 409, body: { code: 'in_use', used_by: users } });
+    await hub.admin('PATCH', `keys/${id}`, { body: { policy: null } });
+    await hub.admin('DELETE', 'projects/namer');
+    expect((await deleted()).status).toBe(204);
+  });
+});
+
 describe('lists', () => {
   it('have declared and made ones, in order, page by page', async () => {
     const seen: Key[] = [];
@@ -110,6 +143,9 @@ describe('bad input', () => {
     ['an unknown project', { ...good, project: 'nobody' }, 'unknown_reference', 'project'],
     ['an expiry in the past', { ...good, expires_at: '2020-01-01T00:00:00Z' }, 'invalid_value', 'expires_at'],
     ['an expiry that is no time', { ...good, expires_at: 'soon' }, 'invalid_value', 'expires_at'],
+    ['an expiry without a zone', { ...good, expires_at: '2027-01-01T00:00:00' }, 'invalid_value', 'expires_at'],
+    ['an expiry in a week', { ...good, expires_at: '2027-W01-1' }, 'invalid_value', 'expires_at'],
+    ['an expiry on a day that is not', { ...good, expires_at: '2027-02-30T00:00:00Z' }, 'invalid_value', 'expires_at'],
     [
       'an unknown allowed model',
       { ...good, allowed_models: ['sim-small', 'gpt-9'] },
@@ -200,4 +236,38 @@ describe('bad input', () => {
       expect((await ask(`${hub.stack.url}/admin/v1/${path}`, { headers })).status).toBe(401);
     }
   });
+});
+
+describe('with the database away', () => {
+  it('keys work as they are, and no change or read of them is answered as if it were there', async () => {
+    const { id, secret } = await hub.newKey();
+    await hub.untilAll(secret, 200);
+    await hub.stack.database?.kill();
+    try {
+      for (const [method, path, body] of [
+        ['PATCH', `keys/${id}`, { disabled: true }],
+        ['POST', `keys/${id}/rotate`, {}],
+        ['POST', 'keys', { project: 'house', scopes: ['jobs'] }],
+        ['DELETE', `keys/${id}`, undefined],
+        ['PUT', 'projects/away', {}],
+        ['GET', `keys/${id}`, undefined],
+        ['GET', 'projects', undefined],
+      ] as const) {
+        const refused = await hub.admin(method, path, { body });
+        expect([method, path, refused.status, refused.body.code]).toEqual([method, path, 503, 'store_unavailable']);
+        expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+      }
+      for (const api of [0, 1]) {
+        const answer = await hub.client(secret, api).chat.completions.create(chatBody());
+        expect(answer.choices).toHaveLength(1);
+      }
+    } finally {
+      await hub.stack.database?.restart();
+    }
+    await waitFor(async () => (await hub.admin('PATCH', `keys/${id}`, { body: { disabled: true } })).status === 200, {
+      describe: 'the database to be back',
+      timeoutMs: 30_000,
+    });
+    await hub.untilAll(secret, 401);
+  }, 120_000);
 });

@@ -3,6 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { sql } from 'kysely';
 import { AuthenticationError, NotFoundError, PermissionDeniedError, RateLimitError } from 'openai';
 import { connectDatabase } from '#database/connect-database.js';
+import { keys } from '#platform/keys.js';
+import { connectRedis } from '#platform/redis.js';
 import { waitFor } from '#testing/wait-for.js';
 import { ask, chat, chatJob, everythingIn, type Answer, type Job, type Json } from './doors.js';
 import { ADMIN, bearer, ENVIRONMENT_KEY, FORM, HOUSE_KEY, KeysStack } from './keys-stack.js';
@@ -63,7 +65,7 @@ describe('the life of a key', () => {
     );
   });
 
-  it('has two secrets while a rotation overlaps, and never more', async () => {
+  it('has its secrets before while a rotation overlaps, each until its own end', async () => {
     const { id, secret: first, hint } = await hub.newKey();
     await hub.untilAll(first, 200);
     const rotated = await hub.admin('POST', `keys/${id}/rotate`, { body: { overlap_seconds: 3_600 } });
@@ -72,14 +74,22 @@ describe('the life of a key', () => {
     await hub.untilAll(second, 200);
     expect(await hub.statuses(first)).toEqual([200, 200]);
     const { body } = await hub.admin('POST', `keys/${id}/rotate`, { api: 1 });
-    expect(body.secrets).toHaveLength(2);
-    expect(await hub.untilAll(first, 401)).toBeLessThan(1_000);
+    expect(body.secrets).toHaveLength(3);
     await hub.untilAll(body.secret, 200);
-    expect(await hub.statuses(second)).toEqual([200, 200]);
+    expect([await hub.statuses(first), await hub.statuses(second)]).toEqual([
+      [200, 200],
+      [200, 200],
+    ]);
+    for (let i = 0; i < 2; i++) await hub.admin('POST', `keys/${id}/rotate`);
+    const sixth = await hub.admin('POST', `keys/${id}/rotate`);
+    expect(sixth).toMatchObject({ status: 409, body: { code: 'too_many_secrets' } });
     const last = await hub.admin('POST', `keys/${id}/rotate`, { body: { overlap_seconds: 0 } });
     expect(last.body.secrets).toHaveLength(1);
     expect(await hub.untilAll(second, 401)).toBeLessThan(1_000);
-    expect(await hub.statuses(body.secret)).toEqual([401, 401]);
+    expect([await hub.statuses(first), await hub.statuses(body.secret)]).toEqual([
+      [401, 401],
+      [401, 401],
+    ]);
     await hub.untilAll(last.body.secret, 200);
   });
 
@@ -282,7 +292,7 @@ describe('a budget', () => {
     return performance.now() - since;
   }
   const shownBy = async (api: number, project: string): Promise<unknown[][]> => {
-    const { body } = await hub.admin<{ data: BudgetView[] }>('GET', 'budgets', { api });
+    const { body } = await hub.admin<{ data: BudgetView[] }>('GET', 'budgets?limit=100', { api });
     return body.data
       .filter((view) => view.project === project)
       .map(({ key, rule, limit_nano: limit }) => [key, rule, limit]);
@@ -303,6 +313,35 @@ describe('a budget', () => {
     const { body } = await hub.admin('PATCH', `keys/${id}`, { body: { budget: { day_usd: null } } });
     expect(body.budget).toEqual({ month_usd: 9 });
     await waitFor(async () => (await shownBy(1, 'metered')).length === 1, { describe: 'the rule to be gone' });
+  });
+
+  it('that Redis has lost is spent again as the history has it, when it is recounted', async () => {
+    await hub.admin('PUT', 'projects/recounted', { body: {} });
+    const { secret } = await hub.newKey({ project: 'recounted', budget: { month_usd: 9 } });
+    await hub.untilAll(secret, 200);
+    const { body: job } = await ask<Job>(`${hub.stack.url}/v1/jobs`, {
+      body: chatJob(),
+      headers: { ...bearer(secret), prefer: 'wait=30' },
+    });
+    expect(job.state).toBe('completed');
+    const cost = Math.round(job.cost_usd * 1e9);
+    expect(cost).toBeGreaterThan(0);
+    const spentIn = ({ body }: Answer<{ data: BudgetView[] }>): unknown =>
+      body.data.find(({ project }) => project === 'recounted')?.spent_nano;
+    const budgets = (method: string, path: string) => hub.admin<{ data: BudgetView[] }>(method, path);
+    await waitFor(async () => spentIn(await budgets('GET', 'budgets?project=recounted')) === cost);
+    const redis = connectRedis({ kind: 'single', url: hub.stack.redis.url }, { name: 'test', whenAway: 'wait' });
+    try {
+      await redis.del(keys.budgetLevels('recounted', new Date().toISOString().slice(0, 7)));
+    } finally {
+      redis.disconnect();
+    }
+    expect(spentIn(await budgets('GET', 'budgets?project=recounted'))).toBe(0);
+    // The recorder writes the usage after the job's end.
+    await waitFor(async () => spentIn(await budgets('POST', 'budgets/recount?limit=100')) === cost, {
+      describe: 'the usage on record',
+    });
+    expect((await hub.admin('POST', 'budgets/recount?state=x')).status).toBe(400);
   });
 
   it('of a project is for all its keys, and is lifted with its last rule', async () => {

@@ -86,12 +86,27 @@ describe('the README’s quick start', () => {
       { timeoutMs: 60_000, pauseMs: 200, describe: 'the job of the first start to end' },
     );
     expect(finished.state).toBe('completed');
+    await waitFor(async () => (await recordedAttempts()).includes(`${waiting.id}-answer.1`), {
+      timeoutMs: 30_000,
+      describe: 'the embedded database to have what both starts have used',
+    });
+    expect((await recordedAttempts()).length).toBeGreaterThan(1);
 
     running.ctrlC();
     expect(await running.exit).toBe(0);
     running = undefined;
   }, 180_000);
 });
+
+/** The ids of all attempts in the usage ledger. */
+async function recordedAttempts(): Promise<string[]> {
+  const token = readFileSync(join(stateDir, 'admin-token'), 'utf8').trim();
+  const answer = await fetch(`http://127.0.0.1:${apiPort}/admin/v1/usage/attempts`, {
+    headers: { authorization: `Bearer ${token}` },
+  });
+  const lines = (await answer.text()).split('\n').filter((line) => line !== '');
+  return lines.map((line) => (JSON.parse(line) as { id: string }).id);
+}
 
 async function start(command: string): Promise<Started> {
   // `exec`, because a reader's own shell is not in the group that Ctrl-C goes to, and this one would die of it.

@@ -67,6 +67,29 @@ describe('what is set', () => {
     expect(answer.headers.get('x-tokenhub-model')).toBe('fresh');
   });
 
+  it('as an alias is served at once: by the same member to the same key, when it is sticky by it', async () => {
+    for (const id of ['left', 'right']) await post('models', model(id, { upstream_model: 'sim-small' }));
+    const members = ['left', 'right'].map((id) => ({ model: id }));
+    const drawn = async (alias: string): Promise<Set<string | null>> => {
+      const answers = await Promise.all(
+        Array.from({ length: 20 }, () =>
+          fetch(`${stack.url}/v1/chat/completions`, {
+            method: 'POST',
+            headers: { 'content-type': 'application/json' },
+            body: JSON.stringify({ model: alias, messages: [{ role: 'user', content: 'Say it.' }] }),
+          }),
+        ),
+      );
+      expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
+      return new Set(answers.map(({ headers }) => headers.get('x-tokenhub-model')));
+    };
+    await post('aliases', { id: 'spread', members });
+    await post('aliases', { id: 'stuck', members, sticky_by: 'key' });
+    // One of twenty goes elsewhere with a probability of 1 - 2⁻¹⁹.
+    expect((await drawn('spread')).size).toBe(2);
+    expect((await drawn('stuck')).size).toBe(1);
+  });
+
   it('can be sent back as it was read', async () => {
     for (const [list, definition] of [
       ['providers', provider('p', { limits: { rpm: 60 }, timeouts: { idle_ms: 7 } })],
@@ -249,6 +272,34 @@ describe('bad input is refused by name, and nothing is written', () => {
     ],
     ['a patch of an unknown field', 'PATCH', 'models/taken', { wieght: 1 }, '400 unknown_parameter wieght'],
     ['a patch that dangles', 'PATCH', 'models/taken', { provider: 'nobody' }, '400 unknown_reference provider'],
+    [
+      'a patch to a negative input_per_1k',
+      'PATCH',
+      'models/taken',
+      { price: { input_per_1k: -1 } },
+      '400 invalid_value price.input_per_1k',
+    ],
+    [
+      'a patch to a negative output_per_1k',
+      'PATCH',
+      'models/taken',
+      { price: { output_per_1k: -1 } },
+      '400 invalid_value price.output_per_1k',
+    ],
+    [
+      'a patch to a negative cached_input_per_1k',
+      'PATCH',
+      'models/taken',
+      { price: { cached_input_per_1k: -1 } },
+      '400 invalid_value price.cached_input_per_1k',
+    ],
+    [
+      'a patch to a negative cache_write_per_1k',
+      'PATCH',
+      'models/taken',
+      { price: { cache_write_per_1k: -1 } },
+      '400 invalid_value price.cache_write_per_1k',
+    ],
     ['a patch of nothing', 'PATCH', 'models/none', { weight: 1 }, '404 model_not_found'],
     ['an odd id in the path', 'GET', 'models/%00', undefined, '404 model_not_found'],
     ['an odd id to put', 'PUT', 'models/a%20b', { provider: 'simulator' }, '400 invalid_value id'],
@@ -262,6 +313,15 @@ describe('bad input is refused by name, and nothing is written', () => {
     expect(told(refused)).toBe(expected);
     const { body: after } = await admin.get('models/taken');
     expect({ ...after, ready: null }).toStrictEqual({ ...before, ready: null });
+  });
+
+  it('a patch to endpoints with credentials', async () => {
+    const endpoints = ['http://a/v1', 'http://b/v1'];
+    await post('providers', { ...provider('v'), type: 'vllm', base_url: undefined, endpoints });
+    const refused = await admin.send('PATCH', 'providers/v', { body: { endpoints: [`http://u:${CANARY}@h/v1`] } });
+    expect(told(refused)).toBe('400 invalid_value endpoints[0]');
+    expect(JSON.stringify(refused.body)).not.toContain(CANARY);
+    expect((await admin.get('providers/v')).body.endpoints).toEqual(endpoints);
   });
 
   it('without the admin token', async () => {

@@ -7,7 +7,7 @@ import { waitFor } from '#testing/wait-for.js';
 import { ADMIN_TOKEN, AdminCalls } from './admin-calls.js';
 
 const WORKERS = 3;
-/** The promise is a second; a machine that is busy with other things may be late. */
+/** The promise is a second, and the figure is printed; a machine that is busy with other things may be late. */
 const TOLERATED_MS = 5_000;
 
 interface Job {

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startStack, type Stack } from '#testing/stack.js';
+import type { Fault } from '../../apps/simulator/src/fault-shapes.js';
 import { ADMIN_TOKEN, AdminCalls } from './admin-calls.js';
+import { SimulatorClient } from './openai-stack.js';
 
 let stack: Stack;
 const admin = new AdminCalls(() => stack);
@@ -17,6 +19,8 @@ beforeAll(async () => {
   await admin.do('PUT', 'models/cheap', { body: { provider: 'local' } });
   await admin.do('PUT', 'providers/gone', { body: { ...openai, base_url: 'http://127.0.0.1:1/v1' } });
   await admin.do('PUT', 'models/gone-model', { body: { provider: 'gone' } });
+  await admin.do('PUT', 'providers/faulty', { body: { ...openai, timeouts: { answer_ms: 1_000 } } });
+  await admin.do('PUT', 'models/faulty', { body: { provider: 'faulty' } });
   const secret = { ...openai, credential: { source: 'env', name: 'ONLY_ON_WORKERS' } };
   await admin.do('PUT', 'providers/secret', { body: secret });
 }, 120_000);
@@ -75,6 +79,22 @@ describe('test', () => {
       ...{ ok: false, model: 'gone-model' },
       error: { class: 'transient', code: 'connection_refused', provider_status: null },
     });
+  });
+
+  it.each<[string, Fault, object]>([
+    ['wrong secret', { kind: 'status', status: 401 }, { class: 'provider_fault', provider_status: 401 }],
+    ['limit', { kind: 'status', status: 429 }, { class: 'rate_limited', provider_status: 429 }],
+    ['silence', { kind: 'hang' }, { class: 'transient', code: 'answer_timeout', provider_status: null }],
+  ])('a provider’s %s is told of with its class', async (_what, fault, error) => {
+    const simulator = new SimulatorClient(stack.simulatorUrl);
+    await simulator.break('faulty', fault);
+    try {
+      const { body } = await admin.do('POST', 'providers/faulty/test');
+      expect(body).toMatchObject({ ok: false, model: 'faulty', error });
+    } finally {
+      await simulator.reset();
+    }
+    expect((await admin.do('POST', 'providers/faulty/test')).body).toMatchObject({ ok: true, error: null });
   });
 
   it.each<[string, string, number, string]>([

@@ -21,6 +21,22 @@ it('without a database what is declared is shown', async () => {
   expect((await admin.do('GET', 'providers/simulator')).body).toMatchObject({ declared: true, ready: true });
 });
 
+it('without a database no key or project is set', async () => {
+  const key = { project: 'default', scopes: ['jobs'] };
+  for (const [method, path, body] of [
+    ['POST', 'keys', key],
+    ['PUT', 'keys/k', key],
+    ['POST', 'projects', { id: 'p' }],
+    ['PUT', 'projects/p', {}],
+  ] as const) {
+    const refused = await admin.send(method, path, { body });
+    expect(refused).toMatchObject({ status: 409, body: { code: 'settings_not_kept' } });
+  }
+  const { body } = await admin.do('GET', 'projects');
+  expect((body.data as { id: string }[]).map(({ id }) => id)).toEqual(['default']);
+  expect((await admin.send('PATCH', 'keys/k', { body: { share: 2 } })).body.code).toBe('key_not_found');
+});
+
 it.each([
   ['POST', 'models'],
   ['PUT', 'models/m'],

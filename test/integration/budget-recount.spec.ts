@@ -60,6 +60,31 @@ it('what Redis has lost is spent again as it is on record, and refuses what has 
   expect(kept).toBe(Date.parse('2026-12-08T00:00:00Z'));
 });
 
+it('asks once for all keys of a project, however many they are', async () => {
+  const keyOwners = Array.from({ length: 2_500 }, (_, i): BudgetOwner => ({ ...KEY, key: `k${i}` }));
+  await new HistoryWriter(history.db).addAttempts([entry('2026-11-22', 'k2499', 77)]);
+  const levels = new BudgetLevels(fixture.redis);
+  const calls = async (): Promise<number> =>
+    Number(/cmdstat_evalsha:calls=(\d+)/.exec(await fixture.redis.info('commandstats'))?.[1] ?? 0);
+  const before = await calls();
+  await recountBudgets(keyOwners, { levels, report: new UsageReport(history.db) }, NOW);
+  // 5,000 rules, a thousand in a step.
+  expect((await calls()) - before).toBeLessThanOrEqual(6);
+  const [day] = await levels.read({ ...KEY, key: 'k2499' }, NOW);
+  expect(day?.spentNano).toBe(77);
+});
+
+it('what an administrator sets is spent, more or less than there was, and what is reserved stays', async () => {
+  const levels = new BudgetLevels(fixture.redis);
+  await fixture.redis.hset(keys.budgetLevels('default', '2026-11'), 'key/ci/2026-11-22', '7 9000 10000');
+  const [rule] = KEY.rules;
+  if (!rule) throw new Error('the key has no rule');
+  for (const spentNano of [100, 9_500]) {
+    await levels.setSpent('default', { key: 'ci', rule, spentNano }, NOW);
+    expect((await levels.read(KEY, NOW))[0]).toMatchObject({ reservedNano: 7, spentNano });
+  }
+});
+
 it('what Redis knows beyond the record stays spent', async () => {
   await new HistoryWriter(history.db).addAttempts(ENTRIES);
   await fixture.redis.hset(keys.budgetLevels('default', '2026-11'), 'key/ci/2026-11-22', '7 9000 10000');

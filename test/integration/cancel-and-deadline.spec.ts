@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { attemptId } from '#contracts/queue-payloads.js';
 import { answerCallId, type NewJob } from '#jobs/job-record.js';
 import { keys } from '#platform/keys.js';
+import type { ProviderCall } from '#providers/provider-adapter.js';
 import { waitFor } from '#testing/wait-for.js';
 import { hop, newJob, outcomeOf, runOf, unkept } from './support/new-job.js';
 import { RedisFixture } from './support/redis-fixture.js';
@@ -61,9 +62,32 @@ describe('cancelling', () => {
     expect(await fixture.store.cancel(job.id)).toBe('requested');
     const record = await ended(fixture, job);
     expect(adapter.calls[0]?.signal.aborted).toBe(true);
-    expect(record).toMatchObject({ state: 'cancelled', error: { code: 'job_cancelled' }, costNano: 0 });
+    expect(record).toMatchObject({ state: 'cancelled', error: { code: 'job_cancelled' } });
     expect(record.cancelRequestedAt).toBeGreaterThan(0);
     expect(record.attempts).toMatchObject([{ n: 1, state: 'cancelled', error: { code: 'job_cancelled' } }]);
+  });
+
+  it('a running job whose request went out bills its input, and says that it is an estimate', async () => {
+    const adapter = new ScriptedAdapter([hangs]);
+    await startWorkerRig(fixture, { adapter });
+    const job = await submit(fixture, newJob());
+    await called(adapter);
+    await fixture.store.cancel(job.id);
+    const record = await ended(fixture, job);
+    expect(record.attempts).toMatchObject([{ usageEstimated: true, usage: { inputTokens: 7, outputTokens: 0 } }]);
+    expect(record.costNano).toBe(7 * 2_500);
+  });
+
+  it('a running job whose request did not go out bills nothing', async () => {
+    const adapter = new ScriptedAdapter([hangs]);
+    const connecting = { execute: ({ onSent: _unheard, ...call }: ProviderCall) => adapter.execute(call) };
+    await startWorkerRig(fixture, { adapter: connecting });
+    const job = await submit(fixture, newJob());
+    await called(adapter);
+    await fixture.store.cancel(job.id);
+    const record = await ended(fixture, job);
+    expect(record.attempts).toMatchObject([{ state: 'cancelled', usage: null, usageEstimated: false }]);
+    expect(record.costNano).toBe(0);
   });
 
   it('a running job bills what it had streamed', async () => {

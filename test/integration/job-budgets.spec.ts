@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { budgetPeriod, budgetRules } from '#contracts/budgets.js';
+import { budgetPeriod, budgetRules, type BudgetOwner } from '#contracts/budgets.js';
+import { BudgetLevels } from '#jobs/budget-levels.js';
 import type { CreateOutcome } from '#jobs/create-job.js';
 import { JobStore } from '#jobs/job-store.js';
 import type { NewJob } from '#jobs/job-record.js';
@@ -275,6 +276,47 @@ describe('an attempt after one that has cost something', () => {
     const reply = await fixture.attempts.advance(runOf(job, 'a'), { ...hop(1), record: spent(1, 90_000) });
     expect(reply).toEqual({ kind: 'finished', state: 'cancelled' });
     expect(await standing(fixture, RULES)).toEqual({ reserved: 0, spent: 90_000 });
+  });
+});
+
+describe('a budget that was changed while a job runs', () => {
+  const owners = (day: number | undefined): BudgetOwner[] => {
+    const budget = day === undefined ? {} : { day, month: day };
+    return [
+      { project: 'default', key: null, rules: budgetRules({ key: {}, project: budget }) },
+      { project: 'default', key: 'ci', rules: budgetRules({ key: budget, project: {} }) },
+    ];
+  };
+  const TOO_MUCH = { ...hop(1), record: spent(1, 25_000) };
+
+  it.each<[string, number | undefined, string]>([
+    ['removed bounds it no more', undefined, 'advanced'],
+    ['raised bounds it as raised', 35_000, 'advanced'],
+    ['raised by less than it needs ends it', 34_999, 'finished'],
+  ])('%s', async (_how, day, kind) => {
+    const job = await made();
+    await begun(job);
+    const changed = new BudgetLevels(fixture.redis);
+    for (const owner of owners(day)) await changed.holdTo(owner, Date.now());
+    expect((await fixture.attempts.advance(runOf(job, 'a'), TOO_MUCH)).kind).toBe(kind);
+  });
+
+  it('is held to for a job of the month before, too', async () => {
+    const createdAt = budgetPeriod('month', Date.now()).startsAt - 1_000;
+    const job = newJob({ createdAt, ...reserving(RESERVE, RULES) });
+    await fixture.store.create(job);
+    await begun(job);
+    for (const owner of owners(undefined)) await new BudgetLevels(fixture.redis).holdTo(owner, Date.now());
+    expect((await fixture.attempts.advance(runOf(job, 'a'), TOO_MUCH)).kind).toBe('advanced');
+  });
+
+  it('of one key leaves that of another and of its project as they were, and makes nothing up', async () => {
+    await new BudgetLevels(fixture.redis).holdTo({ project: 'default', key: 'other', rules: [] }, Date.now());
+    expect(await fixture.redis.keys('*budgets*')).toEqual([]);
+    const job = await made();
+    await begun(job);
+    await new BudgetLevels(fixture.redis).holdTo({ project: 'default', key: 'ci', rules: [] }, Date.now());
+    expect((await fixture.attempts.advance(runOf(job, 'a'), TOO_MUCH)).kind).toBe('finished');
   });
 });
 

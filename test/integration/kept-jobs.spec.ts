@@ -8,6 +8,7 @@ import type { JobFilter } from '#jobs/job-filter.js';
 import type { FinderBounds, FindOptions } from '#jobs/job-finder.js';
 import type { NewJob } from '#jobs/job-record.js';
 import { JobStore } from '#jobs/job-store.js';
+import { keys } from '#platform/keys.js';
 import { DATABASE_KINDS } from '#testing/postgres-harness.js';
 import { HistoryFixture } from './support/history-fixture.js';
 import { newJob, outcomeOf, runOf } from './support/new-job.js';
@@ -145,12 +146,60 @@ describe.each(DATABASE_KINDS)('jobs in both stores, over %s', (kind) => {
 
   it.each(PLACES.filter((place) => place !== 'queued'))('erased while %s are nowhere, and stay away', async (place) => {
     const job = await bring(place, 1);
-    const finished = (await fixture.store.readFinished(job.id)) ?? (await new JobHistory(history.db).read(job.id));
+    const recorded = new JobHistory(history.db);
+    const [record, work] = [await recorded.read(job.id), await recorded.readWork(job.id)];
+    const finished =
+      (await fixture.store.readFinished(job.id)) ?? (record && work ? { record, work, idempotency: null } : null);
     await expect(kept().erase(job.id, 'default')).resolves.toBe('deleted');
     await expect(kept().read(job.id)).resolves.toBeNull();
     if (finished) await new HistoryWriter(history.db).addJobs([finished]);
     await expect(kept().look(job.id)).resolves.toBeNull();
     await expect(kept().erase(job.id, 'default')).resolves.toBe('missing');
+  });
+
+  it('are listed in short pages where they are large, completely', async () => {
+    const ids: string[] = [];
+    for (const [n, place] of (['recorded', 'gone', 'gone', 'gone', 'queued'] as const).entries()) {
+      ids.unshift((await bring(place, n)).id);
+    }
+    await sql`UPDATE finished_jobs SET bytes = 600`.execute(history.db);
+    const found = await new JobHistory(history.db, 1_000).list('default', { after: null, limit: 10, filter: {} });
+    expect(found.records.map(({ id }) => id)).toStrictEqual(ids.slice(1, 3));
+    expect(found.lookedTo).toBe(ids[2]);
+    const jobs = new KeptJobs({
+      ...{ store: new JobStore(fixture.redis), history: new JobHistory(history.db, 1_000) },
+      free: () => Promise.resolve(),
+    });
+    const page = await jobs.list('default', { after: null, limit: 10 });
+    expect(page).toMatchObject({ hasMore: true, lastId: ids[2] });
+    expect(page.records.map(({ id }) => id)).toStrictEqual(ids.slice(0, 3));
+    await expect(pages(jobs, 'default', { after: null, limit: 10 })).resolves.toStrictEqual(ids);
+  });
+
+  it('are listed without what was asked, which may be large', async () => {
+    const content = 'x'.repeat(1_000_000);
+    for (let n = 0; n < 5; n++) {
+      await fixture.store.create(newJob({ request: { messages: [{ role: 'user', content }] } }));
+    }
+    const sent = async (): Promise<number> =>
+      Number(/total_net_output_bytes:(\d+)/.exec(await fixture.redis.info('stats'))?.[1]);
+    const before = await sent();
+    const { records } = await kept().list('default', { after: null, limit: 10 });
+    expect(records).toHaveLength(5);
+    expect((await sent()) - before).toBeLessThan(content.length);
+  });
+
+  it('that wait in Redis with large answers are listed in short pages, completely', async () => {
+    const ids: string[] = [];
+    for (let n = 0; n < 25; n++) {
+      const { id } = await bring('finished', n);
+      await fixture.redis.hset(keys.job(id), 'result', JSON.stringify({ text: 'x'.repeat(1_000_000) }));
+      ids.unshift(id);
+    }
+    const page = await kept().list('default', { after: null, limit: 100 });
+    expect(page.hasMore).toBe(true);
+    expect(page.records.length).toBeLessThan(20);
+    await expect(pages(kept(), 'default', { after: null, limit: 100 })).resolves.toStrictEqual(ids);
   });
 
   it('that have not finished are not erased', async () => {

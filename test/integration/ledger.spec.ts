@@ -1,7 +1,10 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
+import type { Run } from '#jobs/attempt-store.js';
 import { attemptId } from '#contracts/queue-payloads.js';
 import { answerCallId, type NewJob } from '#jobs/job-record.js';
 import { keys } from '#platform/keys.js';
+import { waitFor } from '#testing/wait-for.js';
+import { fourRules, reserving, standing } from './support/budgets.js';
 import { hop, newJob, outcomeOf, runOf, unkept, type NewJobOptions } from './support/new-job.js';
 import { RedisFixture } from './support/redis-fixture.js';
 
@@ -34,6 +37,11 @@ async function complete(job: NewJob, attempt = 1): Promise<void> {
 
 describe('the ledger', () => {
   let job: NewJob;
+
+  const crash = (attempt: number, nth: number): object => ({
+    id: `${attemptId(answerCallId(job.id), attempt)}.crash-${nth}`,
+    ...{ model: 'small', provider: 'acme', state: 'failed', errorClass: 'worker_crash', usage: null, costNano: 0 },
+  });
 
   beforeEach(async () => {
     job = kept();
@@ -72,11 +80,42 @@ describe('the ledger', () => {
     expect(JSON.stringify(entry)).not.toContain('It failed.');
   });
 
-  it('gets nothing from a run that has been taken over', async () => {
+  it('gets of a run that has been taken over that it crashed, and nothing from itself', async () => {
     await fixture.begin(runOf(job, 'old'));
     await fixture.begin(runOf(job, 'new'));
     await expect(fixture.attempts.finish(runOf(job, 'old'), outcomeOf('completed'))).resolves.toBe('refused');
-    await expect(entries()).resolves.toHaveLength(0);
+    await expect(entries()).resolves.toMatchObject([{ late: false, ended: null, attempt: crash(1, 1) }]);
+  });
+
+  it('gets each of the runs that crashed, by an id of its own, and those that were never begun not', async () => {
+    for (const run of ['a', 'b', 'c']) await fixture.begin(runOf(job, run));
+    await fixture.unfinished.requeue({ jobId: job.id, callId: answerCallId(job.id), attempt: 1 }, 'lost');
+    await fixture.unfinished.requeue({ jobId: job.id, callId: answerCallId(job.id), attempt: 2 }, 'lost');
+    await complete(job, 3);
+    await expect(entries()).resolves.toMatchObject([
+      ...[crash(1, 1), crash(1, 2), crash(1, 3)].map((attempt) => ({ attempt, ended: null })),
+      { attempt: { id: attemptId(answerCallId(job.id), 3), state: 'completed' }, ended: { state: 'completed' } },
+    ]);
+  });
+
+  it.each<[string, (run: Run) => Promise<unknown>, object]>([
+    ['answers', (run) => fixture.attempts.finish(run, outcomeOf('completed')), { state: 'completed' }],
+    ['fails', (run) => fixture.attempts.advance(run, hop(1)), { state: 'failed', errorClass: 'transient' }],
+  ])('gets what a run spends that %s after its job has expired, once', async (_what, late, attempt) => {
+    const rules = fourRules(9_000);
+    const spender = kept(reserving(5_000, rules));
+    await fixture.store.create(spender);
+    await fixture.begin(runOf(spender, 'run'));
+    await fixture.redis.hset(keys.job(spender.id), 'deadline', Date.now() - 60_000);
+    await expect(fixture.unfinished.look(spender.id)).resolves.toStrictEqual({ kind: 'ended', state: 'expired' });
+    for (let i = 0; i < 2; i++) await late(runOf(spender, 'run'));
+    await expect(entries()).resolves.toMatchObject([
+      { late: false, attempt: null, ended: { state: 'expired' } },
+      { late: true, attempt: { ...attempt, costNano: 1_234 }, ended: null },
+    ]);
+    const record = await fixture.store.read(spender.id);
+    expect(record).toMatchObject({ state: 'expired', result: null, costNano: 1_234, attempts: [{ n: 1 }] });
+    await expect(standing(fixture, rules)).resolves.toStrictEqual({ reserved: 0, spent: 1_234 });
   });
 
   it('gets the end of a job that was cancelled before anything ran', async () => {
@@ -133,6 +172,28 @@ describe('a finished record', () => {
     await fixture.store.release([jobs[1]?.id ?? '']);
     await expect(fixture.redis.get(keys.ledgerWaiting())).resolves.toBe('0');
     await expect(fixture.redis.exists(keys.job(jobs[1]?.id ?? ''))).resolves.toBe(0);
+  });
+
+  it('of synchronous calls alone the ledger reaches the bound too', async () => {
+    const bound = { historyBytes: 2_000 };
+    for (let i = 0; i < 5; i++) {
+      const synchronous = unkept(bound);
+      await expect(fixture.store.create(synchronous)).resolves.toMatchObject({ kind: 'created' });
+      await complete(synchronous);
+    }
+    await expect(fixture.store.create(unkept(bound))).resolves.toStrictEqual({ kind: 'full' });
+    await fixture.redis.del(keys.ledger());
+    await expect(fixture.store.create(unkept(bound))).resolves.toMatchObject({ kind: 'created' });
+  });
+
+  it('ends with its hot window', async () => {
+    const job = kept({ retainMs: 300 });
+    await fixture.store.create(job);
+    await complete(job);
+    await fixture.store.release([job.id]);
+    const own = [keys.job(job.id), keys.call(answerCallId(job.id)), keys.events(job.id)];
+    await waitFor(async () => (await fixture.redis.exists(...own)) === 0, { describe: 'the hot window to end' });
+    await expect(fixture.store.read(job.id)).resolves.toBeNull();
   });
 
   it('at the bound refuses creation and nothing else', async () => {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import process from 'node:process';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { sql } from 'kysely';
 import { connectDatabase, type Database } from '#database/connect-database.js';
@@ -22,6 +23,7 @@ let server: DatabaseServer;
 let database: Database;
 let settings: SettingsStore;
 let now: number;
+let invalid: string[];
 
 beforeAll(async () => {
   server = await startDatabase('pglite');
@@ -32,6 +34,7 @@ beforeAll(async () => {
 
 beforeEach(async () => {
   now = AT;
+  invalid = [];
   await sql`TRUNCATE settings`.execute(database.db);
   const definition = { name: null, disabled: false, allowed_models: null, policy: {}, budget: {} };
   await settings.change([], () => [{ change: 'insert', kind: PROJECT_KIND, id: 'p', definition }], null);
@@ -42,15 +45,25 @@ afterAll(async () => {
   await server.stop();
 });
 
+interface Timing {
+  /** Undefined is what processes have. */
+  pollMs?: number | undefined;
+  everyMs?: number | undefined;
+  lookMs?: number | undefined;
+}
+
 /** What an API process has: its ring and its publisher. Without polls it hears only the channel. */
-async function startProcess({ pollMs = HOUR_MS, everyMs = HOUR_MS } = {}) {
+async function startProcess({ pollMs = HOUR_MS, everyMs = HOUR_MS, lookMs = HOUR_MS }: Timing = {}) {
   const redis = fixture.connect();
   const ring = new KeyRing({ projects: [], apiKey: null }, () => now);
   const subscriber = fixture.connect();
   const live = new LiveKeys({ ring, redis, subscriber, pollMs, onError: fixture.onError });
   const publisher = new SettingsPublisher({
-    ...{ settings, snapshots: keySnapshots(redis), kinds: [PROJECT_KIND, KEY_KIND], merge: madeKeys, declaredMs: 0 },
-    ...{ everyMs, onError: fixture.onError },
+    ...{ settings, snapshots: keySnapshots(redis), kinds: [PROJECT_KIND, KEY_KIND], declaredMs: 0 },
+    ...{
+      merge: (documents) => madeKeys(documents, (bad, problem) => invalid.push(`${bad.kind}/${bad.id} ${problem}`)),
+    },
+    ...{ everyMs, lookMs, onError: fixture.onError },
   });
   await publisher.start();
   await live.start();
@@ -82,34 +95,53 @@ const make = (...changes: SettingsChange[]) => settings.change([], () => changes
 it('a key that is disabled is refused by two other processes within a second, by the channel alone', async () => {
   const [writer, one, two] = [await startProcess(), await startProcess(), await startProcess()];
   await make(insert(keyOf()));
-  await writer.publisher.publish();
+  await writer.publisher.repair();
   await waitFor(() => one.ring.find('th_one') && two.ring.find('th_one'));
   const since = performance.now();
   await make(update(keyOf({ disabled: true })));
-  await writer.publisher.publish();
+  await writer.publisher.repair();
   await waitFor(() => !one.ring.find('th_one') && !two.ring.find('th_one'), { pauseMs: 2 });
   expect(performance.now() - since).toBeLessThan(1_000);
   expect([one.ring.faultOf('th_one'), two.ring.faultOf('th_one')]).toEqual(['disabled', 'disabled']);
 });
 
-it('and within two seconds when the channel is lost', async () => {
-  const writer = await startProcess();
-  const deaf = await startProcess({ pollMs: 1_000 });
+it('and by the looks that processes take by themselves when the channel is lost and its publisher dies before it publishes', async () => {
+  const usual = { pollMs: 400, lookMs: 400 };
+  const [deaf, another] = [await startProcess(usual), await startProcess(usual)];
   await make(insert(keyOf()));
-  await writer.publisher.publish();
-  await waitFor(() => deaf.ring.find('th_one'));
-  await deaf.subscriber.unsubscribe();
+  await waitFor(() => deaf.ring.find('th_one') && another.ring.find('th_one'));
+  for (const { subscriber } of [deaf, another]) await subscriber.unsubscribe();
   const since = performance.now();
   await make(update(keyOf({ disabled: true })));
-  await writer.publisher.publish();
-  await waitFor(() => !deaf.ring.find('th_one'), { pauseMs: 5 });
-  expect(performance.now() - since).toBeLessThan(1_500);
+  await waitFor(() => !deaf.ring.find('th_one') && !another.ring.find('th_one'), { pauseMs: 5 });
+  // The looks of publisher and follower make 0.8 s at most, besides what the machine takes; the bound is for one that is busy.
+  const tookMs = performance.now() - since;
+  process.stdout.write(`a disabled key that nobody told of was refused after ${Math.round(tookMs)} ms\n`);
+  expect(tookMs).toBeLessThan(2_000);
+});
+
+it('a stored document that is not valid keeps no other from being known, and lets nobody in', async () => {
+  const { ring } = await startProcess({ lookMs: 20, pollMs: 20 });
+  const { secrets: _none, ...torn } = keyOf();
+  await make(
+    insert(torn as KeyDefinition, 'a-torn-one'),
+    insert(keyOf({ secrets: [secret('th_odd')], expires_at: 'soon' }), 'odd'),
+    insert(keyOf(), 'z-good'),
+    { change: 'insert', kind: PROJECT_KIND, id: 'broken', definition: { disabled: 'no' } },
+  );
+  await waitFor(() => ring.find('th_one'));
+  expect(ring.find('th_odd')).toBeNull();
+  expect([...new Set(invalid)].sort()).toEqual([
+    'key/a-torn-one secrets',
+    'key/odd expires_at',
+    'project/broken disabled',
+  ]);
 });
 
 it('whoever made a change knows it when the call returns', async () => {
   const { ring, live, publisher } = await startProcess();
   await make(insert(keyOf()));
-  await publisher.publish();
+  await publisher.repair();
   await live.catchUp();
   expect(ring.find('th_one')).toMatchObject({ project: 'p', key: 'k', scopes: ['chat'] });
 });
@@ -117,7 +149,7 @@ it('whoever made a change knows it when the call returns', async () => {
 it('both secrets of a rotation work until the overlap ends, then the new one alone, without any message', async () => {
   const [writer, other] = [await startProcess(), await startProcess()];
   await make(insert(keyOf({ secrets: [secret('th_two'), secret('th_one', AT + 60_000)] })));
-  await writer.publisher.publish();
+  await writer.publisher.repair();
   await waitFor(() => other.ring.find('th_two'));
   const known = (at: number): boolean[] => {
     now = at;
@@ -134,7 +166,7 @@ it('both secrets of a rotation work until the overlap ends, then the new one alo
 });
 
 it('a change whose process died before it told anybody is told by another', async () => {
-  const one = await startProcess({ everyMs: 50 });
+  const one = await startProcess({ lookMs: 50 });
   await make(insert(keyOf()));
   await waitFor(() => one.ring.find('th_one'));
 });
@@ -142,10 +174,10 @@ it('a change whose process died before it told anybody is told by another', asyn
 it('a Redis that lost the keys has them again as soon as they are published', async () => {
   const one = await startProcess({ pollMs: 20 });
   await make(insert(keyOf()), insert(keyOf({ secrets: [secret('th_other')] }), 'other'));
-  await one.publisher.publish();
+  await one.publisher.repair();
   await waitFor(() => one.ring.find('th_one'));
   await one.redis.flushall();
-  await one.publisher.publish();
+  await one.publisher.repair();
   const late = await startProcess();
   expect([late.ring.find('th_one')?.key, late.ring.find('th_other')?.key]).toEqual(['k', 'other']);
   expect(one.ring.find('th_one')?.key).toBe('k');
@@ -155,7 +187,7 @@ describe('what is published', () => {
   it('has hashes and rules, and nothing else of a key', async () => {
     const { publisher, redis } = await startProcess();
     await make(insert(keyOf({ name: 'Named' })));
-    await publisher.publish();
+    await publisher.repair();
     const content = (await redis.hget('{th}:api-keys', 'content')) ?? '';
     expect(content).toContain(createHash('sha256').update('th_one').digest('hex'));
     for (const word of ['th_one', 'Named', 'hint', 'created_at']) expect(content).not.toContain(word);
@@ -169,7 +201,7 @@ describe('what is published', () => {
         encode(sha256(('th_' || i)::bytea), 'hex'))::json, 1, 0, 0 FROM generate_series(1, 2000) AS i
     `.execute(database.db);
     await make(insert(keyOf(), 'newest'));
-    await writer.publisher.publish();
+    await writer.publisher.repair();
     await waitFor(() => other.ring.find('th_1999'), { timeoutMs: 20_000 });
     const since = performance.now();
     await make({
@@ -179,7 +211,7 @@ describe('what is published', () => {
       definition: keyOf({ disabled: true, secrets: [secret('th_5')] }),
       version: null,
     });
-    await writer.publisher.publish();
+    await writer.publisher.repair();
     await waitFor(() => !other.ring.find('th_5'), { pauseMs: 2 });
     expect(performance.now() - since).toBeLessThan(1_000);
   }, 60_000);

@@ -1,6 +1,9 @@
+import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { sql } from 'kysely';
 import { keys } from '#platform/keys.js';
+import { JobHistory } from '#history/job-history.js';
+import type { LedgerEntry } from '#history/ledger-entry.js';
 import { Retention } from '#history/retention.js';
 import type { NewJob } from '#jobs/job-record.js';
 import type { JobStore } from '#jobs/job-store.js';
@@ -9,6 +12,9 @@ import { waitFor } from '#testing/wait-for.js';
 import { HistoryFixture, type Boundary } from './support/history-fixture.js';
 import { attemptRecord, hop, newJob, outcomeOf, runOf, unkept, type NewJobOptions } from './support/new-job.js';
 import { RedisFixture } from './support/redis-fixture.js';
+
+/** Nothing that could be made shorter. */
+const randomText = (length: number): string => randomBytes(length / 2).toString('hex');
 
 const HOT_MS = 120_000;
 const kept = (options: NewJobOptions = {}): NewJob =>
@@ -30,6 +36,11 @@ describe.each(DATABASE_KINDS)('the recorder over %s', (kind) => {
     }
     return jobs;
   }
+
+  const refused = async (): Promise<{ entry: string; reason: string }[]> => {
+    const found = await fixture.redis.xrange(keys.ledgerRefused(), '-', '+');
+    return found.map(([, [, entry = '', , reason = '']]) => ({ entry, reason }));
+  };
 
   const once = (jobs: number): { attempts: number; cost: number; input: number } => ({
     attempts: 2 * jobs,
@@ -66,7 +77,7 @@ describe.each(DATABASE_KINDS)('the recorder over %s', (kind) => {
     history.recorder();
     await history.untilRecorded();
     const row = await history.db.selectFrom('finished_jobs').selectAll().executeTakeFirstOrThrow();
-    expect(row.record).toStrictEqual(before);
+    expect({ record: row.record, work: row.work, idempotency: row.idempotency }).toStrictEqual(before);
     expect(row).toMatchObject({
       id: job.id,
       project: 'default',
@@ -115,15 +126,15 @@ describe.each(DATABASE_KINDS)('the recorder over %s', (kind) => {
     const jobs = await finish(40);
     const all = Promise.withResolvers<undefined>();
     let asked = 0;
-    history.recorder(null, (store) =>
+    const through = (store: JobStore): JobStore =>
       Object.assign(Object.create(store) as JobStore, {
         readFinished: async (id: string) => {
           if (++asked === jobs.length) all.resolve(undefined);
           await all.promise;
           return store.readFinished(id);
         },
-      }),
-    );
+      });
+    history.recorder(null, { through });
     await history.untilRecorded();
     await expect(history.finishedIds()).resolves.toHaveLength(jobs.length);
   });
@@ -160,9 +171,143 @@ describe.each(DATABASE_KINDS)('the recorder over %s', (kind) => {
     history.recorder();
     await history.untilRecorded();
     await expect(history.finishedIds()).resolves.toStrictEqual(good.map(({ id }) => id).toSorted());
-    const refused = await fixture.redis.xrange(keys.ledgerRefused(), '-', '+');
-    expect(refused.map(([, [, entry]]) => JSON.parse(entry ?? '') as unknown)).toMatchObject([{ job: bad?.id }]);
-    await expect(fixture.redis.pttl(keys.job(bad?.id ?? ''))).resolves.toBe(-1);
+    expect((await refused()).map(({ entry }) => JSON.parse(entry) as unknown)).toMatchObject([{ job: bad?.id }]);
+    await expect(history.sums()).resolves.toStrictEqual({ daily: once(3), attempts: once(3) });
+  });
+
+  it('what was put aside waits no more, lives for a day’s worth of hot windows, and can be recorded when it is mended', async () => {
+    const [bad] = await finish(1);
+    const job = keys.job(bad?.id ?? '');
+    await fixture.redis.hset(job, 'model', 'a\0b');
+    history.recorder();
+    await history.untilRecorded();
+    await expect(fixture.redis.get(keys.ledgerWaiting())).resolves.toBe('0');
+    const ttl = await fixture.redis.pttl(job);
+    expect(ttl).toBeGreaterThan(23 * HOT_MS);
+    expect(ttl).toBeLessThanOrEqual(24 * HOT_MS);
+    await expect(fixture.redis.zscore(keys.projectJobs('default'), bad?.id ?? '')).resolves.not.toBeNull();
+    await fixture.redis.hset(job, 'model', 'small');
+    for (const { entry } of await refused()) await fixture.redis.xadd(keys.ledger(), '*', 'entry', entry);
+    await history.untilRecorded();
+    await expect(history.finishedIds()).resolves.toStrictEqual([bad?.id]);
+    await expect(fixture.redis.get(keys.ledgerWaiting())).resolves.toBe('0');
+    await expect(history.sums()).resolves.toStrictEqual({ daily: once(1), attempts: once(1) });
+  });
+
+  it('keeps of what was put aside the newest ten thousand or so', async () => {
+    for (let i = 0; i < 12; i++) {
+      const pipeline = fixture.redis.pipeline();
+      for (let n = 0; n < 1_000; n++) pipeline.xadd(keys.ledgerRefused(), '*', 'entry', '{}', 'reason', 'old');
+      await pipeline.exec();
+    }
+    await fixture.redis.xadd(keys.ledger(), '*', 'entry', 'no JSON');
+    history.recorder();
+    await history.untilRecorded();
+    await expect(fixture.redis.xlen(keys.ledgerRefused())).resolves.toBeLessThan(10_200);
+    expect((await refused()).at(-1)?.entry).toBe('no JSON');
+  });
+
+  it('an attempt that the database refuses does not take the end of its job with it', async () => {
+    const job = kept();
+    await fixture.store.create(job);
+    await fixture.begin(runOf(job, 'a'));
+    const outcome = outcomeOf('completed');
+    await fixture.attempts.finish(runOf(job, 'a'), { ...outcome, record: { ...outcome.record, costNano: 0.5 } });
+    history.recorder();
+    await history.untilRecorded();
+    await expect(history.finishedIds()).resolves.toStrictEqual([job.id]);
+    const [entry, ...others] = (await refused()).map((one) => JSON.parse(one.entry) as LedgerEntry);
+    expect(entry).toMatchObject({ job: job.id, attempt: { costNano: 0.5 }, ended: null });
+    expect(others).toHaveLength(0);
+  });
+
+  it.each(['no JSON', '', 'null', '{"job":5}'])('puts the entry %j aside, and records the rest', async (text) => {
+    await fixture.redis.xadd(keys.ledger(), '*', 'entry', text);
+    const good = await finish(2);
+    history.recorder();
+    await history.untilRecorded();
+    await expect(history.finishedIds()).resolves.toStrictEqual(good.map(({ id }) => id).toSorted());
+    expect((await refused()).map(({ entry }) => entry)).toStrictEqual([text]);
+  });
+
+  it('puts aside what keeps failing while the database answers, whatever the reason is', async () => {
+    const [bad] = await finish(1);
+    // Longer than an entry of an index may be.
+    await fixture.redis.hset(keys.job(bad?.id ?? ''), 'model', randomText(20_000));
+    const good = await finish(2);
+    history.recorder();
+    await history.untilRecorded(30_000);
+    await expect(history.finishedIds()).resolves.toStrictEqual(good.map(({ id }) => id).toSorted());
+    expect((await refused()).map(({ entry }) => JSON.parse(entry) as unknown)).toMatchObject([{ job: bad?.id }]);
+  }, 60_000);
+
+  it('puts nothing aside for a table that is missing: it waits until it is there', async () => {
+    const jobs = await finish(2);
+    await sql`ALTER TABLE finished_jobs RENAME TO hidden`.execute(history.db);
+    history.recorder();
+    await waitFor(() => fixture.errors.length > 6, { timeoutMs: 30_000, describe: 'the recorder to have tried often' });
+    await sql`ALTER TABLE hidden RENAME TO finished_jobs`.execute(history.db);
+    await history.untilRecorded();
+    await expect(history.finishedIds()).resolves.toStrictEqual(jobs.map(({ id }) => id).toSorted());
+    await expect(refused()).resolves.toStrictEqual([]);
+  }, 60_000);
+
+  it('waits for a database that is too new, and goes on when it fits', async () => {
+    await history.db.insertInto('schema_migrations').values({ version: 9_999, name: '9999-later.sql' }).execute();
+    const jobs = await finish(1);
+    history.recorder();
+    await waitFor(() => fixture.errors.length > 1, { describe: 'the recorder to say so, again' });
+    expect(String(fixture.errors[0])).toContain('The database is at version 9999');
+    await history.db.deleteFrom('schema_migrations').where('version', '=', 9_999).execute();
+    await history.untilRecorded();
+    await expect(history.finishedIds()).resolves.toStrictEqual(jobs.map(({ id }) => id));
+  });
+
+  it('reads no record again that was released before its entry was acknowledged', async () => {
+    const jobs = await finish(3);
+    const [released, ...others] = jobs;
+    await fixture.store.release([released?.id ?? '']);
+    const read: string[] = [];
+    const through = (store: JobStore): JobStore =>
+      Object.assign(Object.create(store) as JobStore, {
+        readFinished: (id: string) => {
+          read.push(id);
+          return store.readFinished(id);
+        },
+      });
+    history.recorder(null, { through });
+    await history.untilRecorded();
+    expect(read.toSorted()).toStrictEqual(others.map(({ id }) => id).toSorted());
+  });
+
+  it('records one that is as large as a body may be', async () => {
+    const content = 'x'.repeat(16 * 1024 * 1024);
+    const job = kept({ request: { messages: [{ role: 'user', content }] } });
+    await finish(1, () => job);
+    history.recorder();
+    await history.untilRecorded(30_000);
+    await expect(history.finishedIds()).resolves.toStrictEqual([job.id]);
+    const work = await new JobHistory(history.db).readWork(job.id);
+    expect(JSON.stringify(work?.request)).toHaveLength(JSON.stringify(job.request).length);
+  }, 60_000);
+
+  it('a second run under the same id, after Redis lost the first, is counted too, and its record is the one that is kept', async () => {
+    const job = kept();
+    for (const model of ['small', 'large']) {
+      await fixture.redis.flushall();
+      await fixture.store.create(job);
+      await fixture.begin(runOf(job, 'a'));
+      const outcome = outcomeOf('completed');
+      await fixture.attempts.finish(runOf(job, 'a'), { ...outcome, record: { ...outcome.record, model } });
+      const recorder = history.recorder();
+      await history.untilRecorded();
+      await recorder.stop();
+    }
+    const { daily, attempts } = await history.sums();
+    expect(daily).toStrictEqual(attempts);
+    expect(attempts.attempts).toBe(2);
+    const row = await history.db.selectFrom('finished_jobs').select('model').executeTakeFirst();
+    expect(row).toStrictEqual({ model: 'large' });
   });
 
   it('does not bring back a job that was erased before it was recorded', async () => {
@@ -174,6 +319,18 @@ describe.each(DATABASE_KINDS)('the recorder over %s', (kind) => {
     history.recorder();
     await history.untilRecorded();
     await expect(history.finishedIds()).resolves.toStrictEqual([other?.id]);
+  });
+
+  it('forgets more than it deletes at a time, also when several sweep at once', async () => {
+    await sql`INSERT INTO finished_jobs (id, project, key, type, state, created_ms, finished_ms, metadata, bytes, record, work)
+      SELECT 'job_' || n, 'default', 'ci', 'chat', 'completed', 0, n, '{}', 2, '{}', '{}' FROM generate_series(1, 1800) AS n`.execute(
+      history.db,
+    );
+    const { signal } = new AbortController();
+    const sweeps = [1, 2].map(() => new Retention(history.db, 1_000).sweep(2_701, signal));
+    const deleted = await Promise.all(sweeps);
+    expect(deleted.reduce((sum, count) => sum + count, 0)).toBe(1_700);
+    await expect(history.finishedIds()).resolves.toHaveLength(100);
   });
 
   it('forgets what is older than its retention, and keeps the sums', async () => {

@@ -131,6 +131,20 @@ describe('an answer', () => {
   });
 });
 
+describe('the cost of a call that brought no answer', () => {
+  it.each([
+    ['answer_timeout', 7 * 2_500],
+    ['first_token_timeout', 7 * 2_500],
+    ['idle_timeout', 7 * 2_500],
+    ['connection_reset', 0],
+    ['overloaded', 0],
+  ])('is that of its input when we gave it up, and nothing when the provider did: %s', async (code, costNano) => {
+    const { record } = await runJob([fails('transient', { code }), answers('x')]);
+    expect(record.attempts[0]).toMatchObject({ state: 'failed', usageEstimated: costNano > 0, costNano });
+    expect(record.costNano).toBe(costNano + COST_OF_USAGE);
+  });
+});
+
 describe('a failure', () => {
   const followedBy = (errorClass: ErrorClass, options: NewJobOptions = {}) =>
     runJob([fails(errorClass), answers('x')], options);
@@ -403,6 +417,21 @@ describe('a worker that shuts down', () => {
     expect(await ended(fixture, job)).toMatchObject({ state: 'failed', error: { code: 'stream_interrupted' } });
   });
 
+  it('ends what has its answer already with it: it is paid for once', async () => {
+    const started = Promise.withResolvers<WorkerRig>();
+    const late: Turn = async (call) => {
+      (await started.promise).running.stopAll('shutdown');
+      expect(call.signal.aborted).toBe(true);
+      return answers('whole')(call);
+    };
+    const adapter = new ScriptedAdapter([late]);
+    started.resolve(await startWorkerRig(fixture, { adapter }));
+    const record = await ended(fixture, await submit(fixture, newJob()));
+    expect(trail(record)).toEqual(['1 small completed -']);
+    expect(record.costNano).toBe(COST_OF_USAGE);
+    expect(adapter.calls).toHaveLength(1);
+  });
+
   it('makes void what an asynchronous one had streamed', async () => {
     const adapter = new ScriptedAdapter([streams(['It'], hangs)]);
     const rig = await startWorkerRig(fixture, { adapter });
@@ -437,7 +466,7 @@ describe('what is gone meanwhile', () => {
     const job = await submit(fixture, newJob());
     await waitFor(() => gate.waiting === 1, { describe: 'the call' });
     await rig.publish(registryContent({ models: [model('large')] }));
-    await waitFor(() => rig.registry.current.version === 2, { describe: 'the second version' });
+    await waitFor(() => rig.registry.current.model('small') === undefined, { describe: 'the second version' });
     gate.open();
     expect(await ended(fixture, job)).toMatchObject({ state: 'completed', model: 'small', costNano: COST_OF_USAGE });
   });

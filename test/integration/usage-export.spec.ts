@@ -52,7 +52,7 @@ describe.each(DATABASE_KINDS)('an export over %s', (kind) => {
   it('has each attempt once, page by page, in the order of recording', async () => {
     const writer = new HistoryWriter(history.db);
     await writer.addAttempts(numbers(0, 20).map((n) => attempt(n, 3)));
-    await writer.addAttempts(numbers(10, 40).map((n) => attempt(n, 1)));
+    await writer.addAttempts(numbers(10, 40).map((n) => attempt(n, n < 20 ? 3 : 1)));
     const { ids, pages } = await goOn(0);
     expect(ids.slice(0, 20).toSorted()).toStrictEqual(numbers(0, 20).map(idOf).toSorted());
     expect(ids.slice(20).toSorted()).toStrictEqual(numbers(20, 40).map(idOf).toSorted());
@@ -71,6 +71,15 @@ describe.each(DATABASE_KINDS)('an export over %s', (kind) => {
     expect(ofPeriod.ids).toHaveLength(11);
     expect((await goOn(before.cursor)).ids).toStrictEqual([10, 11].map(idOf));
     expect((await goOn(before.cursor, { period })).ids).toStrictEqual([idOf(10)]);
+  });
+
+  it('refuses a cursor that the database has not given out: it was restored from a backup', async () => {
+    await new HistoryWriter(history.db).addAttempts([attempt(1, 0), attempt(2, 0)]);
+    const { cursor } = await goOn(0);
+    await expect(goOn(cursor)).resolves.toMatchObject({ ids: [], cursor });
+    for (const period of [ALL, { from: '2026-02-27', to: null }]) {
+      await expect(goOn(cursor + 1, { period })).rejects.toMatchObject({ code: 'cursor_ahead', status: 409 });
+    }
   });
 
   it('of a period has its days alone, in short pages where others lie between', async () => {

@@ -27,10 +27,17 @@ function attempts(count: number, seed: number): AttemptEntry[] {
       ended: null,
       attempt: {
         ...{ id: `job_${n}-answer.1`, model: draw(['small', 'large']), provider: draw(['acme', 'bolt']) },
-        ...{ state: draw(['completed', 'failed']), errorClass: null, waitedMs: 1.5, ttftMs: null, durationMs: 12.25 },
+        ...{
+          state: draw(['completed', 'failed']),
+          errorClass: null,
+          waitedMs: 1.5,
+          ttftMs: null,
+          durationMs: random(50_000),
+        },
         ...{ usageEstimated: false, costNano: random(4_000_000_000) },
         usage: {
-          ...{ inputTokens, outputTokens: 5, cachedInputTokens: 2, cacheWriteInputTokens: 1, reasoningTokens: 3 },
+          ...{ inputTokens, outputTokens: random(9_000), cachedInputTokens: random(800) },
+          ...{ cacheWriteInputTokens: random(70), reasoningTokens: random(6_000) },
         },
       },
     };
@@ -69,12 +76,28 @@ describe.each(DATABASE_KINDS)('usage over %s', (kind) => {
             wasted: own.filter(wasted).length,
             cost: total(own, ({ attempt }) => attempt.costNano),
             wastedCost: total(own.filter(wasted), ({ attempt }) => attempt.costNano),
-            input: total(own, ({ attempt }) => attempt.usage?.inputTokens ?? 0),
+            input: total(own, ({ attempt }) => attempt.usage?.inputTokens ?? NaN),
+            output: total(own, ({ attempt }) => attempt.usage?.outputTokens ?? NaN),
+            cached: total(own, ({ attempt }) => attempt.usage?.cachedInputTokens ?? NaN),
+            written: total(own, ({ attempt }) => attempt.usage?.cacheWriteInputTokens ?? NaN),
+            reasoning: total(own, ({ attempt }) => attempt.usage?.reasoningTokens ?? NaN),
+            duration: total(own, ({ attempt }) => attempt.durationMs),
           },
         ]),
       ),
     );
     expect(sums.map(({ group }) => JSON.stringify(group))).toStrictEqual([...expected.keys()].toSorted());
+  });
+
+  it('is told also beyond what a number holds exactly', async () => {
+    const most = Number.MAX_SAFE_INTEGER;
+    const [first, second] = attempts(2, 5).map((entry) => ({ ...entry, key: 'ci', project: 'default' }));
+    if (!first || !second) throw new Error('there are two');
+    const dear = [first, second].map((entry) => ({ ...entry, attempt: { ...entry.attempt, costNano: most } }));
+    await new HistoryWriter(history.db).addAttempts(dear);
+    const [sum, ...others] = await new UsageReport(history.db).sums('key', ALL);
+    expect(others).toHaveLength(0);
+    expect(sum?.costNano).toBe(2 * most);
   });
 
   it('of a period has its days alone', async () => {
@@ -85,6 +108,10 @@ describe.each(DATABASE_KINDS)('usage over %s', (kind) => {
   });
 });
 
-function figuresOf({ attempts: count, wastedAttempts, costNano, wastedCostNano, inputTokens }: UsageSum): object {
-  return { attempts: count, wasted: wastedAttempts, cost: costNano, wastedCost: wastedCostNano, input: inputTokens };
+function figuresOf(sum: UsageSum): object {
+  return {
+    ...{ attempts: sum.attempts, wasted: sum.wastedAttempts, cost: sum.costNano, wastedCost: sum.wastedCostNano },
+    ...{ input: sum.inputTokens, output: sum.outputTokens, cached: sum.cachedInputTokens },
+    ...{ written: sum.cacheWriteInputTokens, reasoning: sum.reasoningTokens, duration: sum.durationMs },
+  };
 }

@@ -55,17 +55,25 @@ describe.each(DATABASE_KINDS)('webhook endpoints over %s', (kind) => {
   async function startProcess({ isLocked = () => false }: { isLocked?: () => boolean } = {}) {
     const redis = fixture.connect();
     const live = new LiveEndpoints({ redis, subscriber: fixture.connect(), pollMs: HOUR_MS, onError: fixture.onError });
+    const snapshots = endpointSnapshots(redis);
     const publisher = new SettingsPublisher({
-      ...{ settings, snapshots: endpointSnapshots(redis), kinds: [ENDPOINT_KIND], merge: madeEndpoints },
+      snapshots: {
+        publish: async (content, standing) => {
+          const published = await snapshots.publish(content, standing);
+          await live.catchUp();
+          return published;
+        },
+      },
+      ...{ settings, kinds: [ENDPOINT_KIND], merge: madeEndpoints },
       ...{ declaredMs: 0, everyMs: HOUR_MS, onError: fixture.onError },
     });
-    await publisher.start();
     await live.start();
+    await publisher.start();
     fixture.after(async () => {
       live.stop();
       await publisher.stop();
     });
-    const stored = new StoredEndpoints({ settings, publisher, live, onError: fixture.onError });
+    const stored = new StoredEndpoints({ settings, publisher });
     const desk = new EndpointDesk({
       ...{ projects: [], stored, marks: new EndpointMarks(redis), cipher: new FixedCipher(isLocked) },
       ...{ policy: new OutboundPolicy(['127.0.0.1']), now: Date.now },
@@ -162,7 +170,7 @@ describe.each(DATABASE_KINDS)('webhook endpoints over %s', (kind) => {
       const api = await startProcess();
       const { id, secret } = await api.desk.create(PROJECT, body('/made', { id: 'made' }));
       const store = options.away ? gone() : settings;
-      const rig = new WebhookRig(fixture, { settings: store, publish: () => api.publisher.publish() });
+      const rig = new WebhookRig(fixture, { settings: store, publish: () => api.publisher.repair() });
       await rig.made.start();
       fixture.after(() => rig.made.stop());
       const target: HookTarget = { endpoint: id, url: null, events: ['job.*'] };
@@ -201,7 +209,7 @@ describe.each(DATABASE_KINDS)('webhook endpoints over %s', (kind) => {
       await rig.deliver().run({ deliveryId: (await rig.accepted(target)).id });
       expect((await settings.read(ENDPOINT_KIND, 'default/made'))?.definition).toMatchObject({ disabled: null });
       expect(await disabledOf(api)).toMatchObject({ reason: 'http_410' });
-      const back = new WebhookRig(fixture, { settings, publish: () => api.publisher.publish() });
+      const back = new WebhookRig(fixture, { settings, publish: () => api.publisher.repair() });
       await back.made.start();
       fixture.after(() => back.made.stop());
       const next = await back.accepted(target);

@@ -12,14 +12,16 @@ import type { LiveRegistry } from '#registry/live-registry.js';
 import type { SettingsPublisher } from '#settings/settings-publisher.js';
 import type { LiveVault } from '#vault/live-vault.js';
 import type { LiveEndpoints } from '#webhooks/live-endpoints.js';
+import type { DeclaredBudgets } from './admin/declared-budgets.js';
 
 export interface ApiParts {
   /** Of what is declared and set: one for each snapshot. */
-  publishers: readonly Pick<SettingsPublisher<object>, 'start' | 'publish' | 'stop'>[];
+  publishers: readonly Pick<SettingsPublisher<object>, 'start' | 'repair' | 'stop'>[];
   redis: RedisClient;
   registry: LiveRegistry;
   keys: LiveKeys;
   endpoints: LiveEndpoints;
+  budgets: DeclaredBudgets;
   notices: Notices;
   presence: Presence;
   views: LiveViewsSource;
@@ -41,11 +43,12 @@ export class ApiLifecycle implements OnApplicationBootstrap, OnModuleDestroy {
 
   /** Publishes what is declared and set, and hears what it will be asked to wait for, before the first request. */
   async onApplicationBootstrap(): Promise<void> {
-    const { publishers, registry, keys, endpoints, notices, presence, views, redis, vault } = this.parts;
+    const { publishers, registry, keys, endpoints, budgets, notices, presence, views, redis, vault } = this.parts;
     for (const publisher of publishers) await publisher.start();
     await registry.start();
     await keys.start();
     await endpoints.start();
+    await budgets.hold();
     await notices.start();
     await presence.start();
     await views.start();
@@ -78,8 +81,10 @@ export class ApiLifecycle implements OnApplicationBootstrap, OnModuleDestroy {
     clearTimeout(cut);
   }
 
-  /** A Redis that returns may have lost what was published; equal content changes nothing. */
+  /** What others have published meanwhile is known first. A Redis that returns may have lost all of it; equal content changes nothing. */
   private readonly publishAgain = (): void => {
-    for (const publisher of this.parts.publishers) void publisher.publish();
+    const { publishers, keys, registry } = this.parts;
+    // A look that fails is reported by those that follow it.
+    void Promise.allSettled([keys.catchUp(), registry.catchUp()]).then(() => publishers.map((one) => one.repair()));
   };
 }

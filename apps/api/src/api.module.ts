@@ -23,6 +23,7 @@ import { LiveVault } from '#vault/live-vault.js';
 import { VaultModule } from '#vault/vault.module.js';
 import { LiveEndpoints } from '#webhooks/live-endpoints.js';
 import { KEY_PUBLISHER } from './admin/keys/key-parts.js';
+import { DeclaredBudgets } from './admin/declared-budgets.js';
 import { ADMIN_CONTROLLERS, ADMIN_PARTS } from './admin/admin-parts.js';
 import { SECRET_PUBLISHER } from './admin/vault/vault-parts.js';
 import { JOB_PARTS } from './jobs/job-parts.js';
@@ -121,6 +122,7 @@ const PUBLISHERS = Symbol('publishers');
         LiveRegistry,
         LiveKeys,
         LiveEndpoints,
+        DeclaredBudgets,
         Notices,
         Presence,
         LiveViewsSource,
@@ -138,12 +140,13 @@ const PUBLISHERS = Symbol('publishers');
 export class ApiModule {}
 
 function buildLifecycle(
-  ...[publishers, redis, registry, keys, endpoints, notices, presence, views, queues, graphQueue, ...rest]: [
+  ...[publishers, redis, registry, keys, endpoints, budgets, notices, presence, views, queues, graphQueue, ...rest]: [
     ApiParts['publishers'],
     RedisClient,
     LiveRegistry,
     LiveKeys,
     LiveEndpoints,
+    DeclaredBudgets,
     Notices,
     Presence,
     LiveViewsSource,
@@ -158,7 +161,7 @@ function buildLifecycle(
   const [http, webhookHttp, vault, adapter] = rest;
   const server = (): Server => adapter.httpAdapter.getHttpServer() as Server;
   return new ApiLifecycle({
-    ...{ publishers, redis, registry, keys, endpoints, notices, presence, views, queues, graphQueue },
+    ...{ publishers, redis, registry, keys, endpoints, budgets, notices, presence, views, queues, graphQueue },
     ...{ clients: [http, webhookHttp], vault, server },
   });
 }

@@ -1,5 +1,8 @@
 export const NANO_PER_USD = 1e9;
 
+/** Prices may be fractions of a nano-dollar; beyond this many parts of one, a fraction is the noise of binary floats. */
+export const NANO_PARTS = 1e6;
+
 /** Dollars for people and for the wire. */
 export function nanoToUsd(nano: number): number {
   return nano / NANO_PER_USD;

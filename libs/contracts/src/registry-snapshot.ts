@@ -44,13 +44,15 @@ export interface Provider {
   timeouts: Timeouts;
 }
 
-/** Nano-dollars per token (a price of 0.0025 USD per 1k tokens is 2,500). */
+/** Nano-dollars per token (a price of 0.0025 USD per 1k tokens is 2,500); a cheap model's may be fractions. */
 export interface Price {
   inputNano: number;
   outputNano: number;
   cachedInputNano: number;
   /** Of input that is written to the provider's prompt cache. */
   cacheWriteNano: number;
+  /** Of what is written to it for an hour; absent: as `cacheWriteNano`. */
+  cacheWrite1hNano?: number;
 }
 
 export interface Model {

@@ -9,6 +9,8 @@ export interface Usage {
   cachedInputTokens: number;
   /** Written to the provider's prompt cache. */
   cacheWriteInputTokens: number;
+  /** The part of those that the cache keeps for an hour, which costs more; absent: none. */
+  cacheWrite1hInputTokens?: number;
   reasoningTokens: number;
 }
 

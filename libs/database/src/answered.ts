@@ -8,19 +8,20 @@ const RETRY_S = 2;
 /** What the database answers, or the error `store_unavailable` that tells the client to come back. */
 export async function answered<T>(answer: Promise<T>): Promise<T> {
   const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(unavailable()), ANSWER_MS);
+  const timer = setTimeout(() => late.reject(storeUnavailable()), ANSWER_MS);
   try {
     return await Promise.race([answer, late.promise]);
   } catch (error) {
     // Its tables are not there yet when it was away as the processes started.
     const unmigrated = (error as { code?: unknown }).code === '42P01';
-    throw unmigrated || isDatabaseUnavailable(error) ? unavailable(error) : error;
+    throw unmigrated || isDatabaseUnavailable(error) ? storeUnavailable(error) : error;
   } finally {
     clearTimeout(timer);
   }
 }
 
-function unavailable(cause?: unknown): TokenhubError {
+/** Tells the client to come back. */
+export function storeUnavailable(cause?: unknown): TokenhubError {
   return new TokenhubError('store_unavailable', 'The database does not answer at the moment.', {
     retryAfterS: RETRY_S,
     cause,

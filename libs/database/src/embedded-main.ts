@@ -1,6 +1,6 @@
 /**
- * The embedded database: PGlite over a socket, for machines without a PostgreSQL. Run with the folder of its data and a port. It
- * imports packages alone, so that tests can run it from the source.
+ * The embedded database: PGlite over a socket, for machines without a PostgreSQL. Run with the folder of its data and a port, and for
+ * tests with how often it tidies up, in ms. It imports packages alone, so that tests can run it from the source.
  */
 import { mkdirSync } from 'node:fs';
 import process from 'node:process';
@@ -10,6 +10,13 @@ import { PGLiteSocketServer } from '@electric-sql/pglite-socket';
 /** A transaction of Tokenhub takes milliseconds: one that says nothing for so long has lost its client. */
 const SILENCE_MS = 10_000;
 const MOST_CONNECTIONS = 200;
+
+/**
+ * PGlite has none of the processes that do this elsewhere: without them the log and what was deleted would stay on the disk for ever.
+ * The first time comes a minute after the start, as many a laptop is not on for an hour.
+ */
+const CHECKPOINT_EVERY_MS = 60_000;
+const CHECKPOINTS_PER_VACUUM = 60;
 
 /** The messages of the extended protocol that a Sync ends: parse, bind, describe, execute, close, flush. */
 const OPENS_BATCH = new Set(Buffer.from('PBDECH'));
@@ -21,6 +28,9 @@ const OPENS_BATCH = new Set(Buffer.from('PBDECH'));
 class SharedPglite extends PGlite {
   private inBatch = false;
   private heardAt = performance.now();
+  private tidiedAt = performance.now();
+  private vacuumedAt = -Infinity;
+  tidyEveryMs = CHECKPOINT_EVERY_MS;
 
   override isInTransaction(): boolean {
     return this.inBatch || super.isInTransaction();
@@ -36,6 +46,27 @@ class SharedPglite extends PGlite {
     }
     this.heardAt = performance.now();
     this.inBatch = OPENS_BATCH.has(message[0] ?? 0);
+    // Here nothing else is under way, and whoever asked has its answer: a database of which nothing is asked has nothing to tidy up.
+    if (!this.isInTransaction() && this.heardAt - this.tidiedAt > this.tidyEveryMs) await this.tidyUp();
+  }
+
+  private async tidyUp(): Promise<void> {
+    this.tidiedAt = performance.now();
+    // In this order: the checkpoint frees the log of the other, too.
+    if (this.tidiedAt - this.vacuumedAt >= CHECKPOINTS_PER_VACUUM * this.tidyEveryMs) {
+      this.vacuumedAt = this.tidiedAt;
+      await this.say('VACUUM (ANALYZE)');
+    }
+    await this.say('CHECKPOINT');
+  }
+
+  private async say(statement: string): Promise<void> {
+    await super.execProtocolRawStream(queryMessage(statement), {
+      onRawData: (data) => {
+        if (data[0] !== ERROR_RESPONSE) return;
+        process.stderr.write(`tokenhub postgres: ${statement} failed: ${Buffer.from(data).toString('latin1')}\n`);
+      },
+    });
   }
 
   override exec(...args: Parameters<PGlite['exec']>): ReturnType<PGlite['exec']> {
@@ -51,14 +82,25 @@ class SharedPglite extends PGlite {
   }
 }
 
+const ERROR_RESPONSE = 'E'.charCodeAt(0);
+
+/** A message of the simple protocol. */
+function queryMessage(statement: string): Uint8Array {
+  const text = Buffer.from(`${statement}\0`);
+  const head = Buffer.from('Q\0\0\0\0');
+  head.writeInt32BE(4 + text.length, 1);
+  return Buffer.concat([head, text]);
+}
+
 function leave(reason: string): never {
   process.stderr.write(`tokenhub postgres: ${reason}\n`);
   process.exit(1);
 }
 
-async function serve(dataDir: string, port: number): Promise<void> {
+async function serve(dataDir: string, port: number, tidyEveryMs: number): Promise<void> {
   mkdirSync(dataDir, { recursive: true });
   const db = new SharedPglite(dataDir);
+  db.tidyEveryMs = tidyEveryMs;
   const server = new PGLiteSocketServer({ db, host: '127.0.0.1', port, maxConnections: MOST_CONNECTIONS });
   await server.start();
   db.endWhenAbandoned();
@@ -76,6 +118,6 @@ async function serve(dataDir: string, port: number): Promise<void> {
   process.once('SIGINT', stop);
 }
 
-const [dataDir, port] = process.argv.slice(2);
-if (dataDir === undefined || !/^\d+$/.test(port ?? '')) leave('usage: embedded-main <folder> <port>');
-await serve(dataDir, Number(port)).catch((error: unknown) => leave(String(error)));
+const [dataDir, port, tidyEveryMs = String(CHECKPOINT_EVERY_MS)] = process.argv.slice(2);
+if (dataDir === undefined || !/^\d+ \d+$/.test(`${port} ${tidyEveryMs}`)) leave('usage: embedded-main <folder> <port>');
+await serve(dataDir, Number(port), Number(tidyEveryMs)).catch((error: unknown) => leave(String(error)));

@@ -31,8 +31,14 @@ export interface FinishedJobsTable {
   created_ms: number;
   finished_ms: number;
   metadata: JSONColumnType<Record<string, string>>;
+  /** The Redis key of its idempotency key. */
+  idempotency: string | null;
+  /** Of `record`. */
+  bytes: number;
   /** JSON; what is in it is the history's own business. */
   record: JSONColumnType<object>;
+  /** JSON: what was asked. */
+  work: JSONColumnType<object>;
 }
 
 export interface ErasedJobsTable {

@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { TokenhubError } from '#contracts/error-catalogue.js';
 import { answered } from '#database/answered.js';
 import type { Db } from '#database/connect-database.js';
 import { ATTEMPT_COLUMNS } from './attempt-row.js';
@@ -33,8 +34,13 @@ export class AttemptExport {
     private readonly lookedThrough = LOOKED_THROUGH,
   ) {}
 
-  /** The next attempts of the period after the cursor (0: from the first). Throws `store_unavailable` while the database is away. */
+  /**
+   * The next attempts of the period after the cursor (0: from the first). Throws `store_unavailable` while the database is away, and
+   * `cursor_ahead` for one that this database has not given out: it was restored from a backup, and what it records from now on has the
+   * numbers before that cursor.
+   */
   async page(period: ExportPeriod, { after, limit }: { after: number; limit: number }): Promise<ExportPage> {
+    if (after > 0) await this.requireKnown(after);
     const { first, last } = await answered(this.placesOf(period));
     const start = Math.max(after, first - 1);
     const stop = await answered(this.stopAfter(start, last));
@@ -55,6 +61,16 @@ export class AttemptExport {
     const attempts = rows.slice(0, limit).map(({ seq, ...attempt }) => attempt);
     if (rows.length > limit) return { attempts, next: rows[limit - 1]?.seq ?? start, hasMore: true };
     return { attempts, next: Math.max(after, stop ?? last), hasMore: stop !== null };
+  }
+
+  private async requireKnown(cursor: number): Promise<void> {
+    const { rows } = await answered(
+      sql<{ last: number }>`SELECT last_value AS last FROM usage_attempts_seq_seq`.execute(this.db),
+    );
+    if (cursor <= (rows[0]?.last ?? 0)) return;
+    const message =
+      'The database has never given out this cursor: it was restored from a backup. Begin anew, and tell attempts by id and ended_ms.';
+    throw new TokenhubError('cursor_ahead', message, { param: 'after' });
   }
 
   /** The first and the last place that attempts of the period have in the order; there are none where the last comes before the first. */

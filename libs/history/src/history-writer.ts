@@ -1,11 +1,12 @@
 import { sql, type RawBuilder } from 'kysely';
+import { endsInSilence } from '#database/bounded-transaction.js';
 import type { Db } from '#database/connect-database.js';
 import type { FinishedJob } from '#jobs/job-store.js';
 import { ATTEMPT_COLUMNS, attemptRow, type AttemptEntry } from './attempt-row.js';
 import { ERASURE_LOCK } from './erasure.js';
 import { waitForTurn } from './recording-order.js';
 
-/** What is written twice is there once: each row is known by the id of its attempt or job. */
+/** What is written twice is there once: each row is known by the id of its attempt, and when it ended, or of its job. */
 export class HistoryWriter {
   constructor(private readonly db: Db) {}
 
@@ -19,23 +20,30 @@ export class HistoryWriter {
     });
   }
 
-  /** Adds finished jobs, but none that was erased. */
+  /** Adds finished jobs, but none that was erased. Of one that ended twice, because Redis lost its first end, the later end is kept. */
   async addJobs(jobs: readonly FinishedJob[]): Promise<void> {
     if (jobs.length === 0) return;
     const rows = jobs.map(jobRow).toSorted((a, b) => (a.id < b.id ? -1 : 1));
     const column = (name: keyof JobRow): unknown[] => rows.map((row) => row[name]);
     await this.db.transaction().execute(async (trx) => {
-      await sql`SELECT pg_advisory_xact_lock_shared(${sql.lit(ERASURE_LOCK)})`.execute(trx);
+      await sql`SELECT ${endsInSilence()}, pg_advisory_xact_lock_shared(${sql.lit(ERASURE_LOCK)})`.execute(trx);
       await sql`
-        INSERT INTO finished_jobs (id, project, key, type, state, model, created_ms, finished_ms, metadata, record)
-        SELECT id, project, key, type, state, model, created_ms, finished_ms, metadata::jsonb, record::json
+        INSERT INTO finished_jobs AS kept (id, project, key, type, state, model, created_ms, finished_ms, metadata,
+          idempotency, bytes, record, work)
+        SELECT id, project, key, type, state, model, created_ms, finished_ms, metadata::jsonb,
+          idempotency, bytes, record::json, work::json
         FROM unnest(${column('id')}::text[], ${column('project')}::text[], ${column('key')}::text[],
           ${column('type')}::text[], ${column('state')}::text[], ${column('model')}::text[],
-          ${column('created_ms')}::bigint[], ${column('finished_ms')}::bigint[],
-          ${column('metadata')}::text[], ${column('record')}::text[])
-          AS job (id, project, key, type, state, model, created_ms, finished_ms, metadata, record)
+          ${column('created_ms')}::bigint[], ${column('finished_ms')}::bigint[], ${column('metadata')}::text[],
+          ${column('idempotency')}::text[], ${column('bytes')}::integer[], ${column('record')}::text[],
+          ${column('work')}::text[])
+          AS job (id, project, key, type, state, model, created_ms, finished_ms, metadata, idempotency, bytes, record, work)
         WHERE NOT EXISTS (SELECT FROM erased_jobs WHERE erased_jobs.id = job.id)
-        ON CONFLICT (id) DO NOTHING`.execute(trx);
+        ON CONFLICT (id) DO UPDATE SET project = excluded.project, key = excluded.key, type = excluded.type,
+          state = excluded.state, model = excluded.model, created_ms = excluded.created_ms,
+          finished_ms = excluded.finished_ms, metadata = excluded.metadata, idempotency = excluded.idempotency,
+          bytes = excluded.bytes, record = excluded.record, work = excluded.work
+        WHERE excluded.finished_ms > kept.finished_ms`.execute(trx);
     });
   }
 }
@@ -45,9 +53,10 @@ function addAttemptRows(rows: string): RawBuilder<unknown> {
   const columns = sql.join(ATTEMPT_COLUMNS.map((column) => sql.ref(column)));
   return sql`
       WITH incoming AS (
-        SELECT DISTINCT ON (id) ${columns} FROM json_populate_recordset(NULL::usage_attempts, ${rows}::json) ORDER BY id
+        SELECT DISTINCT ON (id, ended_ms) ${columns} FROM json_populate_recordset(NULL::usage_attempts, ${rows}::json)
+        ORDER BY id, ended_ms
       ), added AS (
-        INSERT INTO usage_attempts (${columns}) SELECT * FROM incoming ON CONFLICT (id) DO NOTHING RETURNING *
+        INSERT INTO usage_attempts (${columns}) SELECT * FROM incoming ON CONFLICT (id, ended_ms) DO NOTHING RETURNING *
       )
       INSERT INTO usage_daily AS daily (day, project, key, provider, model, attempts, wasted_attempts,
         input_tokens, output_tokens, cached_input_tokens, cache_write_input_tokens, reasoning_tokens,
@@ -77,10 +86,11 @@ type JobRow = ReturnType<typeof jobRow>;
 
 function jobRow(job: FinishedJob) {
   const { id, project, key, type, state, model, createdAt, finishedAt, metadata } = job.record;
+  const record = JSON.stringify(job.record);
   return {
     ...{ id, project, key, type, state, model, created_ms: createdAt, finished_ms: finishedAt ?? createdAt },
     metadata: JSON.stringify(searchable(metadata)),
-    record: JSON.stringify(job),
+    ...{ idempotency: job.idempotency, bytes: Buffer.byteLength(record), record, work: JSON.stringify(job.work) },
   };
 }
 

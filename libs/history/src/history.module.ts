@@ -22,6 +22,9 @@ import { UsageReport } from './usage-report.js';
 /** `@Inject(HISTORY_DATABASE)`: the Database, or null where no history is kept. */
 export const HISTORY_DATABASE = Symbol('history database');
 
+/** A little longer than a request waits (`answered`): then its connection is another's. */
+const API_SILENCE_MS = 6_000;
+
 /** The history of a process: its database, the jobs wherever they are, and the usage (null without a database). */
 @Global()
 @Module({})
@@ -41,6 +44,7 @@ export class HistoryModule implements OnModuleInit, OnApplicationShutdown {
           connectDatabase(history.databaseUrl, {
             name: role,
             connections,
+            ...(role === 'api' && { silenceMs: API_SILENCE_MS }),
             onError: (error) => logger.debug({ err: error }, 'database connection'),
           }),
       },
@@ -70,7 +74,7 @@ export class HistoryModule implements OnModuleInit, OnApplicationShutdown {
 
   /** Not where it is connected: around what a provider throws Nest prints a stack of its own. */
   async onModuleInit(): Promise<void> {
-    if (this.database) await prepareDatabase(this.database.db, this.logger);
+    if (this.database) await prepareDatabase(this.database.patientDb, this.logger);
   }
 
   /** Whoever used it has ended by now. */

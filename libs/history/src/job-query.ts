@@ -13,12 +13,25 @@ export interface ListOptions {
 /** The columns that are indexed together with the project: the newest jobs of one of its keys or models are read, not looked for. */
 const BY_PROJECT = ['state', 'type', 'model', 'key'] as const;
 
-/** Finished jobs of a project, or (null) of all, that pass the filter, newest first. */
-export function jobQuery(project: string | null, options: ListOptions): RawBuilder<{ record: object }> {
+/**
+ * Finished jobs of a project, or (null) of all, that pass the filter, newest first. The records are as long together as this, and one
+ * more at most; of what comes behind it there are only the ids.
+ */
+export function jobQuery(
+  project: string | null,
+  options: ListOptions,
+  bytes: number,
+): RawBuilder<{ id: string; record: object | null }> {
+  return sql`
+    SELECT id, CASE WHEN sum(bytes) OVER (ORDER BY id DESC) - bytes < ${bytes} THEN record END AS record
+    FROM (${newestJobs(project, options)}) AS page ORDER BY id DESC`;
+}
+
+function newestJobs(project: string | null, options: ListOptions): RawBuilder<unknown> {
   const { limit, filter } = options;
   const conditions = conditionsOf(options);
-  const newest = (of: RawBuilder<unknown>[]): RawBuilder<{ record: object }> =>
-    sql`SELECT id, record FROM finished_jobs WHERE ${sql.join([sql`true`, ...of], sql` AND `)} ORDER BY id DESC LIMIT ${limit}`;
+  const newest = (of: RawBuilder<unknown>[]): RawBuilder<unknown> =>
+    sql`SELECT id, bytes, record FROM finished_jobs WHERE ${sql.join([sql`true`, ...of], sql` AND `)} ORDER BY id DESC LIMIT ${limit}`;
   if (project !== null) return newest([sql`project = ${project}`, ...conditions]);
   // Metadata has an index of its own, and so has the order of all jobs.
   if (filter.metadata || BY_PROJECT.every((column) => filter[column] === undefined)) return newest(conditions);
@@ -30,7 +43,7 @@ export function jobQuery(project: string | null, options: ListOptions): RawBuild
       SELECT (SELECT project FROM finished_jobs WHERE project > projects.name ORDER BY project LIMIT 1)
       FROM projects WHERE projects.name IS NOT NULL
     )
-    SELECT record FROM projects
+    SELECT id, bytes, record FROM projects
     CROSS JOIN LATERAL (${newest([sql`project = projects.name`, ...conditions])}) AS job
     ORDER BY id DESC LIMIT ${limit}`;
 }

@@ -1,6 +1,6 @@
 import type { JobState } from '#contracts/job-state.js';
 import type { FindOptions } from '#jobs/job-finder.js';
-import { pageOf, type JobPage } from '#jobs/job-page.js';
+import { pageOf, type JobPage, type JobsFound } from '#jobs/job-page.js';
 import type { JobRecord } from '#jobs/job-record.js';
 import type { DeleteOutcome, JobStore, JobWork } from '#jobs/job-store.js';
 import { isTerminal } from '#contracts/job-state.js';
@@ -14,6 +14,8 @@ export interface KeptJobsDeps {
   free: (idempotencyKey: string) => Promise<unknown>;
 }
 
+const NONE: JobsFound = { records: [], lookedTo: null };
+
 /**
  * Jobs wherever they are: in Redis while they are unfinished, wait for the recorder or are hot, and in the history from their recording
  * on. Redis is always asked first: a job leaves it only after the history has it, so that there is no moment in which it is nowhere.
@@ -24,7 +26,7 @@ export class KeptJobs {
   /** The whole record, or null when there is no such job. */
   async read(jobId: string): Promise<JobRecord | null> {
     const { store, history } = this.deps;
-    return (await store.read(jobId)) ?? (await history?.read(jobId))?.record ?? null;
+    return (await store.read(jobId)) ?? (await history?.read(jobId)) ?? null;
   }
 
   /** The project that a job belongs to and its state. */
@@ -37,23 +39,24 @@ export class KeptJobs {
   async readWork(jobId: string): Promise<JobWork> {
     const { store, history } = this.deps;
     const live = await store.look(jobId);
-    const kept = live === null ? await history?.read(jobId) : null;
-    return kept?.work ?? store.readWork(jobId);
+    const kept = live === null ? await history?.readWork(jobId) : null;
+    return kept ?? store.readWork(jobId);
   }
 
   /**
    * The jobs of a project, or (null) of all, that pass the filter, newest first, from the one after `after`; each once. A page may be
-   * short, even empty, with more to come: so much of Redis is looked through at a time, and no more.
+   * short, even empty, with more to come: so much of Redis is looked through at a time, so many bytes are on a page, and no more.
    */
   async list(project: string | null, { after, limit, filter = {} }: FindOptions): Promise<JobPage> {
     const { store, history } = this.deps;
     const wanted = { after, limit: limit + 1, filter };
     // In this order: what the recorder takes out of Redis's list meanwhile is in the history by then.
     const live = await store.find(project, wanted);
-    const recorded = (await history?.list(project, { ...wanted, after: after?.id ?? null })) ?? [];
+    const recorded = (await history?.list(project, { ...wanted, after: after?.id ?? null })) ?? NONE;
     // What was recorded while the lists were read is newer than what Redis said of it.
-    const byId = new Map([...live.records, ...recorded.map(({ record }) => record)].map((one) => [one.id, one]));
-    return pageOf({ records: [...byId.values()], lookedTo: live.lookedTo }, limit);
+    const byId = new Map([...live.records, ...recorded.records].map((one) => [one.id, one]));
+    const stops = [live.lookedTo, recorded.lookedTo].filter((id) => id !== null);
+    return pageOf({ records: [...byId.values()], lookedTo: stops.toSorted().at(-1) ?? null }, limit);
   }
 
   /** Erases a finished job of this project everywhere. Fails with nothing erased while the database is away. */

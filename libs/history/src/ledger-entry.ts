@@ -20,13 +20,14 @@ export interface LedgerEntry {
   delivery?: string;
 }
 
-/** An attempt's record without its texts; `id` is the one of its BullMQ job. */
+/** An attempt's record without its texts; `id` is the one of its BullMQ job, and has an ending of its own for a run that crashed. */
 export interface LedgerAttempt {
   id: string;
   model: string;
   provider: string;
   state: TerminalState;
-  errorClass: ErrorClass | null;
+  /** `worker_crash`: its worker died, and nothing else is known of it. */
+  errorClass: ErrorClass | 'worker_crash' | null;
   waitedMs: number;
   ttftMs: number | null;
   durationMs: number;
@@ -39,4 +40,11 @@ export interface LedgerAttempt {
 export interface ReadEntry extends LedgerEntry {
   /** Its id in the stream. */
   id: string;
+}
+
+/** An entry that cannot be read: a person must look at it. */
+export interface BrokenEntry {
+  id: string;
+  /** As it stands in the stream. */
+  text: string;
 }

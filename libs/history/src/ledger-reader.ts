@@ -1,6 +1,6 @@
 import { keys } from '#platform/keys.js';
 import type { RedisClient } from '#platform/redis.js';
-import type { LedgerEntry, ReadEntry } from './ledger-entry.js';
+import type { BrokenEntry, LedgerEntry, ReadEntry } from './ledger-entry.js';
 
 const GROUP = 'recorders';
 
@@ -13,8 +13,16 @@ const BLOCK_MS = 1_000;
 /** An entry that a recorder has had for so long without recording it is taken over by another. */
 const TAKE_OVER_MS = 15_000;
 
+/** So many refused entries are kept, the newest. */
+const MOST_REFUSED = 10_000;
+
 /** A consumer that has been silent for so long and has nothing is forgotten. */
 const FORGET_MS = 3_600_000;
+
+export interface ReadBatch {
+  entries: ReadEntry[];
+  broken: BrokenEntry[];
+}
 
 export interface LedgerReaderDeps {
   redis: RedisClient;
@@ -48,11 +56,11 @@ export class LedgerReader {
   }
 
   /** The next entries: those that another recorder has left lying, or new ones; empty after a second without. */
-  async next(): Promise<ReadEntry[]> {
+  async next(): Promise<ReadBatch> {
     if (Date.now() - this.lookedAt >= this.takeOverMs / 3) {
       const left = await this.takeOver();
       // More may lie there: the next look comes at once.
-      if (left.length > 0) return left;
+      if (left.entries.length + left.broken.length > 0) return left;
       this.lookedAt = Date.now();
     }
     const streams = (await this.deps.blocking.xreadgroup(
@@ -72,8 +80,8 @@ export class LedgerReader {
     return parse(streams?.[0]?.[1] ?? []);
   }
 
-  /** They are recorded: the ledger need not have them any more. */
-  async acknowledge(entries: readonly ReadEntry[]): Promise<void> {
+  /** They are recorded, or put aside: the ledger need not have them any more. */
+  async acknowledge(entries: readonly { id: string }[]): Promise<void> {
     if (entries.length === 0) return;
     const ids = entries.map(({ id }) => id);
     await this.deps.redis
@@ -83,14 +91,15 @@ export class LedgerReader {
       .exec();
   }
 
-  /** Puts aside what the database will never take, for a person to look at. */
-  async refuse({ id, ...entry }: ReadEntry, reason: string): Promise<void> {
-    await this.deps.redis
-      .multi()
-      .xadd(keys.ledgerRefused(), '*', 'entry', JSON.stringify(entry), 'reason', reason)
-      .xack(keys.ledger(), GROUP, id)
-      .xdel(keys.ledger(), id)
-      .exec();
+  /** Keeps the text of an entry that the database will not take, for a person to look at; it stays in the ledger until it is acknowledged. */
+  async putAside(text: string, reason: string): Promise<void> {
+    const bound = ['MAXLEN', '~', MOST_REFUSED] as const;
+    await this.deps.redis.xadd(keys.ledgerRefused(), ...bound, '*', 'entry', text, 'reason', reason);
+  }
+
+  /** Rejects unless Redis answers. */
+  async ping(): Promise<void> {
+    await this.deps.redis.ping();
   }
 
   /** Ends a look that waits for entries; reading takes nothing out of the ledger. */
@@ -98,7 +107,7 @@ export class LedgerReader {
     this.deps.blocking.disconnect();
   }
 
-  private async takeOver(): Promise<ReadEntry[]> {
+  private async takeOver(): Promise<ReadBatch> {
     const [, entries] = (await this.deps.redis.xautoclaim(
       ...([keys.ledger(), GROUP, this.deps.consumer, this.takeOverMs, '0', 'COUNT', LEDGER_BATCH] as const),
     )) as [string, [string, string[] | null][]];
@@ -123,9 +132,24 @@ export function isGroupGone(error: unknown): boolean {
   return String(error).includes('NOGROUP');
 }
 
-/** An entry that was deleted while it was pending has no fields. */
-function parse(entries: readonly [string, string[] | null][]): ReadEntry[] {
-  return entries.flatMap(([id, fields]) =>
-    fields === null ? [] : [{ id, ...(JSON.parse(fields[1] ?? '') as LedgerEntry) }],
-  );
+function parse(found: readonly [string, string[] | null][]): ReadBatch {
+  const batch: ReadBatch = { entries: [], broken: [] };
+  for (const [id, fields] of found) {
+    // One that was deleted while it was pending has no fields.
+    if (fields === null) continue;
+    const text = fields[1] ?? '';
+    const entry = parseEntry(text);
+    if (entry === null) batch.broken.push({ id, text });
+    else batch.entries.push({ ...entry, id });
+  }
+  return batch;
+}
+
+function parseEntry(text: string): LedgerEntry | null {
+  try {
+    const entry = JSON.parse(text) as Partial<LedgerEntry> | null;
+    return typeof entry?.job === 'string' ? (entry as LedgerEntry) : null;
+  } catch {
+    return null;
+  }
 }

@@ -1,17 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { sql } from 'kysely';
 import type { Delivery } from '#contracts/webhook.js';
-import { isDatabaseUnavailable, type Db } from '#database/connect-database.js';
-import { DatabaseTooNew, migrate } from '#database/migrate.js';
+import type { Db } from '#database/connect-database.js';
+import { migrate } from '#database/migrate.js';
 import type { FinishedJob, JobStore } from '#jobs/job-store.js';
 import type { AttemptEntry } from './attempt-row.js';
 import { DeliveryHistory } from './delivery-history.js';
 import { HistoryWriter } from './history-writer.js';
-import type { ReadEntry } from './ledger-entry.js';
-import { isGroupGone, LEDGER_BATCH, type LedgerReader } from './ledger-reader.js';
-
-/** A transaction is short, whatever the records weigh. */
-const JOBS_AT_ONCE = 50;
-const BYTES_AT_ONCE = 1_000_000;
+import type { BrokenEntry, ReadEntry } from './ledger-entry.js';
+import { isGroupGone, LEDGER_BATCH, type LedgerReader, type ReadBatch } from './ledger-reader.js';
+import { isDataError, mayBeOwnFault } from './own-fault.js';
+import { piecesOf } from './record-pieces.js';
 
 /** A transaction costs the same for one entry as for many: after a short batch the next is left to grow for so long. */
 const GATHER_MS = 250;
@@ -26,12 +25,16 @@ export interface EndedDeliveries {
   /** The history has this round of it. */
   release(delivery: Delivery): Promise<unknown>;
 }
+/** A batch that fails so often while both stores answer has something in it that will never be taken. */
+const PATIENCE = 5;
 
 export interface RecorderDeps {
   ledger: LedgerReader;
   store: JobStore;
   deliveries: EndedDeliveries;
   db: Db;
+  /** The same database for migrations. */
+  patientDb: Db;
   /** What went wrong, and is tried again. */
   onError: (error: unknown) => void;
   /** What a person must look at: it is not tried again. */
@@ -40,8 +43,8 @@ export interface RecorderDeps {
 
 /**
  * Moves what the scripts wrote to the ledger into the database: read, commit, release the records, acknowledge, in this order. Killed
- * between any two of them it, or another, does it again, and every row is known by its id. While the database is away it waits, and
- * the ledger grows.
+ * between any two of them it, or another, does it again, and every row is known by its id. While the database is away, or too new, it
+ * waits, and the ledger grows.
  */
 export class Recorder {
   private readonly stopped = new AbortController();
@@ -50,7 +53,8 @@ export class Recorder {
   private loop = Promise.resolve();
   private opened = false;
   /** Read and not yet acknowledged. */
-  private batch: ReadEntry[] = [];
+  private batch: ReadBatch = { entries: [], broken: [] };
+  private failures = 0;
 
   constructor(private readonly deps: RecorderDeps) {
     this.writer = new HistoryWriter(deps.db);
@@ -73,53 +77,65 @@ export class Recorder {
   }
 
   private async run(): Promise<void> {
-    let failures = 0;
     while (!this.isStopped()) {
       try {
         await this.step();
-        failures = 0;
+        this.failures = 0;
       } catch (error) {
         if (this.isStopped()) return;
-        if (error instanceof DatabaseTooNew) {
-          this.deps.onFatal(error, error.message);
-          return;
-        }
         this.deps.onError(error);
         if (isGroupGone(error)) this.opened = false;
-        await this.pause(Math.min(FIRST_PAUSE_MS * 2 ** failures++, LONGEST_PAUSE_MS));
+        await this.pause(Math.min(FIRST_PAUSE_MS * 2 ** this.failures++, LONGEST_PAUSE_MS));
       }
     }
   }
 
   private async step(): Promise<void> {
-    const { db, ledger } = this.deps;
+    const { patientDb, ledger } = this.deps;
     if (!this.opened) {
-      await migrate(db);
+      await migrate(patientDb);
       await ledger.open();
       this.opened = true;
     }
-    if (this.batch.length === 0) this.batch = await ledger.next();
-    if (this.batch.length === 0) return;
-    await this.record(this.batch);
-    const gathered = this.batch.length >= LEDGER_BATCH;
-    this.batch = [];
-    if (!gathered) await this.pause(GATHER_MS);
+    if (this.batch.entries.length + this.batch.broken.length === 0) this.batch = await ledger.next();
+    const { entries, broken } = this.batch;
+    const found = entries.length + broken.length;
+    for (const entry of broken.splice(0)) await this.putAsideBroken(entry);
+    if (entries.length > 0) await this.record(entries);
+    this.batch.entries = [];
+    if (found > 0 && found < LEDGER_BATCH) await this.pause(GATHER_MS);
   }
 
   private async record(entries: readonly ReadEntry[]): Promise<void> {
     try {
       await this.write(entries);
     } catch (error) {
-      if (!isDataError(error)) throw error;
-      if (entries.length > 1) {
-        // One of them is at fault: the others must not wait for it.
-        for (const entry of entries) await this.record([entry]);
-        return;
-      }
-      for (const entry of entries) await this.refuse(entry, error);
+      if (!(await this.isAnEntrysFault(error))) throw error;
+      // One of them is at fault: the others must not wait for it.
+      for (const entry of entries) await this.recordAlone(entry);
       return;
     }
     await this.deps.ledger.acknowledge(entries);
+  }
+
+  /** An attempt that is refused takes the end of its job with it no more than the other way round. */
+  private async recordAlone(entry: ReadEntry): Promise<void> {
+    const { attempt, ended, delivery } = entry;
+    const parts = [
+      attempt && { ...entry, ended: null },
+      ended && { ...entry, attempt: null },
+      delivery === undefined ? null : entry,
+    ];
+    for (const part of parts) {
+      if (part === null) continue;
+      try {
+        await this.write([part]);
+      } catch (error) {
+        if (!(await this.isAnEntrysFault(error))) throw error;
+        await this.refuse(part, error);
+      }
+    }
+    await this.deps.ledger.acknowledge([entry]);
   }
 
   private async write(entries: readonly ReadEntry[]): Promise<void> {
@@ -141,8 +157,8 @@ export class Recorder {
   }
 
   /**
-   * Each piece at once: one record after the other would wait for Redis twice each, and under load never catch up. A record that is gone
-   * was erased, or has been recorded and released long since.
+   * Each piece at once: one record after the other would wait for Redis twice each, and under load never catch up. A record that does not
+   * wait was erased, or has been recorded and released long since.
    */
   private async *readInPieces(ids: readonly string[]): AsyncGenerator<FinishedJob[]> {
     const sizes = await this.deps.store.heldBytes(ids);
@@ -153,41 +169,31 @@ export class Recorder {
     }
   }
 
-  private async refuse(entry: ReadEntry, error: unknown): Promise<void> {
+  /** At once for values that the database refuses; for what else keeps failing only while both stores answer. */
+  private async isAnEntrysFault(error: unknown): Promise<boolean> {
+    if (isDataError(error)) return true;
+    if (this.failures < PATIENCE || !mayBeOwnFault(error)) return false;
+    await sql`SELECT 1`.execute(this.deps.db);
+    await this.deps.ledger.ping();
+    return true;
+  }
+
+  private async refuse({ id, ...entry }: ReadEntry, error: unknown): Promise<void> {
     const reason = error instanceof Error ? error.message : String(error);
-    this.deps.onFatal(
-      error,
-      `the database refused an entry of the ledger about ${entry.delivery ?? entry.job}; it is put aside`,
-    );
-    await this.deps.ledger.refuse(entry, reason);
+    const about = entry.delivery ?? entry.job;
+    this.deps.onFatal(error, `the database refused an entry of the ledger about ${about} (${id}); it is put aside`);
+    await this.deps.ledger.putAside(JSON.stringify(entry), reason);
+    if (entry.ended !== null) await this.deps.store.releaseRefused(entry.job);
+  }
+
+  private async putAsideBroken({ id, text }: BrokenEntry): Promise<void> {
+    const reason = `entry ${id} of the ledger cannot be read`;
+    this.deps.onFatal(new Error(reason), `${reason}; it is put aside`);
+    await this.deps.ledger.putAside(text, reason);
+    await this.deps.ledger.acknowledge([{ id }]);
   }
 
   private async pause(ms: number): Promise<void> {
     await sleep(ms, null, { signal: this.stopped.signal }).catch(() => null);
   }
-}
-
-/** In the same order, so many at a time and, but for a larger one alone, so many bytes. */
-function piecesOf(ids: readonly string[], sizes: readonly number[]): string[][] {
-  const pieces: string[][] = [];
-  let bytes = Infinity;
-  ids.forEach((id, i) => {
-    const size = sizes[i] ?? 0;
-    const last = pieces.at(-1);
-    if (last !== undefined && last.length < JOBS_AT_ONCE && bytes + size <= BYTES_AT_ONCE) {
-      last.push(id);
-      bytes += size;
-    } else {
-      pieces.push([id]);
-      bytes = size;
-    }
-  });
-  return pieces;
-}
-
-/** True for what no repetition mends: the values themselves are at fault (SQLSTATE 22 and 23). */
-function isDataError(error: unknown): boolean {
-  if (isDatabaseUnavailable(error)) return false;
-  const { code } = error as { code?: unknown };
-  return typeof code === 'string' && /^2[23]\w{3}$/.test(code);
 }

@@ -17,16 +17,16 @@ export class Retention {
   /** Deletes everything that is due at this moment; gives how many rows went. */
   async sweep(now: number, signal: AbortSignal): Promise<number> {
     let deleted = 0;
-    for (const [table, column, keptMs] of [
-      ['finished_jobs', 'finished_ms', this.retentionMs],
-      ['usage_attempts', 'ended_ms', this.retentionMs],
-      ['webhook_deliveries', 'ended_ms', this.retentionMs],
-      ['erased_jobs', 'erased_ms', ERASED_MS],
+    for (const [table, id, column, keptMs] of [
+      ['finished_jobs', 'id', 'finished_ms', this.retentionMs],
+      ['usage_attempts', 'seq', 'ended_ms', this.retentionMs],
+      ['webhook_deliveries', 'id', 'ended_ms', this.retentionMs],
+      ['erased_jobs', 'id', 'erased_ms', ERASED_MS],
     ] as const) {
       let found = AT_ONCE;
       while (found === AT_ONCE && !signal.aborted) {
-        const { numAffectedRows = 0n } = await sql`DELETE FROM ${sql.table(table)} WHERE id IN (
-          SELECT id FROM ${sql.table(table)} WHERE ${sql.ref(column)} < ${now - keptMs}
+        const { numAffectedRows = 0n } = await sql`DELETE FROM ${sql.table(table)} WHERE ${sql.ref(id)} IN (
+          SELECT ${sql.ref(id)} FROM ${sql.table(table)} WHERE ${sql.ref(column)} < ${now - keptMs}
           ORDER BY ${sql.ref(column)} LIMIT ${AT_ONCE} FOR UPDATE SKIP LOCKED)`.execute(this.db);
         found = Number(numAffectedRows);
         deleted += found;

@@ -42,7 +42,8 @@ export class UsageReport {
   /** One row for each group that has any, in the order of the groups' names. Throws `store_unavailable` while the database is away. */
   async sums(by: UsageGroup, { from, to }: UsagePeriod): Promise<UsageSum[]> {
     const columns = COLUMNS[by];
-    const sum = (column: string) => sql<number>`sum(${sql.ref(column)})::bigint`;
+    // As text: beyond what a number holds exactly it is rounded, and no reason to fail.
+    const sum = (column: string) => sql<string>`sum(${sql.ref(column)})::text`;
     const rows = await answered(
       this.db
         .selectFrom('usage_daily')
@@ -67,7 +68,11 @@ export class UsageReport {
     );
     return rows.map(({ day, project, key, provider, model, ...sums }) => {
       const all = { day, project, key, provider, model };
-      return { group: Object.fromEntries(columns.map((column) => [column, all[column]])), ...sums };
+      const figures = Object.fromEntries(Object.entries(sums).map(([name, text]) => [name, Number(text)]));
+      return {
+        group: Object.fromEntries(columns.map((column) => [column, all[column]])),
+        ...(figures as Record<keyof typeof sums, number>),
+      };
     });
   }
 }

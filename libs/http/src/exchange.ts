@@ -72,6 +72,7 @@ export class Exchange implements Dispatcher.DispatchHandler, StreamControl {
     }
     this.#controller = controller;
     this.#timer.progress();
+    this.#request.onSent?.();
   }
 
   onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {

@@ -17,6 +17,8 @@ export interface HttpRequest {
   signal: AbortSignal;
   /** Beyond this a body is cut, and the connection with it; by default only an error's, at 64 KiB. */
   cutBodyAt?: number | undefined;
+  /** Called when the request goes out on a connection: from then on the server may act upon it. */
+  onSent?: (() => void) | undefined;
   /** Called with the response's head, before any of its body; what it throws ends the call. */
   onHead?: ((head: HttpHead) => void) | undefined;
   /**

@@ -43,6 +43,8 @@ export interface BegunRun {
   turn: number;
   /** The step whose call this is; null in a job of one call. */
   step: string | null;
+  /** Its job has reserved of budgets what it may cost. */
+  budgeted: boolean;
 }
 
 export type BeginReply =
@@ -208,6 +210,7 @@ function parseRun(reply: (string | number)[]): Omit<BegunRun, 'turn'> {
     failures: JSON.parse(String(reply[10])) as (ErrorClass | null)[],
     ticket: textOrNull(reply[11]),
     step: textOrNull(reply[12]),
+    budgeted: reply[13] === 1,
   };
 }
 

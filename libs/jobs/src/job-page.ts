@@ -1,5 +1,8 @@
 import type { JobRecord } from './job-record.js';
 
+/** A page has records of so many bytes, and one more at most: it ends there, with more to come. */
+export const PAGE_BYTES = 8_000_000;
+
 export interface JobPage {
   records: JobRecord[];
   hasMore: boolean;

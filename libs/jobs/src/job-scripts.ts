@@ -20,13 +20,15 @@ const VERBS = [
   'watch',
   'delete',
   'recorded',
+  'read-fields',
   'look',
   'find',
   'requeue',
   'move',
   'rebase',
   'key-levels',
-  'raise-spent',
+  'correct-spent',
+  'set-limits',
 ] as const;
 type Verb = (typeof VERBS)[number];
 

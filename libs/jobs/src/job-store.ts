@@ -14,7 +14,7 @@ import {
 } from './create-job.js';
 import { passesFilter } from './job-filter.js';
 import { JobFinder, type FinderBounds, type FindOptions } from './job-finder.js';
-import type { JobsFound } from './job-page.js';
+import { PAGE_BYTES, type JobsFound } from './job-page.js';
 import { parseGraphFields, stepCallId, type GraphPlan } from './graph-record.js';
 import { answerCallId, parseJobRecord, type JobRecord, type NewJob } from './job-record.js';
 import { loadJobScripts, type JobScripts } from './job-scripts.js';
@@ -38,6 +38,9 @@ export interface FinishedJob {
   /** The Redis key of its idempotency key; null when it had none. */
   idempotency: string | null;
 }
+
+/** Records of a page that are read together: of the largest there may be so many more than a page has room for. */
+const READ_AT_ONCE = 10;
 
 /** The API's side of the job record: create, read, list, cancel, delete. Every change is one script. */
 export class JobStore {
@@ -79,7 +82,12 @@ export class JobStore {
 
   /** The whole record, or null when there is no such job (any more). */
   async read(jobId: string): Promise<JobRecord | null> {
-    return recordOf(jobId, await this.readHashes(jobId));
+    return recordOf(jobId, await this.readHashes(jobId, (key) => this.readFields(key)));
+  }
+
+  private async readFields(key: string): Promise<Record<string, string>> {
+    const flat = (await this.scripts['read-fields']([key], [])) as string[];
+    return Object.fromEntries(flat.flatMap((name, i) => (i % 2 === 0 ? [[name, flat[i + 1] ?? '']] : [])));
   }
 
   /** What a job was asked to do, for one that tries it again: its record must exist. */
@@ -95,23 +103,26 @@ export class JobStore {
     return { record, work: workOf(hashes), idempotency: hashes.job.idempotency ?? null };
   }
 
-  private async readHashes(jobId: string): Promise<JobHashes> {
+  /** `readCall` reads a call or the steps of a graph. */
+  private async readHashes(
+    jobId: string,
+    readCall = (key: string): Promise<Record<string, string>> => this.redis.hgetall(key),
+  ): Promise<JobHashes> {
     const id = answerCallId(jobId);
-    const [job, call] = await Promise.all([this.redis.hgetall(keys.job(jobId)), this.redis.hgetall(keys.call(id))]);
+    const [job, call] = await Promise.all([this.redis.hgetall(keys.job(jobId)), readCall(keys.call(id))]);
     if (job.steps === undefined) return { job, calls: [{ id, fields: call }], graph: null };
-    const graph = await this.redis.hgetall(keys.steps(jobId));
+    const graph = await readCall(keys.steps(jobId));
     const ids = parseGraphFields(graph).steps.flatMap((step) =>
       Array.from({ length: step.calls }, (_, i) => stepCallId(jobId, step.id, i + 1)),
     );
-    const calls = await Promise.all(
-      ids.map(async (one) => ({ id: one, fields: await this.redis.hgetall(keys.call(one)) })),
-    );
+    const calls = await Promise.all(ids.map(async (one) => ({ id: one, fields: await readCall(keys.call(one)) })));
     return { job, calls, graph };
   }
 
-  /** How many bytes finished records take that wait for the recorder; 0 for one that is gone, or does not wait. */
-  async heldBytes(jobIds: readonly string[]): Promise<number[]> {
-    return Promise.all(jobIds.map(async (id) => Number(await this.redis.hget(keys.job(id), 'ledger_bytes'))));
+  /** How many bytes finished records take that wait for the recorder (0: not known); null for one that is gone, or does not wait. */
+  async heldBytes(jobIds: readonly string[]): Promise<(number | null)[]> {
+    const sizes = await Promise.all(jobIds.map((id) => this.redis.hget(keys.job(id), 'ledger_bytes')));
+    return sizes.map((size) => (size === null ? null : Number(size)));
   }
 
   /** The project that a job belongs to and its state: what a door needs to know before it lets anybody at it. */
@@ -127,13 +138,18 @@ export class JobStore {
 
   /**
    * The newest jobs of a project, or (null) of all, after `after` that pass the filter; as many as are wanted, or as are found within a
-   * bounded number of looks at the list.
+   * bounded number of looks at the list and a bounded number of bytes.
    */
   async find(project: string | null, options: FindOptions): Promise<JobsFound> {
     const { ids, lookedTo } = await this.finder.find(project, options);
-    const found = await Promise.all(ids.map((id) => this.read(id)));
     const { filter = {} } = options;
-    const records = found.filter((record) => record !== null).filter((record) => passesFilter(record, filter));
+    const records: JobRecord[] = [];
+    for (let [read, bytes] = [0, 0]; read < ids.length; read += READ_AT_ONCE) {
+      if (bytes >= PAGE_BYTES) return { records, lookedTo: ids[read - 1] ?? null };
+      const found = await Promise.all(ids.slice(read, read + READ_AT_ONCE).map((id) => this.read(id)));
+      records.push(...found.filter((record) => record !== null).filter((record) => passesFilter(record, filter)));
+      bytes = records.reduce((sum, record) => sum + textBytes(record), 0);
+    }
     return { records, lookedTo };
   }
 
@@ -157,9 +173,18 @@ export class JobStore {
 
   /** The history has them: their records may go when their time has come. One that was erased meanwhile stays away. */
   async release(jobIds: readonly string[]): Promise<void> {
+    await this.endWaiting(jobIds, false);
+  }
+
+  /** The history does not take it: its record waits no more, and stays for 24 times the hot window. */
+  async releaseRefused(jobId: string): Promise<void> {
+    await this.endWaiting([jobId], true);
+  }
+
+  private async endWaiting(jobIds: readonly string[], refused: boolean): Promise<void> {
     if (jobIds.length === 0) return;
     const ofJob = (id: string): string[] => [keys.job(id), keys.call(answerCallId(id)), keys.events(id)];
-    await this.scripts.recorded([keys.ledgerWaiting(), ...jobIds.flatMap(ofJob)], [...jobIds]);
+    await this.scripts.recorded([keys.ledgerWaiting(), ...jobIds.flatMap(ofJob)], [refused ? '1' : '', ...jobIds]);
   }
 
   /** Makes a process a waiter (told of the end) or a reader (told of each event); answers with the state at that moment. */
@@ -186,4 +211,9 @@ function workOf({ job, calls, graph }: JobHashes): JobWork {
     graph: graph?.plan === undefined ? null : (JSON.parse(graph.plan) as GraphPlan),
     hooks: job.hooks === undefined ? [] : (JSON.parse(job.hooks) as { targets: HookTarget[] }).targets,
   };
+}
+
+/** What may be large in a record, roughly. */
+function textBytes({ result, steps }: JobRecord): number {
+  return steps.reduce((sum, { output }) => sum + (output?.text.length ?? 0), result?.length ?? 0);
 }

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { inspect } from 'node:util';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { ERROR_CLASSES, type ErrorClass } from '#contracts/attempt.js';
 import type { JsonObject } from '#contracts/json.js';
 import { NO_USAGE, type Usage } from '#contracts/usage.js';
@@ -156,6 +156,17 @@ function describeRequest(subject: ContractSubject): void {
     streamWith((res) => void res.write(subject.fixture('text.sse').slice(0, 40), () => controller.abort(reason)));
     await expect(adapter.execute(streamedCall({ signal: controller.signal }))).rejects.toBe(reason);
     await upstream.connectionClosed;
+  });
+
+  test('tells that the request went out when it has, and only then', async () => {
+    const onSent = jest.fn();
+    upstream.answer = () => undefined;
+    await failureOf(adapter.execute(callOf({ onSent, deadlineMs: Date.now() + 40 })));
+    expect([onSent.mock.calls.length, upstream.requests.length]).toEqual([1, 1]);
+    const unheard = await startUpstream();
+    await unheard.close();
+    await failureOf(adapter.execute(callOf({ onSent, endpoint: unheard.endpoint })));
+    expect(onSent).toHaveBeenCalledTimes(1);
   });
 
   test('a call past its deadline has the code deadline', async () => {

@@ -17,7 +17,7 @@ const TIMEOUTS = { connectMs: 1_000, firstTokenMs: 2_000, idleMs: 2_000, answerM
 /** Dollars per 1,000 tokens as a configuration file has them: input, read from a cache, written to one, output. */
 const PRICES: Record<ProviderType, Price> = {
   openai: priceOf(0.0025, 0.00025, 0.003125, 0.015),
-  anthropic: priceOf(0.003, 0.0003, 0.00375, 0.015),
+  anthropic: { ...priceOf(0.003, 0.0003, 0.00375, 0.015), cacheWrite1hNano: toNanoPerToken(0.006) },
   vllm: priceOf(0.0001, 0.00001, 0.0001, 0.0004),
 };
 
@@ -92,8 +92,8 @@ const anthropicStream = (begun?: object, ended?: object): Answer => {
   };
 };
 
-/** Input, output, read from a cache, written to one, reasoning; and nano-dollars. Null: nothing was reported. */
-type Golden = [tokens: [number, number, number, number, number], nano: number] | null;
+/** Input, output, read from a cache, written to one, reasoning, written for an hour; and nano-dollars. Null: nothing was reported. */
+type Golden = [tokens: [number, number, number, number, number, anHour?: number], nano: number] | null;
 
 const CACHED_AND_REASONING = {
   ...{ prompt_tokens: 2_006, completion_tokens: 300, total_tokens: 2_306 },
@@ -109,6 +109,15 @@ const ANTHROPIC_CACHE = {
 };
 /** 21 × 3,000 + 2,048 × 300 + 188 × 3,750 + 393 × 15,000; what OpenAI calls the prompt is 21 + 188 + 2,048. */
 const ANTHROPIC_CACHE_GOLDEN: Golden = [[2_257, 393, 2_048, 188, 0], 7_277_400];
+
+const ANTHROPIC_HOUR = {
+  ...{ input_tokens: 4, cache_creation_input_tokens: 2_048, cache_read_input_tokens: 0, output_tokens: 10 },
+  cache_creation: { ephemeral_5m_input_tokens: 0, ephemeral_1h_input_tokens: 2_048 },
+};
+/** 4 × 3,000 + 2,048 × 6,000 + 10 × 15,000. */
+const ANTHROPIC_HOUR_GOLDEN: Golden = [[2_052, 10, 0, 2_048, 0, 2_048], 12_450_000];
+
+const VLLM_CACHED = { prompt_tokens: 80, completion_tokens: 10, prompt_tokens_details: { cached_tokens: 64 } };
 
 const PLAIN = { prompt_tokens: 19, completion_tokens: 10, total_tokens: 29 };
 
@@ -155,6 +164,23 @@ test.each<[ProviderType, string, Answer, Golden]>([
     anthropic({ input_tokens: 4, cache_creation_input_tokens: 2_048, cache_read_input_tokens: 0, output_tokens: 10 }),
     [[2_052, 10, 0, 2_048, 0], 7_842_000],
   ],
+  ['anthropic', 'message, written for an hour', anthropic(ANTHROPIC_HOUR), ANTHROPIC_HOUR_GOLDEN],
+  [
+    'anthropic',
+    'message, written for an hour, streamed',
+    anthropicStream({ ...ANTHROPIC_HOUR, output_tokens: 1 }, { output_tokens: 10 }),
+    ANTHROPIC_HOUR_GOLDEN,
+  ],
+  [
+    'anthropic',
+    'message, written for an hour and for five minutes, and read',
+    anthropic({
+      ...{ input_tokens: 4, cache_creation_input_tokens: 556, cache_read_input_tokens: 1_000, output_tokens: 10 },
+      cache_creation: { ephemeral_5m_input_tokens: 456, ephemeral_1h_input_tokens: 100 },
+    }),
+    // 4 × 3,000 + 1,000 × 300 + 456 × 3,750 + 100 × 6,000 + 10 × 15,000.
+    [[1_560, 10, 1_000, 556, 0, 100], 2_772_000],
+  ],
   [
     'anthropic',
     'message, thinking',
@@ -164,12 +190,8 @@ test.each<[ProviderType, string, Answer, Golden]>([
   ['anthropic', 'message, no usage given', anthropic(), null],
   ['anthropic', 'message, no usage given, streamed', anthropicStream(), null],
   ['vllm', 'chat', openAiChat({ ...PLAIN, prompt_tokens_details: null }), [[19, 10, 0, 0, 0], 5_900]],
-  [
-    'vllm',
-    'chat, cached',
-    openAiChat({ prompt_tokens: 80, completion_tokens: 10, prompt_tokens_details: { cached_tokens: 64 } }),
-    [[80, 10, 64, 0, 0], 6_240],
-  ],
+  ['vllm', 'chat, cached', openAiChat(VLLM_CACHED), [[80, 10, 64, 0, 0], 6_240]],
+  ['vllm', 'chat, cached, streamed', openAiStream(VLLM_CACHED), [[80, 10, 64, 0, 0], 6_240]],
   ['vllm', 'chat, streamed', openAiStream({ ...PLAIN, prompt_tokens_details: null }), [[19, 10, 0, 0, 0], 5_900]],
   ['vllm', 'chat, no usage given', openAiChat(), null],
   ['vllm', 'embedding', embedding({ prompt_tokens: 7, total_tokens: 7, completion_tokens: 0 }), [[7, 0, 0, 0, 0], 700]],
@@ -190,9 +212,10 @@ test.each<[ProviderType, string, Answer, Golden]>([
     expect(usage).toBeNull();
     return;
   }
-  const [[inputTokens, outputTokens, cachedInputTokens, cacheWriteInputTokens, reasoningTokens], nano] = golden;
+  const [[inputTokens, outputTokens, cachedInputTokens, cacheWriteInputTokens, reasoningTokens, anHour], nano] = golden;
   expect(usage).toStrictEqual({
     ...{ inputTokens, outputTokens, cachedInputTokens, cacheWriteInputTokens, reasoningTokens },
+    ...(anHour !== undefined && { cacheWrite1hInputTokens: anHour }),
   });
   expect(usage && costOf(usage, PRICES[type])).toBe(nano);
 });

@@ -19,6 +19,8 @@ export interface ProviderCall {
   deadlineMs: number;
   /** Aborting drops the upstream connection. */
   signal: AbortSignal;
+  /** Called when the request goes out: from then on the provider may charge for its input. */
+  onSent?: (() => void) | undefined;
   /** When set, the provider is asked to stream and each piece is handed over as it arrives. */
   onDelta?: (delta: StreamedPiece) => void;
   /** The model's `maxOutputTokens`: asked for where the body names no limit and the vendor requires one. */

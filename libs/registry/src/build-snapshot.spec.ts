@@ -71,13 +71,20 @@ describe('toNanoPerToken', () => {
     [0.1, 100_000],
     [0.6, 600_000],
     [1.1, 1_100_000],
-    [1e-7, 0],
-    [5e-7, 1],
-    [0.0000015, 2],
+    // Cheap models, and what is read from their caches, cost less than a nano-dollar a token.
+    [4e-7, 0.4],
+    [0.00000015, 0.15],
+    [0.0000375, 37.5],
+    [1e-12, 0.000001],
     // 1.0000005 × 10⁶ is 1000000.4999… in binary.
-    [1.0000005, 1_000_001],
+    [1.0000005, 1_000_000.5],
     [12, 12_000_000],
   ])('%d USD per 1,000 tokens is %d nano-dollars per token', (usd, nano) => {
     expect(toNanoPerToken(usd)).toBe(nano);
+  });
+
+  it('gives what goes through the snapshot as it is', () => {
+    const prices = [4e-7, 0.00000015, 0.0000375, 1.0000005, 3.7e-9].map(toNanoPerToken);
+    expect(JSON.parse(JSON.stringify(prices))).toEqual(prices);
   });
 });

@@ -1,3 +1,4 @@
+import { NANO_PARTS } from '#contracts/money.js';
 import type { Alias, Model, Price, Provider, RegistrySnapshot } from '#contracts/registry-snapshot.js';
 import type { AliasConfig, ModelConfig, PriceConfig, ProviderConfig } from '#platform/config/config.js';
 
@@ -10,7 +11,7 @@ export interface DeclaredRegistry {
 export type SnapshotContent = Omit<RegistrySnapshot, 'version'>;
 
 /**
- * What a configuration declares, as routing and the pools need it: no secrets, prices in whole nano-dollars per token. Every field is
+ * What a configuration declares, as routing and the pools need it: no secrets, prices in nano-dollars per token. Every field is
  * copied by name, so that nothing else an object may carry gets into Redis.
  */
 export function buildSnapshot(declared: DeclaredRegistry): SnapshotContent {
@@ -68,16 +69,18 @@ function toPrice(price: PriceConfig): Price {
     outputNano: toNanoPerToken(price.outputPer1k),
     cachedInputNano: toNanoPerToken(price.cachedInputPer1k),
     cacheWriteNano: toNanoPerToken(price.cacheWritePer1k),
+    ...(price.cacheWrite1hPer1k !== undefined && { cacheWrite1hNano: toNanoPerToken(price.cacheWrite1hPer1k) }),
   };
 }
 
 /**
- * US dollars per 1,000 tokens to nano-dollars per token, half a nano-dollar rounded up. The decimal point is moved in the text:
- * a multiplication would round the wrong way where the binary value lies just below a half (1.0000005 × 10⁶).
+ * US dollars per 1,000 tokens to nano-dollars per token, with the fraction that a cheap model's price has: what is whole is the cost of a
+ * call. The decimal point is moved in the text: a multiplication would add the noise of binary floats.
  */
 export function toNanoPerToken(usdPer1k: number): number {
   const [mantissa = '0', exponent = '0'] = String(usdPer1k).split('e');
-  return Math.round(Number(`${mantissa}e${Number(exponent) + 6}`));
+  const nano = Number(`${mantissa}e${Number(exponent) + 6}`);
+  return Number.isInteger(nano) ? nano : Math.round(nano * NANO_PARTS) / NANO_PARTS;
 }
 
 function toAlias(alias: AliasConfig): Alias {

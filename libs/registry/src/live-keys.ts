@@ -21,7 +21,7 @@ export function keySnapshots(redis: RedisClient): SnapshotStore<MadeKeys> {
 }
 
 /**
- * Keeps a process's ring at the newest snapshot: within milliseconds of a change, and within a second when the message is lost. While Redis
+ * Keeps a process's ring at the newest snapshot: within milliseconds of a change, and within half a second when the message is lost. While Redis
  * is away the ring stays as it was, which lets nobody in: no request can be served without Redis.
  */
 export class LiveKeys {

@@ -44,6 +44,11 @@ export class LiveRegistry {
     return published;
   }
 
+  /** Resolves once what is published at this moment is known; rejects when Redis cannot be asked. */
+  async catchUp(): Promise<void> {
+    await this.look?.();
+  }
+
   /** Resolves once the newest snapshot, if there is one, is known; follows from then on. */
   async start(): Promise<void> {
     this.look = await this.store.follow((snapshot) => this.accept(new Registry(snapshot)), {

@@ -5,6 +5,7 @@ export interface SnapshotFollowerOptions<S extends { version: number }> {
   version: () => Promise<number>;
   read: () => Promise<S | null>;
   onChange: (snapshot: S) => void;
+  /** Hears the first failure after a success; the next look follows by itself. */
   onError: (error: unknown) => void;
   /** Ends the following. */
   signal: AbortSignal;
@@ -15,6 +16,7 @@ export class SnapshotFollower<S extends { version: number }> {
   private seen = 0;
   private looking: Promise<void> | null = null;
   private lookAgain = false;
+  private failing = false;
 
   constructor(private readonly options: SnapshotFollowerOptions<S>) {}
 
@@ -60,9 +62,15 @@ export class SnapshotFollower<S extends { version: number }> {
   }
 
   private lookSafely(): void {
-    this.look().catch((error: unknown) => {
-      if (!this.options.signal.aborted) this.options.onError(error);
-    });
+    this.look().then(
+      () => {
+        this.failing = false;
+      },
+      (error: unknown) => {
+        if (!this.failing && !this.options.signal.aborted) this.options.onError(error);
+        this.failing = true;
+      },
+    );
   }
 
   private async lookUntilQuiet(): Promise<void> {
@@ -73,7 +81,7 @@ export class SnapshotFollower<S extends { version: number }> {
   }
 
   private async lookOnce(): Promise<void> {
-    // Unequal rather than larger: a Redis that lost its data counts from 1 again.
+    // Unequal rather than larger: a Redis that lost what came last has an earlier one again.
     if ((await this.options.version()) === this.seen) return;
     const snapshot = await this.options.read();
     if (snapshot === null || this.options.signal.aborted) return;

@@ -33,7 +33,7 @@ export interface FollowOptions {
   subscriber: RedisClient;
   /** Ends the following. */
   signal: AbortSignal;
-  /** Hears of every look that failed; the next look follows by itself. */
+  /** Hears the first look that failed after one that did not; the next follows by itself. */
   onError: (error: unknown) => void;
   /** Between looks that no message caused. */
   pollMs?: number;
@@ -41,6 +41,8 @@ export interface FollowOptions {
 
 /** Whoever publishes does it every few seconds: a configuration that is silent for so long has no process any more. */
 const SILENCE_MS = 15_000;
+
+const POLL_MS = 400;
 
 const UNORDERED: SnapshotStanding = { source: 'none', revision: 0, declaredMs: 0 };
 
@@ -76,7 +78,7 @@ export class SnapshotStore<Content extends object> {
   /**
    * Hands over the newest snapshot, if there is one, and from then on each newer one, in order and each once; a version that another
    * has already replaced may be left out. Resolves after the first look and rejects when that fails. Listens on the channel and looks
-   * by itself every second, so that a message lost with a connection costs a second and no more. Gives what makes it look at once.
+   * by itself every 400 ms, so that a message lost with a connection costs that and no more. Gives what makes it look at once.
    */
   async follow(onChange: (snapshot: Snapshot<Content>) => void, options: FollowOptions): Promise<() => Promise<void>> {
     const { redis, key, channel } = this.options;
@@ -87,7 +89,7 @@ export class SnapshotStore<Content extends object> {
       onError: options.onError,
       signal: options.signal,
     });
-    await follower.start({ channel, subscriber: options.subscriber, pollMs: options.pollMs ?? 1_000 });
+    await follower.start({ channel, subscriber: options.subscriber, pollMs: options.pollMs ?? POLL_MS });
     return () => follower.look();
   }
 }

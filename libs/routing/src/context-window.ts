@@ -49,7 +49,7 @@ export function isDoubtful(model: Model, { features, views }: Omit<WindowOptions
   return input * ESTIMATE_FACTOR > room || !fitsWithHeadroom(input + output, window);
 }
 
-/** In whole numbers: 1.15 has no exact binary form, and the limit itself must fit. */
-function fitsWithHeadroom(tokens: number, window: number): boolean {
+/** True when so many tokens, as they are estimated, surely fit. In whole numbers: 1.15 has no exact binary form, and the limit itself must fit. */
+export function fitsWithHeadroom(tokens: number, window: number): boolean {
   return tokens * HEADROOM_PERCENT <= window * 100;
 }

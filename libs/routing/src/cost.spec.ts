@@ -2,21 +2,11 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { nanoToUsd, usdToNano } from '#contracts/money.js';
 import { NO_USAGE, type Usage } from '#contracts/usage.js';
-import { costOf, estimateCost, pricePerTokenNano } from './cost.js';
+import { costOf, estimateCost } from './cost.js';
 
-/** gpt-4o's list price in dollars per 1,000 tokens: input, cached input, output; writing to a cache costs a quarter more here. */
-const GPT_4O = {
-  inputNano: pricePerTokenNano(0.0025),
-  cachedInputNano: pricePerTokenNano(0.00125),
-  cacheWriteNano: pricePerTokenNano(0.003125),
-  outputNano: pricePerTokenNano(0.01),
-};
-const GPT_4O_MINI = {
-  inputNano: pricePerTokenNano(0.00015),
-  cachedInputNano: pricePerTokenNano(0.000075),
-  cacheWriteNano: pricePerTokenNano(0.00015),
-  outputNano: pricePerTokenNano(0.0006),
-};
+/** gpt-4o's list price in nano-dollars per token; writing to a cache costs a quarter more here. */
+const GPT_4O = { inputNano: 2_500, cachedInputNano: 1_250, cacheWriteNano: 3_125, outputNano: 10_000 };
+const GPT_4O_MINI = { inputNano: 150, cachedInputNano: 75, cacheWriteNano: 150, outputNano: 600 };
 const TINY = { inputNano: 0.1, cachedInputNano: 0.01, cacheWriteNano: 0.2, outputNano: 0.7 };
 const usage = (inputTokens: number, outputTokens: number, cachedInputTokens = 0, reasoningTokens = 0): Usage => ({
   inputTokens,
@@ -59,6 +49,12 @@ describe('costOf', () => {
     expect(costOf(used, price)).toBe(nano);
   });
 
+  it('of less than a nano-dollar a token is the whole sum, rounded up once, where it is estimated and where it is billed', () => {
+    const price = { inputNano: 0.4, cachedInputNano: 0, cacheWriteNano: 0, outputNano: 0 };
+    expect([1, 10, 1_000, 1_000_001].map((tokens) => costOf(usage(tokens, 0), price))).toEqual([1, 4, 400, 400_001]);
+    expect(estimateCost({ inputTokens: 1_000_001, outputTokens: 0 }, price)).toBe(400_001);
+  });
+
   it('is whole, never negative, and without cache writes never more than without a cache', () => {
     const tokens = fc.integer({ min: -10, max: 1_000_000 });
     const anyPrice = fc.tuple(fc.nat(100_000), fc.nat(100_000), fc.nat(100_000)).map(([input, output, saved]) => ({
@@ -89,16 +85,6 @@ describe('costOf', () => {
 });
 
 describe('money', () => {
-  it.each([
-    [0.0025, 2_500],
-    [0.00015, 150],
-    [0.000075, 75],
-    [0.00000015, 0.15],
-    [0, 0],
-  ])('reads %d dollars per 1,000 tokens as %d nano-dollars per token', (usd, nano) => {
-    expect(pricePerTokenNano(usd)).toBe(nano);
-  });
-
   it('keeps whole nano-dollars through dollars and back', () => {
     fc.assert(fc.property(fc.nat(2 ** 31), (nano) => expect(usdToNano(nanoToUsd(nano))).toBe(nano)));
   });

@@ -1,9 +1,6 @@
-import { NANO_PER_USD } from '#contracts/money.js';
+import { NANO_PARTS } from '#contracts/money.js';
 import type { Price } from '#contracts/registry-snapshot.js';
 import type { Usage } from '#contracts/usage.js';
-
-/** Prices may be fractions of a nano-dollar; beyond this many parts of one, a fraction is the noise of binary floats. */
-const NANO_PARTS = 1e6;
 
 /**
  * What a usage costs in whole nano-dollars, rounded up. Input that was read from a cache or written to one is billed at its own
@@ -13,11 +10,13 @@ export function costOf(usage: Usage, price: Price): number {
   const input = Math.max(0, usage.inputTokens);
   const cached = Math.min(Math.max(0, usage.cachedInputTokens), input);
   const written = Math.min(Math.max(0, usage.cacheWriteInputTokens), input - cached);
+  const written1h = Math.min(Math.max(0, usage.cacheWrite1hInputTokens ?? 0), written);
   const output = Math.max(0, usage.outputTokens);
   return wholeNano(
     (input - cached - written) * price.inputNano +
       cached * price.cachedInputNano +
-      written * price.cacheWriteNano +
+      (written - written1h) * price.cacheWriteNano +
+      written1h * (price.cacheWrite1hNano ?? price.cacheWriteNano) +
       output * price.outputNano,
   );
 }
@@ -25,11 +24,6 @@ export function costOf(usage: Usage, price: Price): number {
 /** What so many tokens would cost with nothing cached, in whole nano-dollars, rounded up. */
 export function estimateCost(tokens: { inputTokens: number; outputTokens: number }, price: Price): number {
   return wholeNano(tokens.inputTokens * price.inputNano + tokens.outputTokens * price.outputNano);
-}
-
-/** The configured price of 1,000 tokens in dollars as nano-dollars per token (0.0025 gives 2,500). */
-export function pricePerTokenNano(usdPer1k: number): number {
-  return Math.round((usdPer1k / 1000) * NANO_PER_USD * NANO_PARTS) / NANO_PARTS;
 }
 
 /** Without the rounding of parts, 3 × 0.1 would be billed as more than 0.3. */

@@ -85,4 +85,12 @@ describe('dearestCost', () => {
   ])('reserves %s', (_name, kind, body, nano) => {
     expect(dearestCost(read(body, kind), model)).toBe(nano);
   });
+
+  it.each([
+    ['written to a cache', { cacheWriteNano: 4 }],
+    ['read from one', { cachedInputNano: 4 }],
+  ])('reserves input as if all of it were %s, where that is the dearest', (_how, price) => {
+    const dear = { ...model, price: { ...model.price, ...price } };
+    expect(dearestCost(read({ max_tokens: 20 }), dear)).toBe(10 * 4 + 20 * 10);
+  });
 });

@@ -61,7 +61,10 @@ export function mostOutputTokens({ kind, requestedOutputTokens }: RequestFeature
 /** The most that one call of this model can cost, in nano-dollars: what a budget reserves. */
 export function dearestCost(features: RequestFeatures, model: Model): number {
   const outputTokens = mostOutputTokens(features, model) * features.answers;
-  return estimateCost({ inputTokens: features.inputTokens, outputTokens }, model.price);
+  const { inputNano, cachedInputNano, cacheWriteNano } = model.price;
+  // All of the input may be written to a cache, or read from one.
+  const price = { ...model.price, inputNano: Math.max(inputNano, cachedInputNano, cacheWriteNano) };
+  return estimateCost({ inputTokens: features.inputTokens, outputTokens }, price);
 }
 
 function answersOf(kind: CallKind, body: JsonObject): number {

@@ -53,7 +53,7 @@ export class SettingsConflict extends Error {
 }
 
 /** Everybody who changes settings takes this lock: what a change was checked against stands until it is committed. */
-export const SETTINGS_LOCK = 7_401_955;
+export const SETTINGS_LOCK = 7_401_956;
 
 /** What administrators set. Every method throws `store_unavailable` while the database is away. */
 export class SettingsStore {
@@ -94,6 +94,12 @@ export class SettingsStore {
         return read();
       }),
     );
+  }
+
+  /** What `all` would tell of its moment, without the documents. */
+  async revision(): Promise<Pick<Settings, 'revision' | 'source'>> {
+    const row = this.db.selectFrom('settings_revision').select(['revision', 'source']).executeTakeFirstOrThrow();
+    return answered(row);
   }
 
   /**

@@ -13,6 +13,8 @@ export type DatabaseKind = (typeof DATABASE_KINDS)[number];
 
 export interface DatabaseServer {
   readonly url: string;
+  /** Of its data. */
+  readonly dir: string;
   /** Ends it and deletes its folder. */
   stop(): Promise<void>;
   /** SIGKILL; the folder stays for `restart`. */
@@ -29,14 +31,14 @@ export function startDatabase(kind: DatabaseKind): Promise<DatabaseServer> {
   return kind === 'pglite' ? startPglite() : startPostgres();
 }
 
-/** The embedded database, as `npm start` runs it. */
-export async function startPglite(): Promise<DatabaseServer> {
+/** The embedded database, as `npm start` runs it; `tidyEveryMs` is how often it tidies up. */
+export async function startPglite({ tidyEveryMs }: { tidyEveryMs?: number } = {}): Promise<DatabaseServer> {
   const port = await freePort();
   const url = `postgres://postgres@127.0.0.1:${port}/postgres`;
   const dir = temporaryFolder('pglite');
   // It imports packages alone: Node runs its source.
   const entry = join('libs', 'database', 'src', 'embedded-main.ts');
-  const args = [join(dir, 'data'), String(port)];
+  const args = [join(dir, 'data'), String(port), ...(tidyEveryMs === undefined ? [] : [String(tidyEveryMs)])];
   const source = extname(import.meta.filename) === '.ts' ? entry : join('dist', entry.replace(/ts$/, 'js'));
   const launch = (): RunningProcess =>
     startProcess({ name: 'pglite', entry: source, args, isReady: () => answers(url) });
@@ -131,6 +133,7 @@ async function serverOf({
   await instance.waitUntilReady();
   return {
     url,
+    dir,
     stop: async () => {
       instance.resume();
       await instance.stop();

@@ -96,6 +96,12 @@ export class SecretStore {
     await answered(removed);
   }
 
+  /** What `all` would tell of its moment, without the secrets. */
+  async revision(): Promise<Pick<Settings, 'revision' | 'source'>> {
+    const row = this.db.selectFrom('settings_revision').select(['revision', 'source']).executeTakeFirstOrThrow();
+    return answered(row);
+  }
+
   /** All of them as the settings publish them. */
   async all(): Promise<Settings> {
     const rows = await answered(

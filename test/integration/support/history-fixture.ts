@@ -48,7 +48,7 @@ export class HistoryFixture {
   /** A recorder at work; with a boundary it dies there. Stopped after the test. `through` is what it sees of the records. */
   recorder(
     diesAt: Boundary | null = null,
-    through: (store: JobStore) => JobStore = (store) => store,
+    { through = (store) => store, db = this.db }: { through?: (store: JobStore) => JobStore; db?: Db } = {},
   ): { died: Promise<void>; stop: () => Promise<void> } {
     const redis = this.redis.connect();
     const { promise: died, resolve } = Promise.withResolvers<undefined>();
@@ -74,7 +74,8 @@ export class HistoryFixture {
       ledger: dying(ledger),
       store: dying(through(new JobStore(redis))),
       deliveries: dying(new DeliveryStore(redis, { recorded: true })),
-      db: this.db,
+      db,
+      patientDb: db,
       onError: this.redis.onError,
       onFatal: this.redis.onError,
     });

@@ -56,7 +56,7 @@ export class WebhookRig {
     this.made.accept({ endpoints: options.made ?? [] });
     this.cipher = new FixedCipher(options.isLocked);
     this.disabler = new EndpointDisabler({
-      ...{ marks: this.marks, settings, publisher: { publish }, failingMs: DISABLE_MS, logger: silent },
+      ...{ marks: this.marks, settings, publisher: { repair: publish }, failingMs: DISABLE_MS, logger: silent },
     });
   }
 

@@ -55,6 +55,7 @@ export class ScriptedAdapter implements ProviderAdapter {
     if (!turn) throw new RangeError('this test expects no call');
     this.calls.push(call);
     this.mostInFlight = Math.max(this.mostInFlight, ++this.inFlight);
+    call.onSent?.();
     try {
       return await turn(call);
     } finally {

@@ -8,7 +8,7 @@ import type { JobRecord } from '#jobs/job-record.js';
 import { AdminGuard } from '../auth/admin.guard.js';
 import { JobAccess } from '../jobs/job-access.js';
 import { pageView } from '../jobs/page-view.js';
-import { parsePage } from '../jobs/parse-page.js';
+import { parsePage, refuseNul } from '../jobs/parse-page.js';
 import { By } from './audit/done-by.js';
 import { JobAdmin } from './job-admin.js';
 
@@ -31,6 +31,7 @@ export class AdminJobsController {
     if (project !== undefined && typeof project !== 'string') {
       throw new TokenhubError('invalid_value', 'project can be given once.', { param: 'project' });
     }
+    if (project !== undefined) refuseNul('project', project);
     return pageView(await this.jobs.list(project ?? null, parsePage(rest)), (record) => this.view(record));
   }
 

@@ -3,7 +3,8 @@ import { AuditLog } from '#audit/audit-log.js';
 import { KeptJobs } from '#history/kept-jobs.js';
 import { JobStore } from '#jobs/job-store.js';
 import { BudgetLevels } from '#jobs/budget-levels.js';
-import { REDIS } from '#platform/platform.module.js';
+import { CONFIG, REDIS } from '#platform/platform.module.js';
+import type { TokenhubConfig } from '#platform/config/config.js';
 import type { RedisClient } from '#platform/redis.js';
 import { budgetOwners } from '#registry/budget-owners.js';
 import { KeyRing } from '#registry/key-ring.js';
@@ -12,6 +13,7 @@ import { AuditController } from './audit/audit.controller.js';
 import { AdminJobsController } from './admin-jobs.controller.js';
 import { AUDIT_PARTS } from './audit/audit-parts.js';
 import { BUDGET_OWNERS, BudgetsController } from './budgets.controller.js';
+import { DeclaredBudgets } from './declared-budgets.js';
 import { KEY_PARTS } from './keys/key-parts.js';
 import { KeysController } from './keys/keys.controller.js';
 import { ProjectsController } from './keys/projects.controller.js';
@@ -59,5 +61,10 @@ export const ADMIN_PARTS: Provider[] = [
       new JobAdmin({ ...{ jobs, store, submission, audit }, ownerOf: (project, key) => ring.ownerOf(project, key) }),
   },
   { provide: BudgetLevels, inject: [REDIS], useFactory: (redis: RedisClient) => new BudgetLevels(redis) },
+  {
+    provide: DeclaredBudgets,
+    inject: [CONFIG, BudgetLevels],
+    useFactory: (config: TokenhubConfig, levels: BudgetLevels) => new DeclaredBudgets(config, levels),
+  },
   { provide: BUDGET_OWNERS, inject: [KeyRing], useFactory: (ring: KeyRing) => () => budgetOwners(ring.rules) },
 ];

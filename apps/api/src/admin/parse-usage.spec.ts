@@ -11,6 +11,10 @@ describe('sums', () => {
       { groupBy: 'day', period: { from: '2024-02-29', to: '2024-02-29' } },
     ],
     [
+      { group_by: 'day', to: '1970-01-02' },
+      { groupBy: 'day', period: { from: '1970-01-01', to: '1970-01-02' } },
+    ],
+    [
       { group_by: 'model', to: '2026-01-01' },
       { groupBy: 'model', period: { from: '2025-12-03', to: '2026-01-01' } },
     ],
@@ -24,6 +28,9 @@ describe('sums', () => {
     [{ group_by: 'key', from: '2026-2-3' }, 'invalid_value', 'from'],
     [{ group_by: 'key', to: 'now' }, 'invalid_value', 'to'],
     [{ group_by: 'key', from: '2026-03-02' }, 'invalid_value', 'from'],
+    [{ group_by: 'key', from: '0000-01-01' }, 'invalid_value', 'from'],
+    [{ group_by: 'key', from: '1969-12-31' }, 'invalid_value', 'from'],
+    [{ group_by: 'key', to: '0001-01-01' }, 'invalid_value', 'to'],
     [{ group_by: 'key', project: 'default' }, 'unknown_parameter', 'project'],
   ])('%j is refused', (query, code, param) => {
     expect(() => parseUsage(query, NOW)).toThrow(expect.objectContaining({ code, options: { param } }));
@@ -51,6 +58,8 @@ describe('an export', () => {
     [{ after: '' }, 'invalid_value', 'after'],
     [{ after: '-1' }, 'invalid_value', 'after'],
     [{ from: '2026-02-30' }, 'invalid_value', 'from'],
+    [{ from: '0000-01-01' }, 'invalid_value', 'from'],
+    [{ to: '1969-12-31' }, 'invalid_value', 'to'],
     [{ from: '2026-03-02', to: '2026-03-01' }, 'invalid_value', 'from'],
     [{ group_by: 'key' }, 'unknown_parameter', 'group_by'],
   ])('%j is refused', (query, code, param) => {

@@ -62,7 +62,7 @@ function valuesOf(query: Record<string, unknown>, known: readonly string[]): Map
 
 function readPeriod(values: Map<string, string>, now: number): UsagePeriod {
   const to = readDay('to', values.get('to')) ?? dayOf(now);
-  const from = readDay('from', values.get('from')) ?? dayOf(Date.parse(to) - (USUAL_DAYS - 1) * DAY_MS);
+  const from = readDay('from', values.get('from')) ?? dayOf(Math.max(Date.parse(to) - (USUAL_DAYS - 1) * DAY_MS, 0));
   if (from > to) throw invalid('from', 'must not be after to');
   return { from, to };
 }
@@ -72,6 +72,7 @@ function readDay(name: string, value: string | undefined): string | null {
   const ms = /^\d{4}-\d{2}-\d{2}$/.test(value) ? Date.parse(value) : NaN;
   // Date.parse takes the 30th of February for a day of March.
   if (Number.isNaN(ms) || dayOf(ms) !== value) throw invalid(name, 'must be a day such as 2026-11-22');
+  if (ms < 0) throw invalid(name, 'must be a day from 1970 on');
   return value;
 }
 

@@ -13,9 +13,12 @@ export async function recountBudgets(
 ): Promise<void> {
   const recorded = new Map<BudgetWindow, Map<string, number>>();
   for (const window of BUDGET_WINDOWS) recorded.set(window, await costsIn(window, report, nowMs));
-  for (const owner of owners) {
-    const name = nameOf(owner.project, owner.key);
-    await levels.raiseSpent(owner, ({ window }) => recorded.get(window)?.get(name) ?? 0, nowMs);
+  for (const [project, own] of Map.groupBy(owners, (owner) => owner.project)) {
+    const spends = own.flatMap(({ key, rules }) => {
+      const name = nameOf(project, key);
+      return rules.map((rule) => ({ key, rule, spentNano: recorded.get(rule.window)?.get(name) ?? 0 }));
+    });
+    await levels.raiseSpent(project, spends, nowMs);
   }
 }
 

@@ -2,11 +2,11 @@ import { TokenhubError } from '#contracts/error-catalogue.js';
 import { JOB_STATES, JOB_TYPES } from '#contracts/job-state.js';
 import type { JobFilter } from '#jobs/job-filter.js';
 import type { JobPlace } from '#jobs/job-finder.js';
+import { ISO_TIME } from '../http/iso-time.js';
 import { isJobId, timeOfJobId } from './job-id.js';
 
 const MOST = 100;
 const USUAL = 20;
-const ISO_TIME = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2}))?$/;
 
 const FILTERS = ['state', 'type', 'model', 'key', 'created_after', 'created_before'] as const;
 
@@ -45,9 +45,18 @@ function readFilter(filter: JobFilter, name: string, value: unknown): boolean {
   if (typeof value !== 'string') {
     throw new TokenhubError('invalid_value', `${name} can be given once.`, { param: name });
   }
+  refuseNul(name, value);
   if (pair !== undefined) filter.metadata = { ...filter.metadata, [pair]: value };
   else if (known !== undefined) Object.assign(filter, FILTER_READERS[known](value));
   return true;
+}
+
+/** PostgreSQL has no text with U+0000 in it. */
+export function refuseNul(name: string, value: string): void {
+  if (!`${name}${value}`.includes('\0')) return;
+  throw new TokenhubError('invalid_value', 'A filter has no character U+0000.', {
+    param: name.replaceAll('\0', '\u{fffd}'),
+  });
 }
 
 const FILTER_READERS: Record<(typeof FILTERS)[number], (value: string) => JobFilter> = {

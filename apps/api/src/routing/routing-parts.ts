@@ -26,7 +26,7 @@ export const ROUTING_PARTS: Provider[] = [
     provide: LiveRegistry,
     inject: [REDIS, REDIS_SUBSCRIBER, LOGGER],
     useFactory: (redis: RedisClient, subscriber: RedisClient, logger: Logger) =>
-      new LiveRegistry({ redis, subscriber, onError: (error) => logger.debug({ err: error }, 'registry') }),
+      new LiveRegistry({ redis, subscriber, onError: (error) => logger.warn({ err: error }, 'registry') }),
   },
   { provide: PoolLoads, inject: [REDIS], useFactory: (redis: RedisClient) => new PoolLoads(redis) },
   { provide: AdminPauses, inject: [REDIS], useFactory: (redis: RedisClient) => new AdminPauses(redis) },

@@ -7,7 +7,6 @@ import {
   type SettingsStore,
 } from '#settings/settings-store.js';
 import { documentId, ENDPOINT_KIND, ownerOf, type EndpointDefinition } from '#webhooks/endpoint-definition.js';
-import type { LiveEndpoints } from '#webhooks/live-endpoints.js';
 
 /** How many a project may have, beside those that are declared. */
 export const MOST_ENDPOINTS = 20;
@@ -16,9 +15,6 @@ export interface StoredEndpointsDeps {
   /** Null where no database is configured. */
   settings: SettingsStore | null;
   publisher: Pick<SettingsPublisher<object>, 'publish'>;
-  live: Pick<LiveEndpoints, 'catchUp'>;
-  /** Hears of a change that is made and that this process may not know yet. */
-  onError: (error: unknown) => void;
 }
 
 /** The stored endpoints: read, and written so that every process hears of it. */
@@ -77,7 +73,10 @@ export class StoredEndpoints {
     );
   }
 
-  /** Once it is committed it is published; this process knows it when this resolves. */
+  /**
+   * Once it is committed it is published; this process knows it when this resolves. Throws `store_unavailable` when that has not worked in
+   * time: the change is made all the same.
+   */
   private async write(
     change: SettingsChange,
     check: (all: SettingsDocument[]) => void = () => undefined,
@@ -89,11 +88,8 @@ export class StoredEndpoints {
     };
     // A project's own, and no administrator's.
     const written = this.requireKept().change(kinds, decide, null);
-    const { documents } = await written.catch(refuse);
-    const { publisher, live, onError } = this.deps;
-    await publisher.publish();
-    // It is committed: whoever asked must hear of it, even when Redis is away and the processes hear of it later.
-    await live.catchUp().catch(onError);
+    const { documents, revision } = await written.catch(refuse);
+    await this.deps.publisher.publish(revision);
     return documents[0] ?? null;
   }
 }

@@ -45,11 +45,16 @@ export const WEBHOOK_PARTS: Provider[] = [
     useFactory: (redis: RedisClient, subscriber: RedisClient, logger: Logger) =>
       new LiveEndpoints({ redis, subscriber, onError: (error) => logger.debug({ err: error }, 'webhook endpoints') }),
   },
-  { provide: ENDPOINT_PUBLISHER, inject: [SettingsStore, REDIS, LOGGER], useFactory: buildPublisher },
+  {
+    provide: ENDPOINT_PUBLISHER,
+    inject: [SettingsStore, REDIS, LiveEndpoints, LOGGER],
+    useFactory: buildPublisher,
+  },
   {
     provide: StoredEndpoints,
-    inject: [SettingsStore, ENDPOINT_PUBLISHER, LiveEndpoints, LOGGER],
-    useFactory: buildStored,
+    inject: [SettingsStore, ENDPOINT_PUBLISHER],
+    useFactory: (settings: SettingsStore | null, publisher: SettingsPublisher<MadeEndpoints>) =>
+      new StoredEndpoints({ settings, publisher }),
   },
   {
     provide: EndpointDesk,
@@ -73,37 +78,30 @@ export const WEBHOOK_PARTS: Provider[] = [
 
 type DeskParts = [StoredEndpoints, EndpointMarks, Cipher];
 
-/** What is changed is published at once; this makes up for a process that ended in between. */
+/** For a Redis that has lost what it had: what a process that ended in between did not publish is found by its revision. */
 const REPAIR_EVERY_MS = 10_000;
 
 /** Only what is stored: each process adds what its own configuration declares, so that no two can differ in what they publish. */
 function buildPublisher(
-  settings: SettingsStore | null,
-  redis: RedisClient,
-  logger: Logger,
+  ...[settings, redis, live, logger]: [SettingsStore | null, RedisClient, LiveEndpoints, Logger]
 ): SettingsPublisher<MadeEndpoints> {
+  const store = endpointSnapshots(redis);
   return new SettingsPublisher({
     settings,
-    snapshots: endpointSnapshots(redis),
+    snapshots: {
+      // Published is what this process knows, too.
+      publish: async (content, standing) => {
+        const published = await store.publish(content, standing);
+        await live.catchUp();
+        return published;
+      },
+    },
     kinds: [ENDPOINT_KIND],
     merge: madeEndpoints,
     declaredMs: 0,
     everyMs: REPAIR_EVERY_MS,
     onError: (error) => logger.warn({ err: error }, 'the webhook endpoints could not be published'),
   });
-}
-
-function buildStored(
-  ...[settings, publisher, live, logger]: [
-    SettingsStore | null,
-    SettingsPublisher<MadeEndpoints>,
-    LiveEndpoints,
-    Logger,
-  ]
-): StoredEndpoints {
-  const onError = (error: unknown): void =>
-    logger.warn({ err: error }, 'a change of webhook endpoints is not known here yet');
-  return new StoredEndpoints({ settings, publisher, live, onError });
 }
 
 function buildDeliveries(

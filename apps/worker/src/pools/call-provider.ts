@@ -1,14 +1,15 @@
 import type { RateLimitReading } from '#contracts/rate-limits.js';
 import type { Model, Price, Provider, ProviderType } from '#contracts/registry-snapshot.js';
-import type { JsonObject } from '#contracts/json.js';
 import { NO_USAGE, type Usage } from '#contracts/usage.js';
 import type { AttemptStore, BegunRun, Run } from '#jobs/attempt-store.js';
 import type { Logger } from '#platform/logging.js';
 import type { ProviderAdapter, ProviderAnswer, ProviderCall } from '#providers/provider-adapter.js';
 import { ProviderError } from '#providers/provider-error.js';
 import type { VllmEndpoints } from '#providers/vllm/vllm-endpoints.js';
+import { contextTokensOf } from '#routing/context-window.js';
 import type { TokenCounter } from '#tokens/count-tokens.js';
 import { answerText } from './answer-text.js';
+import { bodyFor } from './body-for.js';
 import { OutputWriter } from './output-writer.js';
 import type { ProviderDirectory } from './provider-directory.js';
 import { AttemptStopped } from './running-attempts.js';
@@ -65,20 +66,27 @@ export class CallProvider {
     let outcome: CallReport['outcome'];
     let answer: ProviderAnswer | null = null;
     let price: Price | null = null;
+    const wire = { sent: false };
     try {
       stop.signal.throwIfAborted();
       const place = this.deps.directory.place(begun.plan.candidates[begun.index]?.model ?? '');
       if (this.deps.directory.isLockedOut(place.provider.id)) return lockedReport(startedAt);
       price = place.model.price;
-      answer = await this.execute(begun, place, { signal: stop.signal, writer });
+      const onSent = (): void => {
+        wire.sent = true;
+      };
+      answer = await this.execute(begun, place, { signal: stop.signal, writer, onSent });
       await writer?.flush();
-      stop.signal.throwIfAborted();
+      // Whoever shuts down keeps an answer that is there: it would be paid for twice.
+      if (!isShutdown(stop.signal)) stop.signal.throwIfAborted();
       outcome = { kind: 'answered', body: answer.body };
     } catch (error) {
       writer?.discard();
       outcome = this.classify(error, run, stop.signal);
     }
-    const estimate = answer?.usage ? null : await this.estimate(begun, answer, writer);
+    const estimate = answer?.usage
+      ? null
+      : await this.estimate(begun, { answer, writer, billed: wire.sent && isCut(outcome) });
     return {
       outcome,
       usage: answer?.usage ?? estimate,
@@ -95,16 +103,17 @@ export class CallProvider {
   private async execute(
     begun: BegunRun,
     { model, provider }: { model: Model; provider: Provider },
-    { signal, writer }: { signal: AbortSignal; writer: OutputWriter | null },
+    { signal, writer, onSent }: { signal: AbortSignal; writer: OutputWriter | null; onSent: () => void },
   ): Promise<ProviderAnswer> {
     const call: Omit<ProviderCall, 'endpoint'> = {
       kind: begun.plan.kind,
-      body: bodyFor(begun, model),
+      body: bodyFor(begun, model, contextTokensOf(model, this.deps.endpoints.contextTokensOf([model]))),
       upstreamModel: model.upstreamModel,
       credential: this.deps.directory.credentialOf(provider),
       timeouts: provider.timeouts,
       deadlineMs: begun.deadline,
       signal,
+      onSent,
       maxOutputTokens: model.maxOutputTokens,
       dropSamplingParameters: model.dropSamplingParameters,
       strict: begun.plan.strict,
@@ -130,13 +139,15 @@ export class CallProvider {
     return { kind: 'failed', error: internal };
   }
 
-  /** Interrupted streams never give usage, and some providers never do: what was received is counted instead. */
+  /**
+   * Interrupted streams never give usage, and some providers never do: what was received is counted instead. Of a call that was cut off
+   * before anything was received the input is: the provider has begun with it.
+   */
   private async estimate(
     begun: BegunRun,
-    answer: ProviderAnswer | null,
-    writer: OutputWriter | null,
+    { answer, writer, billed }: { answer: ProviderAnswer | null; writer: OutputWriter | null; billed: boolean },
   ): Promise<Usage | null> {
-    if (!answer && !writer?.committed) return null;
+    if (!answer && !writer?.committed) return billed ? { ...NO_USAGE, inputTokens: begun.plan.inputTokens } : null;
     const outputTokens = await this.deps.tokens.countText(writer?.text ?? (answer ? answerText(answer.body) : ''));
     return { ...NO_USAGE, inputTokens: begun.plan.inputTokens, outputTokens };
   }
@@ -155,9 +166,21 @@ function wantsOutput(begun: BegunRun): boolean {
   return kind !== 'embedding' && !silent && (stream || begun.read);
 }
 
-/** A model that can hold to a schema by itself is given it, unless the client asked for a form of its own. */
-function bodyFor({ plan, request }: BegunRun, { capabilities }: Model): JsonObject {
-  const { responseFormat } = plan;
-  if (!responseFormat || request.response_format !== undefined || !capabilities.includes('json_schema')) return request;
-  return { ...request, response_format: responseFormat };
+function isShutdown({ reason }: AbortSignal): boolean {
+  return reason instanceof AttemptStopped && reason.reason === 'shutdown';
 }
+
+/** True for a call that we ended while the provider was at work: it was cancelled, or took too long. */
+function isCut(outcome: CallReport['outcome']): boolean {
+  switch (outcome.kind) {
+    case 'answered':
+    case 'locked':
+      return false;
+    case 'stopped':
+      return true;
+    case 'failed':
+      return TIMEOUTS.has(outcome.error.options.code);
+  }
+}
+
+const TIMEOUTS: ReadonlySet<string> = new Set(['answer_timeout', 'first_token_timeout', 'idle_timeout']);

@@ -35,6 +35,7 @@ export class RecorderRole implements OnApplicationBootstrap, OnModuleDestroy {
       store: new JobStore(redis),
       deliveries: new DeliveryStore(redis, { recorded: true }),
       db: database.db,
+      patientDb: database.patientDb,
       onError: (error) => logger.warn({ err: error }, 'recorder'),
       onFatal: (error, message) => logger.error({ err: error }, message),
     });
@@ -43,6 +44,7 @@ export class RecorderRole implements OnApplicationBootstrap, OnModuleDestroy {
 
   onApplicationBootstrap(): void {
     this.recorder.start();
+    this.sweeping = this.sweep();
     this.timer = setInterval(() => {
       this.sweeping = this.sweep();
     }, SWEEP_EVERY_MS);

@@ -13,7 +13,7 @@ export interface EndpointDisablerDeps {
   marks: EndpointMarks;
   /** Null where no database is configured: then there are no made endpoints. */
   settings: SettingsStore | null;
-  publisher: Pick<SettingsPublisher<object>, 'publish'>;
+  publisher: Pick<SettingsPublisher<object>, 'repair'>;
   /** How long an endpoint may fail without a success. */
   failingMs: number;
   logger: Logger;
@@ -62,7 +62,7 @@ export class EndpointDisabler {
         return [{ change: 'update', kind: ENDPOINT_KIND, id, definition: { ...definition, disabled }, version: null }];
       };
       const written = await settings?.change([ENDPOINT_KIND], decide, null);
-      if (written?.documents.length) await publisher.publish();
+      if (written?.documents.length) await publisher.repair();
     } catch (error) {
       logger.warn({ err: error, project: made.project, endpoint: made.id }, 'that it is disabled could not be stored');
     }

@@ -1,7 +1,8 @@
 -- What is kept of jobs after their end, and what every attempt used. Times are Unix milliseconds, money integer nano-dollars.
 
--- Ids sort by the time of creation. `record` is what the job's own page shows, as text that only has to be valid JSON: jsonb
--- refuses the characters U+0000 and lone surrogates, which models do write. `metadata` is for finding, with those replaced.
+-- Ids sort by the time of creation. `record` is what the job's own page shows and `work` what was asked, as text that only has to be
+-- valid JSON: jsonb refuses the characters U+0000 and lone surrogates, which models do write. `metadata` is for finding, with those
+-- replaced. `bytes` is the size of `record`: so long pages are cut without reading it.
 CREATE TABLE finished_jobs (
   id text COLLATE "C" PRIMARY KEY,
   project text NOT NULL,
@@ -12,7 +13,10 @@ CREATE TABLE finished_jobs (
   created_ms bigint NOT NULL,
   finished_ms bigint NOT NULL,
   metadata jsonb NOT NULL,
-  record json NOT NULL
+  idempotency text,
+  bytes integer NOT NULL,
+  record json NOT NULL,
+  work json NOT NULL
 );
 CREATE INDEX finished_jobs_project ON finished_jobs (project, id);
 CREATE INDEX finished_jobs_state ON finished_jobs (project, state, id);
@@ -32,11 +36,12 @@ CREATE TABLE erased_jobs (
 );
 CREATE INDEX erased_jobs_age ON erased_jobs (erased_ms);
 
--- One row per attempt that ended. An attempt is wasted when no answer came of it. `seq` counts as they are recorded, and they
+-- One row per attempt that ended. When Redis loses its last moments an attempt runs again under the same id: it ends at another time,
+-- and is another row. An attempt is wasted when no answer came of it. `seq` counts as they are recorded, and they
 -- become visible in its order: recorders add them one after the other.
 CREATE TABLE usage_attempts (
   seq bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
-  id text COLLATE "C" PRIMARY KEY,
+  id text COLLATE "C" NOT NULL,
   job_id text COLLATE "C" NOT NULL,
   project text NOT NULL,
   key text NOT NULL,
@@ -55,7 +60,8 @@ CREATE TABLE usage_attempts (
   waited_ms bigint NOT NULL,
   ttft_ms bigint,
   duration_ms bigint NOT NULL,
-  ended_ms bigint NOT NULL
+  ended_ms bigint NOT NULL,
+  PRIMARY KEY (id, ended_ms)
 );
 CREATE INDEX usage_attempts_age ON usage_attempts (ended_ms);
 

@@ -1,6 +1,6 @@
 -- include: record.lua
 -- Ends an attempt and opens the next one: a hop, a retry, a wait, or work given back at shutdown. One that has spent something is
--- followed by another only where the budgets have room for both.
+-- followed by another only where the budgets have room for both. One whose job has ended meanwhile is recorded, and that is all.
 -- KEYS: job, call, events, unfinished
 -- ARGV: job id, attempt, run, channel prefix, next index, used, tries, attempt record JSON or '', look_at,
 --       failures JSON, usage: input, output, cached, reasoning, nano-dollars, cache writes,
@@ -9,7 +9,10 @@
 local job_id, attempt, run = ARGV[1], ARGV[2], ARGV[3]
 local ctx = open_job(KEYS[1], KEYS[3], job_id, ARGV[4])
 if not ctx or not is_current(KEYS[2], attempt, run) then return { 'refused' } end
-if TERMINAL[ctx.state] then return { 'finished', ctx.state } end
+if TERMINAL[ctx.state] then
+  if ARGV[8] ~= '' then record_late(ctx, KEYS[2], attempt, ARGV[8], 11) end
+  return { 'finished', ctx.state }
+end
 
 local next_attempt = tonumber(attempt) + 1
 local fits = true

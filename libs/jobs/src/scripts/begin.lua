@@ -5,7 +5,7 @@
 -- KEYS: job, call, events, unfinished, order of the pool
 -- ARGV: job id, attempt, run, channel prefix, most crashes, '1' to start at once, turn of the attempt
 -- Returns {'run', request, plan, index, used, tries, waited ms, deadline, read live, synchronous stream, failures,
---          ticket or '', step or ''}
+--          ticket or '', step or '', counted in budgets}
 --       | {'superseded', newest attempt, its pool, begun} | {'finished', state} | {'gone'}
 local job_id, attempt, run = ARGV[1], ARGV[2], ARGV[3]
 local ctx = open_job(KEYS[1], KEYS[3], job_id, ARGV[4])
@@ -23,6 +23,7 @@ end
 
 local now = now_ms()
 local taken_over = f[2] and f[2] ~= run
+if taken_over then record_crash(ctx, KEYS[2], attempt) end
 if ctx.deadline <= now or ctx.cancel_requested_at then
   -- The run before this one, if there was one, is over.
   redis.call('HDEL', KEYS[2], 'run')
@@ -41,4 +42,4 @@ end
 
 return { 'run', f[5], f[6], f[7] or '0', f[8] or '0', f[9] or '0', math.max(now - tonumber(f[10]), 0), int(ctx.deadline),
   ctx.readers ~= '' and 1 or 0, ctx.sync_stream and 1 or 0, f[11] or '[]',
-  not taken_over and f[12] or '', f[14] or '' }
+  not taken_over and f[12] or '', f[14] or '', ctx.budget and 1 or 0 }

@@ -110,6 +110,27 @@ local function figures_of(ctx, call_key, record)
   return cjson.encode(attempt)
 end
 
+-- What the newest run of an attempt has spent after its job's end is spent all the same: on the record, in the budgets and in the ledger.
+-- Once, and not when it was this run that ended the job. `first` is where its six figures begin in ARGV.
+local function record_late(ctx, call_key, attempt, record, first)
+  if redis.call('HSETNX', call_key, 'attempt:' .. attempt, record) == 0 then return end
+  redis.call('HSET', ctx.job_key, 'totals', add_attempt(ctx.totals, first))
+  count_budgets(ctx, 0, tonumber(ARGV[first + 4]))
+  if ctx.ledger then append_ledger(ctx, figures_of(ctx, call_key, record), nil, true) end
+end
+
+-- A run whose worker died leaves one line in the ledger: what its provider charges for it is on no record.
+local function record_crash(ctx, call_key, attempt)
+  if not ctx.ledger then return end
+  local f = redis.call('HMGET', call_key, 'plan', 'index', 'crashes')
+  local candidate = cjson.decode(f[1]).candidates[tonumber(f[2] or '0') + 1]
+  append_ledger(ctx, cjson.encode({
+    id = string.match(call_key, ':call:(.+)$') .. '.' .. attempt .. '.crash-' .. (tonumber(f[3] or '0') + 1), n = tonumber(attempt),
+    model = candidate.model, provider = candidate.provider, state = 'failed', errorClass = 'worker_crash', waitedMs = 0,
+    ttftMs = cjson.null, durationMs = 0, usage = cjson.null, usageEstimated = true, costNano = 0,
+  }))
+end
+
 -- How much a finished record takes until the recorder has it.
 local function hold_for_recorder(ctx, keys)
   local bytes = 0

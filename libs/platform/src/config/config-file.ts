@@ -43,6 +43,7 @@ export interface FileModel {
     output_per_1k: number;
     cached_input_per_1k?: number;
     cache_write_per_1k?: number;
+    cache_write_1h_per_1k?: number;
   };
   capabilities?: Capability[];
   kinds?: CallKind[];

@@ -110,11 +110,15 @@ const model = object(
             ...PRICE,
             description: 'When absent the input price; 1.25 times that on a provider of type anthropic.',
           },
+          cache_write_1h_per_1k: {
+            ...PRICE,
+            description: 'When absent cache_write_per_1k; twice the input price on a provider of type anthropic.',
+          },
         },
         [],
       ),
       default: {},
-      description: 'US dollars per 1,000 tokens; kept in whole nano-dollars per token.',
+      description: 'US dollars per 1,000 tokens; a call costs the sum in whole nano-dollars, rounded up.',
     },
     capabilities: {
       type: 'array',
@@ -145,7 +149,9 @@ const alias = object(
     members: {
       type: 'array',
       minItems: 1,
-      items: object({ model: MODEL_NAME, weight: { type: 'number', exclusiveMinimum: 0, default: 1 } }, ['model']),
+      items: object({ model: MODEL_NAME, weight: { type: 'number', exclusiveMinimum: 0, maximum: 10, default: 1 } }, [
+        'model',
+      ]),
     },
     sticky_by: { enum: ['key', 'request'], default: 'request' },
   },

@@ -136,6 +136,8 @@ export interface PriceConfig {
   readonly outputPer1k: number;
   readonly cachedInputPer1k: number;
   readonly cacheWritePer1k: number;
+  /** Absent: as `cacheWritePer1k`. */
+  readonly cacheWrite1hPer1k?: number;
 }
 
 export interface AliasConfig {

@@ -45,3 +45,13 @@ it.each<[string, ProviderType, Partial<FileModel['price']>, number]>([
   const file = fileWith(type, { input_per_1k: 0.003, output_per_1k: 0.015, ...change });
   expect(resolveConfigFile(file).models[0]?.price.cacheWritePer1k).toBe(expected);
 });
+
+it.each<[string, ProviderType, Partial<FileModel['price']>, number | undefined]>([
+  ['twice the input on anthropic', 'anthropic', { cache_write_per_1k: 0.001 }, 0.006],
+  ['what any write costs on openai', 'openai', {}, undefined],
+  ['what is declared', 'openai', { cache_write_1h_per_1k: 0.004 }, 0.004],
+  ['what is declared, on anthropic too', 'anthropic', { cache_write_1h_per_1k: 0 }, 0],
+])('writing to a cache for an hour costs %s', (_case, type, change, expected) => {
+  const file = fileWith(type, { input_per_1k: 0.003, output_per_1k: 0.015, ...change });
+  expect(resolveConfigFile(file).models[0]?.price.cacheWrite1hPer1k).toBe(expected);
+});

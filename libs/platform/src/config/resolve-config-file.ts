@@ -104,16 +104,20 @@ export function toAlias(alias: FileAlias): AliasConfig {
   return { id: alias.id, members: alias.members, stickyBy: alias.sticky_by };
 }
 
-/** Anthropic bills what it writes to its five-minute cache at 1.25 times the input; others bill it as input. */
+/** Anthropic bills what it writes to its five-minute cache at 1.25 times the input, to its one-hour cache at twice; others bill it as input. */
 const ANTHROPIC_CACHE_WRITE = 1.25;
+const ANTHROPIC_CACHE_WRITE_1H = 2;
 
 function toPrice(price: FileModel['price'], providerType: ProviderType | undefined): PriceConfig {
   const input = price.input_per_1k;
+  const anHour =
+    price.cache_write_1h_per_1k ?? (providerType === 'anthropic' ? input * ANTHROPIC_CACHE_WRITE_1H : undefined);
   return {
     inputPer1k: input,
     outputPer1k: price.output_per_1k,
     cachedInputPer1k: price.cached_input_per_1k ?? input,
     cacheWritePer1k: price.cache_write_per_1k ?? (providerType === 'anthropic' ? input * ANTHROPIC_CACHE_WRITE : input),
+    ...(anHour !== undefined && { cacheWrite1hPer1k: anHour }),
   };
 }
 

@@ -32,6 +32,14 @@ test.each<[string, unknown, Figures | null]>([
   ],
   ['absent', undefined, null],
   ['unreadable', { input_tokens: '3' }, null],
+  ['nonsense input', { input_tokens: 2e9, output_tokens: 1 }, null],
+  ['nonsense output', { input_tokens: 3, output_tokens: 9e15 }, null],
+  ['nonsense cache reads', { input_tokens: 3, output_tokens: 1, cache_read_input_tokens: 1e12 }, null],
+  [
+    'nonsense cache writes',
+    { input_tokens: 3, output_tokens: 1, cache_creation: { ephemeral_1h_input_tokens: 1e12 } },
+    null,
+  ],
 ])('%s', (_name, raw, expected) => {
   const usage = toUsage(raw);
   expect(usage && figuresOf(usage)).toEqual(expected);
@@ -40,6 +48,22 @@ test.each<[string, unknown, Figures | null]>([
   expect(shown?.prompt_tokens_details).toEqual(
     expected ? { cached_tokens: expected[2], cache_write_tokens: expected[3] } : undefined,
   );
+});
+
+test.each<[string, object, number | undefined]>([
+  ['none said', { cache_creation_input_tokens: 20 }, undefined],
+  [
+    'five minutes alone',
+    { cache_creation_input_tokens: 20, cache_creation: { ephemeral_5m_input_tokens: 20 } },
+    undefined,
+  ],
+  ['both', { cache_creation_input_tokens: 20, cache_creation: { ephemeral_1h_input_tokens: 15 } }, 15],
+  ['more than was written', { cache_creation_input_tokens: 20, cache_creation: { ephemeral_1h_input_tokens: 25 } }, 20],
+  ['null', { cache_creation_input_tokens: 20, cache_creation: null }, undefined],
+])('of what was written an hour’s part: %s', (_name, written, expected) => {
+  const usage = toUsage({ input_tokens: 3, output_tokens: 1, ...written });
+  expect(usage?.cacheWriteInputTokens).toBe(20);
+  expect(usage?.cacheWrite1hInputTokens).toBe(expected);
 });
 
 test('a stream’s figures are cumulative, and one that is left out stands', () => {

@@ -1,16 +1,19 @@
 import { isJsonObject, type JsonObject } from '#contracts/json.js';
 import type { Usage } from '#contracts/usage.js';
+import { hasNonsense, tokenFigure as tokens } from '../token-figure.js';
 
 /** Anthropic's figures; what was read from the cache or written to it is not in `input`. */
 interface Figures {
   input: number;
   cacheRead: number;
   cacheWrite: number;
+  /** The part of it that is kept for an hour. */
+  cacheWrite1h: number;
   output: number;
   thinking: number;
 }
 
-/** Anthropic's usage object as ours; null when it is absent or has no readable figure for the input. */
+/** Anthropic's usage object as ours; null when it is absent, or its figures are unreadable. */
 export function toUsage(value: unknown): Usage | null {
   const figures = figuresOf(value);
   if (figures === null) return null;
@@ -19,6 +22,7 @@ export function toUsage(value: unknown): Usage | null {
     outputTokens: figures.output,
     cachedInputTokens: figures.cacheRead,
     cacheWriteInputTokens: figures.cacheWrite,
+    ...(figures.cacheWrite1h > 0 && { cacheWrite1hInputTokens: figures.cacheWrite1h }),
     reasoningTokens: figures.thinking,
   };
 }
@@ -47,13 +51,16 @@ export function mergeUsage(before: JsonObject, latest: unknown): JsonObject {
 function figuresOf(value: unknown): Figures | null {
   if (!isJsonObject(value)) return null;
   const input = tokens(value.input_tokens);
-  if (input === null) return null;
+  const creation = isJsonObject(value.cache_creation) ? value.cache_creation : {};
+  if (input === null || hasNonsense(value, creation, value.output_tokens_details)) return null;
   const output = tokens(value.output_tokens) ?? 0;
   const details = isJsonObject(value.output_tokens_details) ? value.output_tokens_details : {};
+  const cacheWrite = tokens(value.cache_creation_input_tokens) ?? 0;
   return {
     input,
     cacheRead: tokens(value.cache_read_input_tokens) ?? 0,
-    cacheWrite: tokens(value.cache_creation_input_tokens) ?? 0,
+    cacheWrite,
+    cacheWrite1h: Math.min(tokens(creation.ephemeral_1h_input_tokens) ?? 0, cacheWrite),
     output,
     thinking: Math.min(tokens(details.thinking_tokens) ?? 0, output),
   };
@@ -61,8 +68,4 @@ function figuresOf(value: unknown): Figures | null {
 
 function promptOf({ input, cacheRead, cacheWrite }: Figures): number {
   return input + cacheRead + cacheWrite;
-}
-
-function tokens(value: unknown): number | null {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : null;
 }

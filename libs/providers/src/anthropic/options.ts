@@ -29,6 +29,7 @@ export function toHttpRequest(call: ProviderCall, body: JsonObject, streamed: bo
     wait: streamed ? { kind: 'first', ms: call.onDelta ? firstTokenMs : answerMs } : { kind: 'answer', ms: answerMs },
     deadlineMs: call.deadlineMs,
     signal: call.signal,
+    onSent: call.onSent,
   };
 }
 

@@ -81,6 +81,15 @@ test.each<[string, unknown, Figures | null]>([
   ['absent', undefined, null],
   ['null', null, null],
   ['unreadable', { prompt_tokens: '5' }, null],
+  ['nonsense input', { prompt_tokens: 1_000_000_001, completion_tokens: 3 }, null],
+  ['nonsense output', { prompt_tokens: 1, completion_tokens: 9e15 }, null],
+  [
+    'nonsense reasoning',
+    { prompt_tokens: 1, completion_tokens: 3, completion_tokens_details: { reasoning_tokens: 2 ** 53 } },
+    null,
+  ],
+  ['the most that is believed', { prompt_tokens: 1e9, completion_tokens: 1e9 }, [1e9, 1e9, 0, 0, 0]],
+  ['large figures of something else', { prompt_tokens: 1, completion_tokens: 3, spent_ns: 9e15 }, [1, 3, 0, 0, 0]],
   ['negative', { prompt_tokens: -1, completion_tokens: 3 }, null],
 ])('%s', (_name, raw, expected) => {
   const usage = toUsage(raw);

@@ -1,11 +1,13 @@
 import { isJsonObject } from '#contracts/json.js';
 import type { Usage } from '#contracts/usage.js';
+import { hasNonsense, tokenFigure as tokens } from '../token-figure.js';
 
-/** An OpenAI-shaped usage object as ours; null when it is absent or has no readable figure for the prompt. */
+/** An OpenAI-shaped usage object as ours; null when it is absent, or its figures are unreadable. */
 export function toUsage(value: unknown): Usage | null {
   if (!isJsonObject(value)) return null;
   const inputTokens = tokens(value.prompt_tokens);
   if (inputTokens === null) return null;
+  if (hasNonsense(value, value.prompt_tokens_details, value.completion_tokens_details)) return null;
   const completion = tokens(value.completion_tokens) ?? 0;
   const reasoning = detail(value.completion_tokens_details, 'reasoning_tokens') ?? 0;
   const outputTokens = withReasoning({
@@ -40,8 +42,4 @@ function withReasoning(counted: {
 
 function detail(details: unknown, field: string): number | null {
   return isJsonObject(details) ? tokens(details[field]) : null;
-}
-
-function tokens(value: unknown): number | null {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : null;
 }

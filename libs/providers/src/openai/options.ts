@@ -15,6 +15,7 @@ export function toHttpRequest(call: ProviderCall, streamed: boolean, dialect: Di
     wait: streamed ? { kind: 'first', ms: firstTokenMs } : { kind: 'answer', ms: answerMs },
     deadlineMs: call.deadlineMs,
     signal: call.signal,
+    onSent: call.onSent,
   };
 }
 

@@ -1,11 +1,14 @@
 import { randomInt } from 'node:crypto';
+import { budgetRules } from '#contracts/budgets.js';
 import { TokenhubError } from '#contracts/error-catalogue.js';
+import { toBudget } from '#platform/config/resolve-config-file.js';
 import { KEY_KIND, type KeyDefinition } from '#registry/made-keys.js';
 import { newSecret } from '#registry/key-secret.js';
 import type { ChangedBy, SettingsDocument } from '#settings/settings-store.js';
 import type { KeyDefinitionDto, KeyFieldsDto, NewKeyDto } from './key.dto.js';
 import { changedKey, definedKey, iso, liveSecrets, rotated, secretOf } from './key-definition.js';
 import { declaredViews, keyView, type AdminView, type KeyView } from './key-views.js';
+import { checkAllowed } from './known-models.js';
 import { type AdminDeps, type Shown } from './project-admin.js';
 import { asPrecondition, declaredError, requireNoVersion, requireVersion, type ChangeRequest } from './stored-keys.js';
 
@@ -66,7 +69,7 @@ export class KeyAdmin {
     await this.deps.models.check(body);
     return this.update(id, request, (current) => {
       this.requireFuture(body, current.expires_at);
-      return changedKey(current, body);
+      return allowed(body, changedKey(current, body));
     });
   }
 
@@ -86,12 +89,13 @@ export class KeyAdmin {
   /** Its jobs go on. Of what is declared it deletes the one that is hidden by it. */
   async delete(id: string, { ifMatch, by }: ChangeRequest): Promise<void> {
     const { stored } = this.deps;
-    const { version } = await stored.read(KEY_KIND, id).catch((error: unknown) => {
+    const { version, definition } = await stored.read(KEY_KIND, id).catch((error: unknown) => {
       throw this.declared.has(id) ? declaredError(KEY_KIND, id) : error;
     });
     requireVersion(ifMatch, { kind: KEY_KIND, id, version });
     const change = { change: 'delete', kind: KEY_KIND, id, version: ifMatch === undefined ? null : version } as const;
     await stored.write(change, { check: () => undefined, by });
+    if (!this.declared.has(id)) await this.holdTo(id, { ...(definition as KeyDefinition), budget: {} });
   }
 
   private async insert(id: string, body: KeyDefinitionDto, by: ChangedBy): Promise<Shown> {
@@ -99,7 +103,7 @@ export class KeyAdmin {
     this.requireFuture(body, null);
     await models.check(body);
     const made = newSecret();
-    const definition = definedKey(body, [secretOf(made, now())]);
+    const definition = allowed(body, definedKey(body, [secretOf(made, now())]));
     const document = await stored.write(
       { change: 'insert', kind: KEY_KIND, id, definition },
       { check: (projects) => this.requireProject(body.project, projects), by },
@@ -117,7 +121,7 @@ export class KeyAdmin {
         throw new TokenhubError('invalid_value', message, { param: 'project' });
       }
       this.requireFuture(body, current.expires_at);
-      return definedKey(body, current.secrets);
+      return allowed(body, definedKey(body, current.secrets));
     });
   }
 
@@ -133,7 +137,14 @@ export class KeyAdmin {
         check: () => undefined,
       },
     );
+    await this.holdTo(id, document.definition as KeyDefinition);
     return this.shown(document);
+  }
+
+  /** What its unfinished jobs may still top up follows its budget, too. */
+  private async holdTo(key: string, { project, budget }: KeyDefinition): Promise<void> {
+    const { budgets, now } = this.deps;
+    await budgets.holdTo({ project, key, rules: budgetRules({ key: toBudget(budget), project: {} }) }, now());
   }
 
   private shown(document: SettingsDocument): Shown {
@@ -158,6 +169,11 @@ export class KeyAdmin {
       param: 'expires_at',
     });
   }
+}
+
+function allowed(body: KeyFieldsDto, definition: KeyDefinition): KeyDefinition {
+  checkAllowed(body, definition);
+  return definition;
 }
 
 function newKeyId(): string {

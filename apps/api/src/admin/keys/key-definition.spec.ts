@@ -29,18 +29,30 @@ describe('a rotation', () => {
     ],
     ['ends the newest at once without an overlap', [secret('one')], 0, [['next', null]]],
     [
-      'ends the oldest of two',
-      [secret('two'), secret('one', AT + 5_000)],
+      'leaves those before it until their own ends',
+      [secret('two'), secret('one', AT + 5_000), secret('over', AT)],
       1_000,
       [
         ['next', null],
         ['two', iso(AT + 1_000)],
+        ['one', iso(AT + 5_000)],
       ],
     ],
+    ['ends them all at once without an overlap', [secret('two'), secret('one', AT + 5_000)], 0, [['next', null]]],
     ['makes a first one where there is none', [], 1_000, [['next', null]]],
   ])('%s', (_what, secrets, overlapMs, expected) => {
     const after = rotated(secrets, next, { nowMs: AT, overlapMs });
     expect(after.map(({ hint, ends_at }) => [hint, ends_at])).toEqual(expected);
+  });
+
+  it('whose answer was lost can be asked for again: the secret in use works on, up to five at a time', () => {
+    let secrets = [secret('in use')];
+    for (let i = 0; i < 4; i++) secrets = rotated(secrets, secret(`lost ${i}`), { nowMs: AT + i, overlapMs: 1_000 });
+    expect(secrets.map(({ hint }) => hint)).toEqual(['lost 3', 'lost 2', 'lost 1', 'lost 0', 'in use']);
+    const again = (nowMs: number, overlapMs: number) => rotated(secrets, next, { nowMs, overlapMs });
+    expect(() => again(AT + 4, 1_000)).toThrow(expect.objectContaining({ code: 'too_many_secrets', status: 409 }));
+    expect(again(AT + 1_000, 1_000)).toHaveLength(5);
+    expect(again(AT + 4, 0)).toEqual([next]);
   });
 
   it('is over when its overlap is', () => {

@@ -1,3 +1,4 @@
+import { TokenhubError } from '#contracts/error-catalogue.js';
 import type { KeyDefinition, ProjectDefinition, SecretDefinition, UseDefinition } from '#registry/made-keys.js';
 import type { NewSecret } from '#registry/key-secret.js';
 import { mergePatch } from '../merge-patch.js';
@@ -53,17 +54,28 @@ export function secretOf({ sha256, hint }: NewSecret, nowMs: number): SecretDefi
   return { sha256, hint, created_at: iso(nowMs), ends_at: null };
 }
 
+/** The new secret among them. */
+const MOST_SECRETS = 5;
+
 /**
- * The secrets after a rotation: the new one, and the newest before it until the overlap ends. All others end now, so that no more
- * than two ever work.
+ * The secrets after a rotation: the new one, the newest before it until the overlap ends, and those before that until their own ends: a
+ * rotation whose answer was lost, and that is asked for again, ends no secret that is in use. Without an overlap all others end now.
+ * Throws `too_many_secrets` when too many still work.
  */
 export function rotated(
   secrets: readonly SecretDefinition[],
   next: SecretDefinition,
   { nowMs, overlapMs }: { nowMs: number; overlapMs: number },
 ): SecretDefinition[] {
-  const [newest] = secrets;
-  return newest && overlapMs > 0 ? [next, { ...newest, ends_at: iso(nowMs + overlapMs) }] : [next];
+  if (overlapMs === 0) return [next];
+  const live = liveSecrets(secrets, nowMs);
+  if (live.length >= MOST_SECRETS) {
+    throw new TokenhubError(
+      'too_many_secrets',
+      `${live.length} secrets of it still work: wait until one ends, or end them all now with overlap_seconds 0.`,
+    );
+  }
+  return [next, ...live.map((secret) => ({ ...secret, ends_at: secret.ends_at ?? iso(nowMs + overlapMs) }))];
 }
 
 /** Those that still work. */

@@ -1,6 +1,7 @@
 import type { Provider } from '@nestjs/common';
 import type { MadeKeys } from '#contracts/key-rules.js';
 import type { MadeEndpoints } from '#contracts/webhook.js';
+import { BudgetLevels } from '#jobs/budget-levels.js';
 import type { TokenhubConfig } from '#platform/config/config.js';
 import type { Logger } from '#platform/logging.js';
 import { CONFIG, LOGGER, REDIS, REDIS_SUBSCRIBER } from '#platform/platform.module.js';
@@ -30,12 +31,12 @@ export const KEY_PARTS: Provider[] = [
     provide: LiveKeys,
     inject: [KeyRing, REDIS, REDIS_SUBSCRIBER, LOGGER],
     useFactory: (ring: KeyRing, redis: RedisClient, subscriber: RedisClient, logger: Logger) =>
-      new LiveKeys({ ring, redis, subscriber, onError: (error) => logger.debug({ err: error }, 'keys') }),
+      new LiveKeys({ ring, redis, subscriber, onError: (error) => logger.warn({ err: error }, 'keys') }),
   },
-  { provide: KEY_PUBLISHER, inject: [SettingsStore, REDIS, LOGGER], useFactory: buildPublisher },
+  { provide: KEY_PUBLISHER, inject: [SettingsStore, REDIS, LiveKeys, LOGGER], useFactory: buildPublisher },
   {
     provide: KEY_ADMIN_DEPS,
-    inject: [CONFIG, SettingsStore, KEY_PUBLISHER, ENDPOINT_PUBLISHER, LiveKeys, LiveRegistry, LOGGER],
+    inject: [CONFIG, SettingsStore, KEY_PUBLISHER, ENDPOINT_PUBLISHER, LiveRegistry, BudgetLevels],
     useFactory: buildAdminDeps,
   },
   ...[ProjectAdmin, KeyAdmin].map((part) => ({
@@ -46,40 +47,55 @@ export const KEY_PARTS: Provider[] = [
 ];
 
 /**
- * What is changed is published at once. This makes up for a process that ended in between, so that nobody heard that the change was made;
- * more often it would cost too much with ten thousand keys.
+ * What is changed is published at once, and what a process that ended in between did not publish is found by its revision. This is for a
+ * Redis that has lost what it had; more often it would cost too much with ten thousand keys.
  */
 const REPAIR_EVERY_MS = 10_000;
 
 /** Only what is stored: each process adds what its own configuration declares, so that no two can differ in what they publish. */
 function buildPublisher(
-  settings: SettingsStore | null,
-  redis: RedisClient,
-  logger: Logger,
+  ...[settings, redis, live, logger]: [SettingsStore | null, RedisClient, LiveKeys, Logger]
 ): SettingsPublisher<MadeKeys> {
+  const store = keySnapshots(redis);
+  const onInvalid = warnOnce(logger);
   return new SettingsPublisher({
     settings,
-    snapshots: keySnapshots(redis),
+    snapshots: {
+      // Published is what this process knows, too.
+      publish: async (content, standing) => {
+        const published = await store.publish(content, standing);
+        await live.catchUp();
+        return published;
+      },
+    },
     kinds: [PROJECT_KIND, KEY_KIND],
-    merge: madeKeys,
+    merge: (documents) => madeKeys(documents, onInvalid),
     declaredMs: 0,
     everyMs: REPAIR_EVERY_MS,
     onError: (error) => logger.warn({ err: error }, 'the keys could not be published'),
   });
 }
 
+/** Every publication meets the same documents again. */
+function warnOnce(logger: Logger): Parameters<typeof madeKeys>[1] {
+  const warned = new Set<string>();
+  return ({ kind, id }, problem) => {
+    const what = `${kind}/${id}/${problem}`;
+    if (!warned.has(what)) logger.warn({ kind, id, field: problem }, 'a stored document is not valid, and not used');
+    warned.add(what);
+  };
+}
+
 function buildAdminDeps(
-  ...[config, settings, publisher, endpoints, live, registry, logger]: [
+  ...[config, settings, publisher, endpoints, registry, budgets]: [
     TokenhubConfig,
     SettingsStore | null,
     SettingsPublisher<MadeKeys>,
     SettingsPublisher<MadeEndpoints>,
-    LiveKeys,
     LiveRegistry,
-    Logger,
+    BudgetLevels,
   ]
 ): AdminDeps {
-  const onError = (error: unknown): void => logger.warn({ err: error }, 'a change of keys is not known here yet');
-  const stored = new StoredKeys({ settings, publisher, live, onError });
-  return { config, stored, models: new KnownModels(registry, settings), endpoints, now: Date.now };
+  const stored = new StoredKeys({ settings, publisher });
+  return { config, stored, models: new KnownModels(registry, settings), endpoints, budgets, now: Date.now };
 }

@@ -20,6 +20,7 @@ import {
 } from 'class-validator';
 import type { Limits } from '#contracts/registry-snapshot.js';
 import { SCOPES, type Scope } from '#contracts/scopes.js';
+import { ISO_TIME } from '../../http/iso-time.js';
 import { ID_PATTERN, ID_RULE, UseDto } from './use.dto.js';
 
 const LARGEST_SHARE = 1_000_000;
@@ -61,6 +62,7 @@ export class KeyUseDto extends UseDto {
   @ApiPropertyOptional({ type: String, format: 'date-time', nullable: true, description: 'From when on it is refused' })
   @IsOptional()
   @IsISO8601({ strict: true })
+  @Matches(ISO_TIME, { message: 'expires_at must be a time with its zone, such as 2027-01-01T00:00:00Z' })
   expires_at?: string | null;
 }
 

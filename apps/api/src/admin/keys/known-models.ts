@@ -1,5 +1,6 @@
 import { TokenhubError } from '#contracts/error-catalogue.js';
 import type { LiveRegistry } from '#registry/live-registry.js';
+import type { UseDefinition } from '#registry/made-keys.js';
 import type { SettingsStore } from '#settings/settings-store.js';
 import type { UseDto } from './use.dto.js';
 
@@ -10,7 +11,7 @@ export class KnownModels {
     private readonly settings: Pick<SettingsStore, 'read'> | null,
   ) {}
 
-  /** Throws `unknown_reference` for what the body names in vain, or its own list does not allow to its policy. */
+  /** Throws `unknown_reference` for what the body names in vain. */
   async check({ allowed_models: allowed, policy }: UseDto): Promise<void> {
     for (const id of allowed ?? []) {
       if (!(await this.exists(id, ['model', 'alias'])))
@@ -18,7 +19,6 @@ export class KnownModels {
     }
     for (const id of policy?.models ?? []) {
       if (!(await this.exists(id, ['model']))) throw unknown('policy.models', `no model ${show(id)}`);
-      if (allowed && !allowed.includes(id)) throw unknown('policy.models', `no ${show(id)} in allowed_models`);
     }
   }
 
@@ -29,6 +29,16 @@ export class KnownModels {
     for (const kind of kinds) if (await this.settings?.read(kind, id)) return true;
     return false;
   }
+}
+
+/**
+ * Throws `unknown_reference` when the policy names what the list does not allow: in the whole that a body makes of what was there. A body that
+ * says nothing of either changes nothing about it.
+ */
+export function checkAllowed(body: UseDto, { allowed_models: allowed, policy }: UseDefinition): void {
+  if (body.allowed_models === undefined && body.policy === undefined) return;
+  const missing = policy.models?.find((id) => allowed && !allowed.includes(id));
+  if (missing !== undefined) throw unknown('policy.models', `no ${show(missing)} in allowed_models`);
 }
 
 function unknown(param: string, missing: string): TokenhubError {

@@ -1,11 +1,15 @@
+import { budgetRules } from '#contracts/budgets.js';
 import { TokenhubError } from '#contracts/error-catalogue.js';
+import type { BudgetLevels } from '#jobs/budget-levels.js';
+import type { FileBudget } from '#platform/config/config-file.js';
+import { toBudget } from '#platform/config/resolve-config-file.js';
 import type { DeclaredKeys } from '#registry/declared-keys.js';
 import { KEY_KIND, PROJECT_KIND, type KeyDefinition, type ProjectDefinition } from '#registry/made-keys.js';
 import type { ChangedBy, SettingsChange, SettingsDocument } from '#settings/settings-store.js';
 import { ENDPOINT_KIND, ownerOf } from '#webhooks/endpoint-definition.js';
 import { changedUse, PLAIN_PROJECT } from './key-definition.js';
 import { declaredViews, projectView, type AdminView } from './key-views.js';
-import type { KnownModels } from './known-models.js';
+import { checkAllowed, type KnownModels } from './known-models.js';
 import type { NewProjectDto } from './project.dto.js';
 import {
   asPrecondition,
@@ -22,7 +26,8 @@ export interface AdminDeps {
   stored: StoredKeys;
   models: KnownModels;
   /** Publishes the webhook endpoints. */
-  endpoints: { publish(): Promise<void> };
+  endpoints: { repair(): Promise<void> };
+  budgets: Pick<BudgetLevels, 'holdTo'>;
   now: () => number;
 }
 
@@ -109,13 +114,13 @@ export class ProjectAdmin {
       // A project of the same id that is made later must not tell the webhook endpoints of this one.
       alongside: (current) => (this.declared.has(id) ? [] : deletionOfEndpoints(id, current)),
     });
-    await this.deps.endpoints.publish();
+    await this.deps.endpoints.repair();
   }
 
   private async insert(id: string, body: UseDto, by: ChangedBy): Promise<Shown> {
     const { stored, models } = this.deps;
     await models.check(body);
-    const definition: ProjectDefinition = changedUse(PLAIN_PROJECT, body);
+    const definition = changedProject(PLAIN_PROJECT, body);
     const document = await stored.write(
       { change: 'insert', kind: PROJECT_KIND, id, definition },
       { check: () => undefined, by },
@@ -133,9 +138,17 @@ export class ProjectAdmin {
     await models.check(body);
     const document = await stored.update<ProjectDefinition>(
       { kind: PROJECT_KIND, id, ifMatch, by },
-      { next: (current) => changedUse(from ?? current, body), check: () => undefined },
+      { next: (current) => changedProject(from ?? current, body), check: () => undefined },
     );
+    await this.holdTo(id, (document.definition as ProjectDefinition).budget);
     return { view: projectView(document), version: document.version };
+  }
+
+  /** What its unfinished jobs may still top up follows its budget, too. */
+  private async holdTo(project: string, budget: FileBudget): Promise<void> {
+    const { budgets, now } = this.deps;
+    const rules = budgetRules({ key: {}, project: toBudget(budget) });
+    await budgets.holdTo({ project, key: null, rules }, now());
   }
 
   private explain(error: unknown, id: string): never {
@@ -145,6 +158,12 @@ export class ProjectAdmin {
   private requireStored(id: string): void {
     if (this.declared.has(id)) throw declaredError(PROJECT_KIND, id);
   }
+}
+
+function changedProject(current: ProjectDefinition, body: UseDto): ProjectDefinition {
+  const definition = changedUse(current, body);
+  checkAllowed(body, definition);
+  return definition;
 }
 
 function inUse(id: string, keys: readonly { id: string }[]): TokenhubError {

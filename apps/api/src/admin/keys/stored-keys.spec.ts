@@ -11,15 +11,12 @@ const UNCHECKED = { check: () => undefined, by };
 
 function stored(settings: Partial<SettingsStore> | null, deps: Partial<StoredKeysDeps> = {}) {
   const told: string[] = [];
-  const errors: unknown[] = [];
   const keys = new StoredKeys({
     settings: settings as SettingsStore | null,
-    publisher: { publish: () => Promise.resolve(void told.push('published')) },
-    live: { catchUp: () => Promise.resolve(void told.push('known')) },
-    onError: (error) => errors.push(error),
+    publisher: { publish: (revision) => Promise.resolve(void told.push(`published ${revision}`)) },
     ...deps,
   });
-  return { keys, told, errors };
+  return { keys, told };
 }
 
 const changing = (change: () => Promise<unknown>): Partial<SettingsStore> => ({
@@ -38,21 +35,19 @@ describe('without a database', () => {
 });
 
 describe('a change', () => {
-  it('is told to everybody and known here once it is committed', async () => {
-    const { keys, told } = stored(changing(() => Promise.resolve({ documents: [DOCUMENT] })));
+  it('is told to everybody once it is committed', async () => {
+    const { keys, told } = stored(changing(() => Promise.resolve({ documents: [DOCUMENT], revision: 8 })));
     expect(await keys.write(INSERT, UNCHECKED)).toBe(DOCUMENT);
-    expect(told).toEqual(['published', 'known']);
+    expect(told).toEqual(['published 8']);
   });
 
-  it('that is committed is answered, even when this process cannot hear of it', async () => {
-    const away = new Error('Redis is away');
-    const live = { catchUp: () => Promise.reject(away) };
-    const { keys, errors } = stored(
-      changing(() => Promise.resolve({ documents: [DOCUMENT] })),
-      { live },
+  it('that is committed is not answered as done when it could not be told', async () => {
+    const notTold = new Error('not yet known everywhere');
+    const { keys } = stored(
+      changing(() => Promise.resolve({ documents: [DOCUMENT], revision: 8 })),
+      { publisher: { publish: () => Promise.reject(notTold) } },
     );
-    expect(await keys.write(INSERT, UNCHECKED)).toBe(DOCUMENT);
-    expect(errors).toEqual([away]);
+    await expect(keys.write(INSERT, UNCHECKED)).rejects.toBe(notTold);
   });
 
   it.each([

@@ -1,5 +1,4 @@
 import { TokenhubError, type ErrorCode } from '#contracts/error-catalogue.js';
-import type { LiveKeys } from '#registry/live-keys.js';
 import { KEY_KIND, PROJECT_KIND } from '#registry/made-keys.js';
 import { allowsVersion } from '#settings/etag.js';
 import type { SettingsPublisher } from '#settings/settings-publisher.js';
@@ -24,9 +23,6 @@ export interface StoredKeysDeps {
   /** Null where no database is configured. */
   settings: SettingsStore | null;
   publisher: Pick<SettingsPublisher<object>, 'publish'>;
-  live: Pick<LiveKeys, 'catchUp'>;
-  /** Hears of a change that is made and that this process may not know yet. */
-  onError: (error: unknown) => void;
 }
 
 export interface WriteOptions {
@@ -58,8 +54,9 @@ export class StoredKeys {
   }
 
   /**
-   * Makes one change, checked against all projects as they are in that moment, and what goes with it, and gives the document as it is
-   * now. Once it is committed it is published; this process's own ring has it when this resolves.
+   * Makes one change, checked against all projects as they are in that moment, and what goes with it, and gives the document as it is now. Once it is
+   * committed it is published; this process's own ring has it when this resolves. Throws `store_unavailable` when that has not worked in
+   * time: the change is made all the same.
    */
   async write(
     change: SettingsChange,
@@ -76,8 +73,8 @@ export class StoredKeys {
       check(current);
       return [change, ...alongside(current)];
     };
-    const { documents } = await settings.change(kinds, decide, by).catch(refuse);
-    await this.tell();
+    const { documents, revision } = await settings.change(kinds, decide, by).catch(refuse);
+    await this.deps.publisher.publish(revision);
     return documents[0] ?? null;
   }
 
@@ -101,13 +98,6 @@ export class StoredKeys {
         if (ifMatch !== undefined || !isStale(error)) throw error;
       }
     }
-  }
-
-  /** It is committed: whoever asked must hear of it, even when Redis is away at this moment and the processes hear of it later. */
-  private async tell(): Promise<void> {
-    const { publisher, live, onError } = this.deps;
-    await publisher.publish();
-    await live.catchUp().catch(onError);
   }
 }
 

@@ -9,6 +9,7 @@ import {
   type RegistryEntry,
   type RegistryKind,
 } from '#registry/merge-registry.js';
+import { KEY_KIND, PROJECT_KIND } from '#registry/made-keys.js';
 import { allowsVersion, etagOf } from '#settings/etag.js';
 import type { SettingsPublisher } from '#settings/settings-publisher.js';
 import type { SettingsChange, SettingsDocument, SettingsStore } from '#settings/settings-store.js';
@@ -17,7 +18,7 @@ import { pageOf, type ListRequest } from '../parse-list.js';
 import { checkDefinition } from './check-definition.js';
 import type { WorkerSight } from './readiness.js';
 import { registryView } from './registry-view.js';
-import { usersOf, type Subject } from './users-of.js';
+import { policiesWith, usersOf, type Subject, type User } from './users-of.js';
 
 export interface RegistryAdminDeps {
   declared: DeclaredRegistry;
@@ -44,7 +45,10 @@ export interface ChangeRequest extends Preconditions {
   by: DoneBy;
 }
 
-/** Providers, models and aliases, as an administrator reads and sets them. Whatever it refuses, it has written nothing. */
+/**
+ * Providers, models and aliases, as an administrator reads and sets them. Whatever it refuses, it has written nothing; a
+ * change that is written and could not be published in time throws `store_unavailable`.
+ */
 export class RegistryAdmin {
   constructor(private readonly deps: RegistryAdminDeps) {}
 
@@ -99,21 +103,20 @@ export class RegistryAdmin {
   async remove(subject: Subject, { ifMatch, by }: ChangeRequest): Promise<void> {
     const { declared } = this.deps;
     const { kind, id } = subject;
+    const kinds = kind === 'model' ? [...REGISTRY_KINDS, PROJECT_KIND, KEY_KIND] : REGISTRY_KINDS;
     const decide = (documents: readonly SettingsDocument[]): SettingsChange[] => {
       const merged = mergeRegistry(declared, documents);
       const entry = find(subject, merged);
       if (entry?.declared && !entry.stored) throw isDeclared(subject);
       if (!entry?.stored) throw notFound(subject);
       checkMatch(entry, ifMatch);
-      const users = entry.declared ? [] : usersOf(subject, merged);
-      if (users.length > 0) {
-        const names = users.map((user) => `${user.kind} ${user.id}`).join(', ');
-        throw new TokenhubError('in_use', `The ${kind} ${id} is used by ${names}.`, { extensions: { used_by: users } });
-      }
+      const users: User[] = entry.declared ? [] : usersOf(subject, merged);
+      if (kind === 'model' && !entry.declared) users.push(...policiesWith(id, documents));
+      if (users.length > 0) throw inUse(subject, users);
       return [{ change: 'delete', kind, id, version: entry.stored.version }];
     };
-    await this.store().change(REGISTRY_KINDS, decide, by);
-    await this.deps.publisher.publish();
+    const { revision } = await this.store().change(kinds, decide, by);
+    await this.deps.publisher.publish(revision);
   }
 
   private async set(
@@ -135,8 +138,8 @@ export class RegistryAdmin {
         ? [{ change: 'insert', kind, id, definition }]
         : [{ change: 'update', kind, id, definition, version }];
     };
-    const { documents } = await this.store().change(REGISTRY_KINDS, decide, by);
-    await publisher.publish();
+    const { documents, revision } = await this.store().change(REGISTRY_KINDS, decide, by);
+    await publisher.publish(revision);
     return this.show(subject, mergeRegistry(declared, [...others, ...documents]));
   }
 
@@ -189,6 +192,17 @@ function checkMatch(entry: RegistryEntry<unknown> | null, ifMatch: string | unde
 
 function preconditionFailed(message: string): TokenhubError {
   return new TokenhubError('precondition_failed', message);
+}
+
+const SHOWN_USERS = 20;
+
+function inUse({ kind, id }: Subject, users: readonly User[]): TokenhubError {
+  const shown = users.slice(0, SHOWN_USERS);
+  const more = users.length > SHOWN_USERS ? ` and ${users.length - SHOWN_USERS} more` : '';
+  const names = shown.map((user) => `${user.kind} ${user.id}`).join(', ');
+  return new TokenhubError('in_use', `The ${kind} ${id} is used by ${names}${more}.`, {
+    extensions: { used_by: shown },
+  });
 }
 
 function isDeclared({ kind, id }: Subject): TokenhubError {

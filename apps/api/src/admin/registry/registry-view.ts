@@ -65,6 +65,7 @@ function modelFields(model: ModelConfig): object {
       output_per_1k: price.outputPer1k,
       cached_input_per_1k: price.cachedInputPer1k,
       cache_write_per_1k: price.cacheWritePer1k,
+      ...(price.cacheWrite1hPer1k !== undefined && { cache_write_1h_per_1k: price.cacheWrite1hPer1k }),
     },
     ...{ capabilities, kinds, drop_sampling_parameters: model.dropSamplingParameters },
     ...(limits && { limits }),

@@ -1,5 +1,12 @@
 import { isJsonObject } from '#contracts/json.js';
+import { KEY_KIND, PROJECT_KIND, type StoredKeyThing, type UseDefinition } from '#registry/made-keys.js';
 import type { MergedRegistry, RegistryEntry, RegistryKind } from '#registry/merge-registry.js';
+
+/** Who uses something: of the registry, or a project or key. */
+export interface User {
+  kind: string;
+  id: string;
+}
 
 /** What of the registry is meant. */
 export interface Subject {
@@ -21,6 +28,14 @@ export function usersOf({ kind, id }: Subject, merged: MergedRegistry): Subject[
     case 'alias':
       return [];
   }
+}
+
+/** Projects and keys whose policy asks for a model: none of their requests would be served without it. */
+export function policiesWith(model: string, documents: readonly StoredKeyThing[]): User[] {
+  return documents
+    .filter(({ kind }) => kind === PROJECT_KIND || kind === KEY_KIND)
+    .filter(({ definition }) => (definition as Partial<UseDefinition>).policy?.models?.includes(model))
+    .map(({ kind, id }) => ({ kind, id }));
 }
 
 /** As it was set: of what is in use only a part may be. */

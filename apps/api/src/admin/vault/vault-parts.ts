@@ -98,7 +98,7 @@ function buildAdmin(
   return new VaultAdmin({
     ...{ store, vault, session, audit, keys: config.vault.keys() },
     ...{ status: new VaultStatusStore(redis), tries: new PasswordTries(redis) },
-    publishSecrets: () => publisher.publish(),
+    publishSecrets: () => publisher.repair(),
   });
 }
 
@@ -116,7 +116,7 @@ function buildSecretAdmin(
 ): SecretAdmin {
   return new SecretAdmin({
     ...{ store, declared, vault, escrow, session, audit },
-    publish: () => publisher.publish(),
+    publish: () => publisher.repair(),
     onError: (error) => logger.warn({ err: error }, 'a change of secrets is not known here yet'),
   });
 }

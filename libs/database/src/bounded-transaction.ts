@@ -1,0 +1,14 @@
+import { sql, type RawBuilder } from 'kysely';
+
+/** The server ends a transaction whose client says nothing for so long: a process that was stopped, or is behind a broken line. */
+const SILENCE_MS = 10_000;
+
+/** An expression for the first SELECT of a transaction: whoever holds its locks and falls silent is cut off. */
+export function endsInSilence(): RawBuilder<unknown> {
+  return sql`set_config('idle_in_transaction_session_timeout', ${String(SILENCE_MS)}, true)`;
+}
+
+/** The same for a transaction that somebody waits for: neither a lock nor a statement takes longer than this. */
+export function endsWithin(ms: number): RawBuilder<unknown> {
+  return sql`${endsInSilence()}, set_config('lock_timeout', ${String(ms)}, true), set_config('statement_timeout', ${String(ms)}, true)`;
+}

@@ -1,0 +1,115 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { connectDatabase, isDatabaseUnavailable, type Database } from '#database/connect-database.js';
+import { migrate } from '#database/migrate.js';
+import { HistoryWriter } from '#history/history-writer.js';
+import { JobHistory } from '#history/job-history.js';
+import type { FinishedJob } from '#jobs/job-store.js';
+import { DATABASE_KINDS } from '#testing/postgres-harness.js';
+import { waitFor } from '#testing/wait-for.js';
+import { HistoryFixture } from './support/history-fixture.js';
+import { newJob, outcomeOf, runOf } from './support/new-job.js';
+import { RedisFixture } from './support/redis-fixture.js';
+import { TcpProxy } from './support/tcp-proxy.js';
+
+const SILENCE_MS = 300;
+
+describe.each(DATABASE_KINDS)('behind a line that goes mute, %s', (kind) => {
+  const fixture = new RedisFixture();
+  const history = new HistoryFixture(fixture, kind);
+  const opened: (() => Promise<void>)[] = [];
+
+  /** The database through a proxy. */
+  async function behindProxy(silenceMs: number, connections = 2): Promise<{ proxy: TcpProxy; database: Database }> {
+    const proxy = await TcpProxy.start(history.server.url);
+    const database = connectDatabase(proxy.url, { name: 'test', connections, silenceMs, onError: () => undefined });
+    opened.push(
+      () => database.close(),
+      () => proxy.close(),
+    );
+    return { proxy, database };
+  }
+
+  async function finished(): Promise<FinishedJob> {
+    const job = newJob({ historyBytes: 100_000_000 });
+    await fixture.store.create(job);
+    await fixture.begin(runOf(job, 'a'));
+    await fixture.attempts.finish(runOf(job, 'a'), outcomeOf('completed'));
+    const found = await fixture.store.readFinished(job.id);
+    if (found === null) throw new Error(`${job.id} has not finished`);
+    return found;
+  }
+
+  afterEach(async () => {
+    for (const close of opened.splice(0)) await close();
+  });
+
+  it('reads say that the database is away, more of them than there are connections, and then go on', async () => {
+    const { proxy, database } = await behindProxy(SILENCE_MS);
+    const jobs = new JobHistory(database.db);
+    const job = await finished();
+    await new HistoryWriter(history.db).addJobs([job]);
+    await expect(jobs.look(job.record.id)).resolves.not.toBeNull();
+    proxy.muteAfter('select');
+    for (let i = 0; i < 4; i++) {
+      await expect(jobs.look(job.record.id)).rejects.toMatchObject({ code: 'store_unavailable' });
+    }
+    proxy.resume();
+    await expect(jobs.look(job.record.id)).resolves.not.toBeNull();
+  });
+
+  it('the recorder goes on through a new connection', async () => {
+    const { proxy, database } = await behindProxy(SILENCE_MS);
+    history.recorder(null, { db: database.db });
+    const before = await finished();
+    await history.untilRecorded();
+    proxy.muteAfter('INSERT INTO usage_attempts');
+    const after = await finished();
+    await waitFor(() => fixture.errors.length > 0, { describe: 'the recorder to give the line up' });
+    expect(fixture.errors.every(isDatabaseUnavailable)).toBe(true);
+    proxy.resume();
+    await history.untilRecorded();
+    await expect(history.finishedIds()).resolves.toStrictEqual([before.record.id, after.record.id].toSorted());
+  });
+
+  it('an erasure that was given up does not happen later', async () => {
+    const { proxy, database } = await behindProxy(60_000);
+    const job = await finished();
+    await new HistoryWriter(history.db).addJobs([job]);
+    proxy.muteAfter('insert into "erased_jobs"');
+    const erased = new JobHistory(database.db).erase(job.record.id);
+    await expect(erased).rejects.toMatchObject({ code: 'store_unavailable' });
+    proxy.resume();
+    await database.close();
+    await expect(history.finishedIds()).resolves.toStrictEqual([job.record.id]);
+    await expect(history.db.selectFrom('erased_jobs').selectAll().execute()).resolves.toStrictEqual([]);
+  });
+});
+
+describe('whoever was stopped with a lock in its hands keeps nobody waiting for ever', () => {
+  const fixture = new RedisFixture();
+  const history = new HistoryFixture(fixture, 'postgres');
+  const job = { record: { ...newJob(), state: 'failed', finishedAt: 1 }, work: {}, idempotency: null } as unknown;
+  const write = (db: Database['db']): Promise<void> => new HistoryWriter(db).addJobs([job as FinishedJob]);
+  const erase = (db: Database['db']): Promise<unknown> => new JobHistory(db).erase('job_1');
+
+  it.each([
+    ['a recorder', 'pg_advisory_xact_lock_shared(7401954)', write, 'erasures', erase],
+    ['an erasure', 'pg_advisory_xact_lock(7401954)', erase, 'recorders', write],
+    ['a migration', 'pg_advisory_xact_lock(7401953)', migrate, 'another migration', migrate],
+  ])(
+    '%s that had said %s',
+    async (_stopped, lock, doIt, _waiting, after) => {
+      const proxy = await TcpProxy.start(history.server.url);
+      const stopped = connectDatabase(proxy.url, { name: 'stopped', silenceMs: 60_000, onError: () => undefined });
+      proxy.muteAfter(lock);
+      const refused = expect(doIt(stopped.db)).rejects.toThrow();
+      await waitFor(() => proxy.muted === 1, { describe: 'the lock to be taken' });
+      // An erasure that waits says so after a few seconds, and is tried again.
+      await waitFor(() => after(history.db).then(() => true), { timeoutMs: 20_000 });
+      await proxy.close();
+      await stopped.close();
+      await refused;
+    },
+    40_000,
+  );
+});
