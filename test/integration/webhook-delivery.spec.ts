@@ -9,6 +9,7 @@ import type { WebhookProject } from '#platform/config/config.js';
 import { KEY_PREFIX, keys, WEBHOOK_QUEUE } from '#platform/keys.js';
 import { OutboundPolicy } from '#platform/network/outbound-policy.js';
 import { WebhookQueue } from '#queues/webhook-queue.js';
+import type { CredentialResult } from '#registry/credentials.js';
 import { waitFor } from '#testing/wait-for.js';
 import { WebhookReceiver } from '#testing/webhook-receiver.js';
 import { Deliver } from '../../apps/worker/src/webhooks/deliver.js';
@@ -124,6 +125,28 @@ async function known(id: string): Promise<Delivery> {
 }
 
 const isDelivered = async (id: string): Promise<boolean> => (await deliveries.read(id))?.status === 'delivered';
+
+it('while the vault with its secret is locked, a delivery waits and uses up no try', async () => {
+  let isOpen = false;
+  const escrow = {
+    find: (): CredentialResult =>
+      isOpen ? { state: 'resolved', secret: SECRET } : { state: 'unavailable', reason: 'the vault is locked' },
+  };
+  projects = projects.map((project) => ({
+    ...project,
+    webhookEndpoints: project.webhookEndpoints.map((one) => ({ ...one, secret: { source: 'escrow', name: 'hook' } })),
+  }));
+  const http = guarded(['127.0.0.1']);
+  fixture.after(() => http.close());
+  const targets = new TargetDirectory({ projects }, { ...secrets, escrow });
+  const one = new Deliver({ ...{ deliveries, http, targets, jobs: fixture.store, logger: silent }, random: () => 0.5 });
+  const { id } = await accepted();
+  for (let i = 0; i <= MOST_TRIES; i++) await expect(one.run(id)).rejects.toMatchObject({ name: 'RetryLater' });
+  expect(await known(id)).toMatchObject({ status: 'pending', attempts: 0 });
+  isOpen = true;
+  await one.run(id);
+  expect(await known(id)).toMatchObject({ status: 'delivered', attempts: 1 });
+});
 
 describe('an entry of the outbox', () => {
   it('is delivered once, and then neither the outbox nor the queue has it', async () => {

@@ -120,7 +120,7 @@ export class LiveVault {
 
   private async answer(process: string): Promise<void> {
     const { exchange } = this.deps;
-    if (exchange === null || this.held.keys === null) return;
+    if (exchange === null || this.holds === null) return;
     await this.look();
     const { keys, epoch } = this.held;
     if (keys !== null && epoch === this.seen?.epoch) await exchange.answer(process, { epoch, keys });
