@@ -155,9 +155,9 @@ export class LiveVault {
   private accept(status: VaultStatus): void {
     this.silentSince = null;
     const before = this.seen;
-    this.seen = before?.epoch === status.epoch ? before : status;
+    this.seen = status;
     this.held.see(status);
-    if (before?.epoch !== status.epoch) this.tell();
+    if (before?.epoch !== status.epoch || before.state !== status.state) this.tell();
   }
 
   /** Nobody says how it is: whoever knows says it again. */
