@@ -1,6 +1,6 @@
 /**
  * The import arrows of Tokenhub (docs/architecture.md): contracts ← platform ← {http, queues, limits, jobs, database} ←
- * {providers, registry, health, history} ← {planner, settings} ← vault ← apps, and contracts ← {routing, tokens, directives,
+ * {providers, registry, health, history, audit} ← {planner, settings} ← vault ← webhooks ← apps, and contracts ← {routing, tokens, directives,
  * structured-output, orchestration} ← apps. No cycles. One library per fenced package.
  */
 const lib = (...names) => `^libs/(${names.join('|')})/src`;
@@ -40,7 +40,9 @@ module.exports = {
     mayImport('jobs', 'contracts', 'platform'),
     mayImport('database', 'contracts', 'platform'),
     mayImport('history', 'contracts', 'platform', 'database', 'jobs'),
-    mayImport('settings', 'contracts', 'platform', 'database', 'registry'),
+    mayImport('audit', 'contracts', 'platform', 'database'),
+    mayImport('settings', 'contracts', 'platform', 'database', 'audit', 'registry'),
+    mayImport('webhooks', 'contracts', 'platform', 'http', 'jobs', 'registry', 'history', 'vault'),
     mayImport('health', 'contracts', 'platform', 'limits'),
     mayImport('providers', 'contracts', 'platform', 'http'),
     mayImport('registry', 'contracts', 'platform'),
@@ -69,14 +71,18 @@ module.exports = {
     },
     fenced('ioredis', lib('platform')),
     fenced('bullmq', lib('queues')),
+    fenced('@bull-board', lib('queues')),
+    fenced('rate-limiter-flexible', '^apps/api/src/auth/'),
+    fenced('cookie', '^apps/api/src/auth/'),
+    fenced('playwright-core', lib('testing')),
     fenced('tiktoken', lib('tokens')),
     fenced('undici', lib('http')),
     fenced('ipaddr.js', lib('platform')),
     fenced('pg', lib('database')),
-    fenced('kysely', lib('database', 'history', 'settings', 'vault')),
+    fenced('kysely', lib('database', 'history', 'settings', 'vault', 'audit')),
     fenced('libsodium-wrappers', lib('vault')),
     fenced('@electric-sql', lib('database')),
-    fenced('standardwebhooks', '^apps/worker/src/webhooks/'),
+    fenced('standardwebhooks', lib('webhooks')),
     {
       name: 'environment-is-fenced',
       severity: 'error',

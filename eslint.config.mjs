@@ -53,6 +53,10 @@ export default tseslint.config(
     },
   },
   {
+    files: ['apps/api/src/admin/page/*.js'],
+    languageOptions: { globals: { document: 'readonly', addEventListener: 'readonly', fetch: 'readonly' } },
+  },
+  {
     // Scripts, benches and the chaos suite talk to a person at a terminal.
     files: ['scripts/**', 'test/bench/**', 'test/chaos/**'],
     rules: { 'no-console': 'off', 'no-restricted-globals': 'off' },

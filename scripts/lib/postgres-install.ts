@@ -1,4 +1,5 @@
 import { existsSync, readdirSync } from 'node:fs';
+import { aptInstall } from './apt-install.ts';
 import { findProgram, runQuietly } from './programs.ts';
 import { ExpectedError } from './steps.ts';
 
@@ -12,18 +13,7 @@ const PACKAGES = ['postgresql', 'postgresql-common'];
 export function findOrInstallPostgres(say: (line: string) => void): string {
   const found = postgresHere();
   if (found !== undefined) return found;
-  const asRoot = process.getuid?.() === 0 ? [] : runQuietly('sudo', ['-n', 'true']).ok ? ['sudo', '-n'] : undefined;
-  if (asRoot === undefined || findProgram('apt-get') === undefined) throw new ExpectedError(INSTRUCTION);
-  for (const words of [
-    ['apt-get', 'update'],
-    ['apt-get', 'install', '-y', '--no-install-recommends', ...PACKAGES],
-  ]) {
-    const [command = '', ...args] = [...asRoot, ...words];
-    say(`  … ${[command, ...args].join(' ')}`);
-    const { ok, output } = runQuietly(command, args, { DEBIAN_FRONTEND: 'noninteractive' });
-    if (!ok)
-      throw new ExpectedError(`${command} failed:\n${output.split('\n').slice(-15).join('\n')}\n  ${INSTRUCTION}`);
-  }
+  aptInstall({ packages: PACKAGES, instruction: INSTRUCTION, say });
   // The package starts a cluster of its own; nothing needs it.
   runQuietly('service', ['postgresql', 'stop']);
   const installed = postgresHere();

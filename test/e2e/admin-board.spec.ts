@@ -41,9 +41,6 @@ afterAll(async () => {
 }, 30_000);
 
 const bearer = (): Record<string, string> => ({ authorization: `Bearer ${token}` });
-const basic = (user: string, password: string): Record<string, string> => ({
-  authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`,
-});
 const board = (path = '', options: Parameters<typeof ask>[1] = {}): Promise<Answer> =>
   ask(`${stack.url}${BOARD}${path}`, { headers: bearer(), ...options });
 
@@ -69,32 +66,28 @@ describe('the admin token', () => {
     expect(logged.filter((line) => line.includes(token))).toEqual([]);
   });
 
-  it.each(['', '/', '/api/queues', '/static/favicon.ico', '/queue/pool.simulator'])(
+  it.each(['', '/', '/api/queues', '/static/favicon.ico', '/queue/Pools:simulator'])(
     'is needed for %j',
     async (path) => {
       const wrong: Record<string, string>[] = [
         {},
         { authorization: 'Bearer nonsense' },
-        basic('admin', 'nonsense'),
-        basic('admin', ''),
+        { authorization: `Basic ${Buffer.from(`admin:${token}`).toString('base64')}` },
         { 'x-api-key': token },
+        { cookie: `tokenhub-admin=${token}` },
       ];
       for (const headers of wrong) {
         const answer = await board(path, { headers });
-        expect({ status: answer.status, code: answer.body.code }).toEqual({
-          status: 401,
-          code: 'admin_token_required',
-        });
-        expect(answer.headers.get('www-authenticate')).toMatch(/^Basic realm=/);
+        expect(answer.status).toBe(401);
+        expect(answer.body.code).toBe(headers.cookie === undefined ? 'admin_token_required' : 'session_ended');
+        expect(answer.headers.get('www-authenticate')).toBe('Bearer');
       }
     },
   );
 
-  it('is taken as Bearer, or as the password of Basic with any user, by every API process', async () => {
+  it('is taken as Bearer by every API process', async () => {
     for (const { url } of stack.apis) {
-      for (const headers of [bearer(), basic('', token), basic('anybody', token)]) {
-        expect((await ask(`${url}${BOARD}/api/queues`, { headers })).status).toBe(200);
-      }
+      expect((await ask(`${url}${BOARD}/api/queues`, { headers: bearer() })).status).toBe(200);
     }
   });
 
@@ -102,18 +95,20 @@ describe('the admin token', () => {
     for (const query of [`?token=${token}`, `?access_token=${token}`, `?api_key=${token}`]) {
       expect((await board(`/api/queues${query}`, { headers: {} })).status).toBe(401);
     }
-    expect((await board('/api/queues', { headers: basic(token, '') })).status).toBe(401);
   });
 });
 
 describe('the board', () => {
-  it('is a page that lists every pool with what waits in it', async () => {
+  it('is a page that lists every queue of the system with what waits in it', async () => {
     const page = await board('/');
     expect(page.status).toBe(200);
     expect(page.headers.get('content-type')).toContain('text/html');
-    const [pool, ...more] = await queues();
-    expect(more).toEqual([]);
-    expect(pool).toMatchObject({ name: 'pool.simulator', readOnlyMode: true, counts: { delayed: 1 } });
+    const all = await queues();
+    expect(all.map(({ name }) => name)).toEqual([
+      ...['Pools:simulator', 'Orchestrations:graphs', 'Webhooks:deliveries', 'Housekeeping:reconciler'],
+    ]);
+    expect(all.filter(({ readOnlyMode }) => !readOnlyMode)).toEqual([]);
+    expect(all[0]).toMatchObject({ name: 'Pools:simulator', readOnlyMode: true, counts: { delayed: 1 } });
   });
 
   it('shows the ids of a job and no word of its prompt, answer or metadata, on any page', async () => {
@@ -121,13 +116,13 @@ describe('the board', () => {
     const callId = `${waiting?.id ?? ''}-answer`;
     const paths = [
       '/api/queues',
-      '/api/queues?activeQueue=pool.simulator&status=delayed&page=1&jobsPerPage=10',
-      '/api/queues?activeQueue=pool.simulator&status=completed&page=1&jobsPerPage=10',
-      '/api/queues?activeQueue=pool.simulator&status=latest&page=1&jobsPerPage=10',
-      `/api/queues/pool.simulator/${callId}.1`,
-      `/api/queues/pool.simulator/${callId}.1/logs`,
+      '/api/queues?activeQueue=Pools:simulator&status=delayed&page=1&jobsPerPage=10',
+      '/api/queues?activeQueue=Pools:simulator&status=completed&page=1&jobsPerPage=10',
+      '/api/queues?activeQueue=Pools:simulator&status=latest&page=1&jobsPerPage=10',
+      `/api/queues/Pools:simulator/${callId}.1`,
+      `/api/queues/Pools:simulator/${callId}.1/logs`,
       '/api/redis/stats',
-      '/queue/pool.simulator',
+      '/queue/Pools:simulator',
     ];
     const pages = await Promise.all(paths.map((path) => board(path)));
     expect(pages.map(({ status }) => status)).toEqual(paths.map(() => 200));
@@ -141,7 +136,7 @@ describe('the board', () => {
 
   it('changes nothing: every verb of its API is refused', async () => {
     const before = await footprint(stack.redis.url);
-    const queue = '/api/queues/pool.simulator';
+    const queue = '/api/queues/Pools:simulator';
     const job = `${queue}/${jobs[0]?.id ?? ''}-answer.1`;
     const verbs = [
       ...[

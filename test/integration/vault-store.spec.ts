@@ -131,10 +131,11 @@ describe.each(DATABASE_KINDS)('the vault over %s', (kind) => {
     it('are removed with a look at the providers of that moment', async () => {
       await set('a', 'x');
       const definition = { credential: { source: 'escrow', name: 'a' } };
-      await settings.change([], () => [
+      const changes = [
         { change: 'insert', kind: 'provider', id: 'p', definition },
         { change: 'insert', kind: 'model', id: 'm', definition: {} },
-      ]);
+      ] as const;
+      await settings.change([], () => changes, null);
       const seen: unknown[] = [];
       await secrets.remove('a', (_current, referrers) => seen.push(...referrers));
       expect(seen).toStrictEqual([{ kind: 'provider', id: 'p', definition }]);
@@ -144,7 +145,7 @@ describe.each(DATABASE_KINDS)('the vault over %s', (kind) => {
       const revisions = [(await secrets.all()).revision];
       await set('a', 'x');
       revisions.push((await secrets.all()).revision);
-      await settings.change([], () => [{ change: 'insert', kind: 'model', id: 'm', definition: {} }]);
+      await settings.change([], () => [{ change: 'insert', kind: 'model', id: 'm', definition: {} }], null);
       revisions.push((await secrets.all()).revision);
       await secrets.remove('a', () => undefined);
       revisions.push((await secrets.all()).revision);

@@ -2,7 +2,6 @@ import type { Server } from 'node:http';
 import { Module } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { TerminusModule } from '@nestjs/terminus';
-import type { MadeKeys } from '#contracts/key-rules.js';
 import { DatabaseProbe } from '#history/database-probe.js';
 import { HISTORY_DATABASE, HistoryModule } from '#history/history.module.js';
 import { KeptJobs } from '#history/kept-jobs.js';
@@ -16,20 +15,19 @@ import { Presence } from '#platform/process-identity.js';
 import type { RedisClient } from '#platform/redis.js';
 import { AttemptQueues } from '#queues/attempt-queues.js';
 import { GraphQueue } from '#queues/graph-queue.js';
-import type { SnapshotContent } from '#registry/build-snapshot.js';
 import { LiveKeys } from '#registry/live-keys.js';
 import { LiveViewsSource } from '#health/live-views-source.js';
 import { LiveRegistry } from '#registry/live-registry.js';
 import { SettingsPublisher } from '#settings/settings-publisher.js';
 import { LiveVault } from '#vault/live-vault.js';
-import type { SealedSecrets } from '#vault/sealed-secrets.js';
 import { VaultModule } from '#vault/vault.module.js';
+import { LiveEndpoints } from '#webhooks/live-endpoints.js';
 import { KEY_PUBLISHER } from './admin/keys/key-parts.js';
 import { ADMIN_CONTROLLERS, ADMIN_PARTS } from './admin/admin-parts.js';
 import { SECRET_PUBLISHER } from './admin/vault/vault-parts.js';
 import { JOB_PARTS } from './jobs/job-parts.js';
 import { ROUTING_PARTS } from './routing/routing-parts.js';
-import { ApiLifecycle } from './api-lifecycle.js';
+import { ApiLifecycle, type ApiParts } from './api-lifecycle.js';
 import { HealthController } from './health/health.controller.js';
 import { StoreProbe } from './health/store-probe.js';
 import { JobSubmission } from './jobs/job-submission.js';
@@ -42,9 +40,14 @@ import { SynchronousAnswer } from './openai/synchronous-answer.js';
 import { EnvelopeAnswer } from './orchestrations/envelope-answer.js';
 import { EnvelopesController } from './orchestrations/envelopes.controller.js';
 import { RouteController } from './routing/route.controller.js';
+import { ENDPOINT_PUBLISHER } from './webhooks/endpoint-publisher.js';
+import { WEBHOOK_CONTROLLERS, WEBHOOK_HTTP, WEBHOOK_PARTS } from './webhooks/webhook-parts.js';
 
 /** Readings of the history at a time; more wait for one another. */
 const HISTORY_CONNECTIONS = 5;
+
+/** `@Inject(PUBLISHERS)`: what publishes settings, one for each snapshot. */
+const PUBLISHERS = Symbol('publishers');
 
 /** An API process. */
 @Module({
@@ -61,12 +64,14 @@ const HISTORY_CONNECTIONS = 5;
     EnvelopesController,
     RouteController,
     HealthController,
+    ...WEBHOOK_CONTROLLERS,
     ...ADMIN_CONTROLLERS,
   ],
   providers: [
     ...JOB_PARTS,
     ...ROUTING_PARTS,
     ...ADMIN_PARTS,
+    ...WEBHOOK_PARTS,
     { provide: HttpClient, useFactory: () => new HttpClient() },
     {
       provide: StoreProbe,
@@ -104,22 +109,27 @@ const HISTORY_CONNECTIONS = 5;
       useFactory: (jobs: SynchronousJob, store: KeptJobs) => new EnvelopeAnswer({ jobs, store }),
     },
     {
+      provide: PUBLISHERS,
+      inject: [SettingsPublisher, KEY_PUBLISHER, ENDPOINT_PUBLISHER, SECRET_PUBLISHER],
+      useFactory: (...publishers: ApiParts['publishers']) => publishers,
+    },
+    {
       provide: ApiLifecycle,
       inject: [
-        SettingsPublisher,
-        KEY_PUBLISHER,
+        PUBLISHERS,
         REDIS,
         LiveRegistry,
         LiveKeys,
+        LiveEndpoints,
         Notices,
         Presence,
         LiveViewsSource,
         AttemptQueues,
         GraphQueue,
         HttpClient,
-        HttpAdapterHost,
+        WEBHOOK_HTTP,
         LiveVault,
-        SECRET_PUBLISHER,
+        HttpAdapterHost,
       ],
       useFactory: buildLifecycle,
     },
@@ -128,42 +138,27 @@ const HISTORY_CONNECTIONS = 5;
 export class ApiModule {}
 
 function buildLifecycle(
-  ...[
-    publisher,
-    keyPublisher,
-    redis,
-    registry,
-    keys,
-    notices,
-    presence,
-    views,
-    queues,
-    graphQueue,
-    http,
-    adapter,
-    ...more
-  ]: [
-    SettingsPublisher<SnapshotContent>,
-    SettingsPublisher<MadeKeys>,
+  ...[publishers, redis, registry, keys, endpoints, notices, presence, views, queues, graphQueue, ...rest]: [
+    ApiParts['publishers'],
     RedisClient,
     LiveRegistry,
     LiveKeys,
+    LiveEndpoints,
     Notices,
     Presence,
     LiveViewsSource,
     AttemptQueues,
     GraphQueue,
     HttpClient,
-    HttpAdapterHost,
+    HttpClient,
     LiveVault,
-    SettingsPublisher<SealedSecrets>,
+    HttpAdapterHost,
   ]
 ): ApiLifecycle {
-  const [vault, secretPublisher] = more;
-  const publishers = [publisher, keyPublisher, secretPublisher];
+  const [http, webhookHttp, vault, adapter] = rest;
   const server = (): Server => adapter.httpAdapter.getHttpServer() as Server;
   return new ApiLifecycle({
-    ...{ publishers, redis, registry, keys, notices, presence, views, queues, graphQueue },
-    ...{ http, server, vault },
+    ...{ publishers, redis, registry, keys, endpoints, notices, presence, views, queues, graphQueue },
+    ...{ clients: [http, webhookHttp], vault, server },
   });
 }

@@ -9,6 +9,7 @@ import type { Graph } from '#jobs/graph-record.js';
 import type { GraphStore } from '#jobs/graph-store.js';
 import type { JobLists } from '#jobs/job-lists.js';
 import type { UnfinishedJobs } from '#jobs/unfinished-jobs.js';
+import type { AdminPauses } from '#limits/admin-pauses.js';
 import type { Leases } from '#limits/leases.js';
 import type { PoolLoads } from '#limits/pool-loads.js';
 import type { PoolPauses } from '#limits/pool-pauses.js';
@@ -33,6 +34,7 @@ import { Admission } from './pools/admission.js';
 import { CallProvider } from './pools/call-provider.js';
 import { EndAttempt } from './pools/end-attempt.js';
 import { GraphRole } from './orchestrations/graph-role.js';
+import type { PausedQueues } from './pools/paused-queues.js';
 import { PoolSupervisor } from './pools/pool-supervisor.js';
 import type { ProviderDirectory } from './pools/provider-directory.js';
 import { RunAttempt } from './pools/run-attempt.js';
@@ -45,9 +47,10 @@ import { WorkerLifecycle, type WorkerParts } from './worker-lifecycle.js';
 const VIEWS_EVERY_MS = 500;
 
 export function buildViews(
-  ...[health, pauses, loads, registry, directory, endpoints, logger]: [
+  ...[health, pauses, adminPauses, loads, registry, directory, endpoints, logger]: [
     HealthStore,
     PoolPauses,
+    AdminPauses,
     PoolLoads,
     LiveRegistry,
     ProviderDirectory,
@@ -58,6 +61,7 @@ export function buildViews(
   return new LiveViewsSource({
     health,
     pauses,
+    adminPauses,
     loads,
     snapshot: () => registry.current.snapshot,
     reports: () => ({
@@ -250,9 +254,10 @@ export function buildGraphRole(
 }
 
 export function buildLifecycle(
-  ...[registry, pools, graphs, graphQueue, running, presence, queues, http, endpoints, views, outcomes, ...others]: [
+  ...[registry, pools, pausedQueues, graphs, graphQueue, running, presence, ...rest]: [
     LiveRegistry,
     PoolSupervisor,
+    PausedQueues,
     GraphRole,
     GraphQueue,
     RunningAttempts,
@@ -267,9 +272,9 @@ export function buildLifecycle(
     Escrow,
   ]
 ): WorkerLifecycle {
-  const [subscriber, vault, escrow] = others;
+  const [queues, http, endpoints, views, outcomes, subscriber, vault, escrow] = rest;
   const parts: WorkerParts = {
-    ...{ registry, pools, graphs, graphQueue, running, presence, queues },
+    ...{ registry, pools, pausedQueues, graphs, graphQueue, running, presence, queues },
     ...{ http, endpoints, views, outcomes, subscriber, vault, escrow },
   };
   return new WorkerLifecycle(parts);

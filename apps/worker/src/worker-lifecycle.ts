@@ -11,12 +11,14 @@ import type { LiveRegistry } from '#registry/live-registry.js';
 import type { Escrow } from '#vault/escrow.js';
 import type { LiveVault } from '#vault/live-vault.js';
 import type { GraphRole } from './orchestrations/graph-role.js';
+import type { PausedQueues } from './pools/paused-queues.js';
 import type { PoolSupervisor } from './pools/pool-supervisor.js';
 import type { RunningAttempts } from './pools/running-attempts.js';
 
 export interface WorkerParts {
   registry: LiveRegistry;
   pools: PoolSupervisor;
+  pausedQueues: PausedQueues;
   graphs: GraphRole;
   graphQueue: GraphQueue;
   running: RunningAttempts;
@@ -37,12 +39,15 @@ export class WorkerLifecycle implements OnApplicationBootstrap, OnModuleDestroy 
 
   /** Hears about cancellations before it takes the first attempt. */
   async onApplicationBootstrap(): Promise<void> {
-    const { running, registry, pools, graphs, presence, subscriber, endpoints, views, outcomes } = this.parts;
-    const { vault, escrow } = this.parts;
+    const { running, registry, pools, pausedQueues, graphs, presence } = this.parts;
+    const { subscriber, endpoints, views, outcomes, vault, escrow } = this.parts;
     await running.listen(subscriber);
     await registry.start();
     endpoints.start();
     await views.start();
+    // What an administrator paused stays paused, even where a queue has forgotten it.
+    await pausedQueues.follow();
+    pausedQueues.start();
     outcomes.start();
     registry.onChange((changed) => pools.follow(changed));
     graphs.start();
@@ -56,8 +61,10 @@ export class WorkerLifecycle implements OnApplicationBootstrap, OnModuleDestroy 
 
   /** Takes no more work, ends or gives back what runs, then lets go of everything else. */
   async onModuleDestroy(): Promise<void> {
-    const { registry, pools, graphs, graphQueue, presence, queues, http, endpoints, views, outcomes } = this.parts;
+    const { registry, pools, pausedQueues, graphs, graphQueue, presence } = this.parts;
+    const { queues, http, endpoints, views, outcomes } = this.parts;
     registry.stop();
+    await pausedQueues.stop();
     await pools.close();
     await graphs.close();
     views.stop();

@@ -10,6 +10,7 @@ import { GraphStore } from '#jobs/graph-store.js';
 import { JobLists } from '#jobs/job-lists.js';
 import { UnfinishedJobs } from '#jobs/unfinished-jobs.js';
 import { Leases } from '#limits/leases.js';
+import { AdminPauses } from '#limits/admin-pauses.js';
 import { PoolLoads } from '#limits/pool-loads.js';
 import { PoolPauses } from '#limits/pool-pauses.js';
 import { Tickets } from '#limits/tickets.js';
@@ -35,6 +36,7 @@ import { Admission } from './pools/admission.js';
 import { GraphRole } from './orchestrations/graph-role.js';
 import { CallProvider } from './pools/call-provider.js';
 import { EndAttempt } from './pools/end-attempt.js';
+import { PausedQueues } from './pools/paused-queues.js';
 import { PoolSupervisor } from './pools/pool-supervisor.js';
 import { ProviderDirectory } from './pools/provider-directory.js';
 import { RunAttempt } from './pools/run-attempt.js';
@@ -123,9 +125,19 @@ const HISTORY_CONNECTIONS = 3;
     { provide: PoolLoads, inject: [REDIS], useFactory: (redis: RedisClient) => new PoolLoads(redis) },
     { provide: KnownPools, inject: [REDIS], useFactory: (redis: RedisClient) => new KnownPools(redis) },
     { provide: PoolPauses, inject: [REDIS], useFactory: (redis: RedisClient) => new PoolPauses(redis) },
+    { provide: AdminPauses, inject: [REDIS], useFactory: (redis: RedisClient) => new AdminPauses(redis) },
+    {
+      provide: PausedQueues,
+      inject: [AdminPauses, AttemptQueues, LiveRegistry, LOGGER],
+      useFactory: (...[pauses, queues, registry, logger]: [AdminPauses, AttemptQueues, LiveRegistry, Logger]) =>
+        new PausedQueues({
+          ...{ pauses, queues, pools: () => registry.current.pools().map(({ id }) => id) },
+          onError: (error) => logger.warn({ err: error }, 'pauses of administrators'),
+        }),
+    },
     {
       provide: LiveViewsSource,
-      inject: [HealthStore, PoolPauses, PoolLoads, LiveRegistry, ProviderDirectory, VllmEndpoints, LOGGER],
+      inject: [HealthStore, PoolPauses, AdminPauses, PoolLoads, LiveRegistry, ProviderDirectory, VllmEndpoints, LOGGER],
       useFactory: buildViews,
     },
     {
@@ -210,6 +222,7 @@ const HISTORY_CONNECTIONS = 3;
       inject: [
         LiveRegistry,
         PoolSupervisor,
+        PausedQueues,
         GraphRole,
         GraphQueue,
         RunningAttempts,

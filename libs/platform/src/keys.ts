@@ -53,6 +53,8 @@ export const keys = {
   leases: (providerId: string) => `${KEY_PREFIX}:leases:${providerId}`,
   /** String with a time to live: the pool is paused after a refusal. */
   poolPause: (poolId: string) => `${KEY_PREFIX}:pause:${poolId}`,
+  /** Hash: by pool id, the pause that an administrator made, as JSON. */
+  adminPauses: () => `${KEY_PREFIX}:admin-pauses`,
   /** Hash: how often in a row a pool was paused. */
   poolStrikes: (poolId: string) => `${KEY_PREFIX}:strikes:${poolId}`,
   /** Stream: ends of jobs that a webhook must tell of, until each is queued; written by the script that ends the job. */
@@ -61,6 +63,12 @@ export const keys = {
   webhookDrainer: () => `${KEY_PREFIX}:webhook-drainer`,
   /** Hash: one event on its way to one target, and how it goes. */
   webhookDelivery: (deliveryId: string) => `${KEY_PREFIX}:webhook-delivery:${deliveryId}`,
+  /** Sorted set: deliveries to an endpoint that the history does not have yet, by the time (ms) of their event; `''`: to jobs' own URLs. */
+  webhookDeliveries: (project: string, endpoint: string) => `${KEY_PREFIX}:webhook-deliveries:${project}/${endpoint}`,
+  /** Hash: since when and how often an endpoint has failed without a success in between. */
+  webhookFailures: (project: string, endpoint: string) => `${KEY_PREFIX}:webhook-failures:${project}/${endpoint}`,
+  /** String with a time to live: this endpoint was tested a moment ago. */
+  webhookTested: (project: string, endpoint: string) => `${KEY_PREFIX}:webhook-tested:${project}/${endpoint}`,
   /** List: the newest deliveries that were given up, with the reason. */
   webhooksDead: () => `${KEY_PREFIX}:webhooks-dead`,
   /** Hash: endpoints (`project/endpoint`) whose receiver wants no more, with the reason. */
@@ -88,6 +96,14 @@ export const keys = {
   vaultAdministration: () => `${KEY_PREFIX}:vault-administration`,
   /** Number with a time to live: passwords of the vault that were tried within a minute. */
   vaultTries: () => `${KEY_PREFIX}:vault-tries`,
+  /** Hash: version and content of the snapshot of webhook endpoints that were made over the API; their secrets are sealed. */
+  webhookEndpoints: () => `${KEY_PREFIX}:webhook-endpoints`,
+  /** String with a time to live: a session of the admin page, under a keyed hash of its id. */
+  adminSession: (hash: string) => `${KEY_PREFIX}:admin-session:${hash}`,
+  /** Numbers with a time to live: wrong admin tokens, by what is counted (`sign-in`) and by address block. */
+  adminRefusals: (what: string) => `${KEY_PREFIX}:admin-refusals:${what}`,
+  /** String with a time to live: an administrator has signed in from this address block. */
+  adminAddress: (block: string) => `${KEY_PREFIX}:admin-address:${block}`,
 } as const;
 
 export const channels = {
@@ -103,6 +119,8 @@ export const channels = {
   vault: () => `${KEY_PREFIX}:vault-changes`,
   /** Versions of the snapshot of the vault's secrets. */
   vaultSecrets: () => `${KEY_PREFIX}:vault-secret-changes`,
+  /** Versions of the snapshot of webhook endpoints. */
+  webhookEndpoints: () => `${KEY_PREFIX}:webhook-endpoint-changes`,
 } as const;
 
 /** Prefixes that scripts complete with an id they find in a record. */

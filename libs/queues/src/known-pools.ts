@@ -8,6 +8,11 @@ const REMEMBERED_MS = 30 * 24 * 3_600_000;
 export class KnownPools {
   constructor(private readonly redis: RedisClient) {}
 
+  /** Those that were registered and are not, without remembering anything. */
+  async goneBut(registered: readonly string[]): Promise<string[]> {
+    return without(await this.redis.zrange(keys.pools(), 0, '-1'), registered);
+  }
+
   /** Remembers these pools, which are registered; gives those that were and are not. */
   async gone(registered: readonly string[]): Promise<string[]> {
     const now = Date.now();
@@ -16,7 +21,11 @@ export class KnownPools {
     pipeline.zremrangebyscore(keys.pools(), '-inf', now - REMEMBERED_MS).zrange(keys.pools(), 0, '-1');
     const [error, known] = (await pipeline.exec())?.at(-1) ?? [null, []];
     if (error) throw error;
-    const current = new Set(registered);
-    return (known as string[]).filter((pool) => !current.has(pool));
+    return without(known as string[], registered);
   }
+}
+
+function without(known: readonly string[], registered: readonly string[]): string[] {
+  const current = new Set(registered);
+  return known.filter((pool) => !current.has(pool));
 }

@@ -24,6 +24,16 @@ function bent(text: string, part: number, at: number): string {
   return parts.join('.');
 }
 
+it('says whether there is a vault at all, when something is to be sealed', () => {
+  expect(() => closed.seal(NAME, SECRET)).toThrow(expect.objectContaining({ code: 'vault_locked' }) as Error);
+  const none = new LiveCipher(
+    () => null,
+    () => false,
+  );
+  expect(() => none.seal(NAME, SECRET)).toThrow(expect.objectContaining({ code: 'vault_uninitialised' }) as Error);
+  expect(() => none.open(NAME, sealed)).toThrow(expect.objectContaining({ code: 'vault_locked' }) as Error);
+});
+
 describe('a sealed text', () => {
   it('opens to what was sealed, whatever it is, and never looks the same twice', () => {
     fc.assert(

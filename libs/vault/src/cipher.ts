@@ -3,3 +3,6 @@ export interface Cipher {
   seal(name: string, plaintext: string): string;
   open(name: string, sealed: string): string;
 }
+
+/** `@Inject(CIPHER)`: the process's Cipher. */
+export const CIPHER = Symbol('cipher');

@@ -31,7 +31,10 @@ const SILENT_MS = 2_000;
  * have new ones that do not arrive.
  */
 export class LiveVault {
-  readonly cipher: Cipher = new LiveCipher(() => this.held.keys);
+  readonly cipher: Cipher = new LiveCipher(
+    () => this.held.keys,
+    () => this.seen !== null && this.seen.state !== 'uninitialised',
+  );
   private readonly held = new HeldKeys(() => this.tell());
   private readonly listeners: (() => void)[] = [];
   private seen: VaultStatus | null = null;

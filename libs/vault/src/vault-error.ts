@@ -10,6 +10,11 @@ export function vaultLocked(): TokenhubError {
   return new TokenhubError('vault_locked', 'The vault is locked: unlock it first.');
 }
 
+/** There is nothing to lock or unlock. */
+export function vaultUninitialised(): TokenhubError {
+  return new TokenhubError('vault_uninitialised', 'There is no vault yet: initialise it first.');
+}
+
 /** True for an error of this code. */
 export function isVaultError(error: unknown, code: 'vault_corrupt' | 'vault_locked' | 'vault_password_wrong'): boolean {
   return error instanceof TokenhubError && error.code === code;

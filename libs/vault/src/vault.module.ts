@@ -13,6 +13,7 @@ import type { Logger } from '#platform/logging.js';
 import { CONFIG, LOGGER, PROCESS_ID, REDIS, REDIS_SUBSCRIBER } from '#platform/platform.module.js';
 import type { RedisClient } from '#platform/redis.js';
 import type { CredentialStores } from '#registry/credentials.js';
+import { CIPHER } from './cipher.js';
 import { Escrow } from './escrow.js';
 import { HandOver, type HandOverRefused } from './hand-over.js';
 import { KeyExchange } from './key-exchange.js';
@@ -21,9 +22,6 @@ import { newBoxKeyPair, sealedBoxesReady } from './sealed-box.js';
 import { VaultOpener } from './vault-opener.js';
 import { VaultStatusStore } from './vault-status.js';
 import { VaultStore } from './vault-store.js';
-
-/** `@Inject(CIPHER)`: the Cipher of this process. */
-export const CIPHER = Symbol('cipher');
 
 /** `@Inject(CREDENTIAL_STORES)`: the CredentialStores of this process. */
 export const CREDENTIAL_STORES = Symbol('credential stores');

@@ -1,4 +1,4 @@
-import { randomBytes, timingSafeEqual, hash } from 'node:crypto';
+import { createHmac, randomBytes, timingSafeEqual, hash } from 'node:crypto';
 import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TokenhubConfig } from '#platform/config/config.js';
@@ -14,6 +14,11 @@ export class AdminToken {
   /** Compares in constant time. */
   matches(presented: string): boolean {
     return timingSafeEqual(digestOf(presented), this.digest);
+  }
+
+  /** A hash in lower-case hex that takes this token to make: what is kept under it is out of reach once the token is another. */
+  keyedHash(text: string): string {
+    return createHmac('sha256', this.digest).update(text).digest('hex');
   }
 }
 

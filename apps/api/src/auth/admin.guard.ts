@@ -1,15 +1,15 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
-import type { Request } from 'express';
-import { AdminToken } from './admin-token.js';
-import { checkAdmin } from './require-admin.js';
+import type { AdminRequest } from './admin-actor.js';
+import { AdminDoor } from './admin-door.js';
 
-/** Lets only the administrator through, as `requireAdmin` does for what is no controller. */
+/** Lets only the administrator through; `actorOf(request)` then says who it is. */
 @Injectable()
 export class AdminGuard implements CanActivate {
-  constructor(private readonly token: AdminToken) {}
+  constructor(private readonly door: AdminDoor) {}
 
-  canActivate(context: ExecutionContext): boolean {
-    checkAdmin(this.token, context.switchToHttp().getRequest<Request>().headers);
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    const request = context.switchToHttp().getRequest<AdminRequest>();
+    request.admin = await this.door.enter(request);
     return true;
   }
 }

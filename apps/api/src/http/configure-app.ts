@@ -1,6 +1,5 @@
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
-import helmet from 'helmet';
 import { TokenhubError } from '#contracts/error-catalogue.js';
 import type { TokenhubConfig } from '#platform/config/config.js';
 import type { Logger } from '#platform/logging.js';
@@ -8,6 +7,7 @@ import { LOGGER } from '#platform/platform.module.js';
 import { foreignHost } from '../auth/loopback-only.js';
 import { ErrorFilter } from './error.filter.js';
 import { readJsonBody } from './json-body.js';
+import { guardPages } from './page-policies.js';
 import { assignRequestId } from './request-id.js';
 
 /** The HTTP side that all routes share: ids, safety headers, body limits, error answers. */
@@ -15,17 +15,12 @@ export function configureApp(app: NestExpressApplication, config: TokenhubConfig
   app.disable('x-powered-by');
   // Hashing each answer for a conditional GET that nobody makes costs more than it saves.
   app.set('etag', false);
+  app.set('trust proxy', [...config.server.trustedProxies]);
   app.use(admit(config));
-  // Pages get the whole set of safety headers; for JSON that no browser renders, `nosniff` is the one that matters.
-  app.use(['/docs', '/admin'], helmet({ contentSecurityPolicy: PAGE_POLICY }));
+  app.use(['/docs', '/admin'], guardPages(config.server.bodyLimitBytes));
   app.use(readJsonBody(config.server.bodyLimitBytes));
   app.useGlobalFilters(new ErrorFilter(app.get<Logger>(LOGGER)));
 }
-
-/** Pages load nothing from elsewhere (the board asks for a font that an administrator's network may not reach), and work over plain HTTP. */
-const PAGE_POLICY = {
-  directives: { styleSrc: ["'self'", "'unsafe-inline'"], fontSrc: ["'self'", 'data:'], upgradeInsecureRequests: null },
-};
 
 /** What every request passes first, in one step: each middleware of its own costs another walk through the router. */
 function admit(config: TokenhubConfig): RequestHandler {

@@ -5,6 +5,7 @@ import { LOGGER, REDIS, REDIS_SUBSCRIBER } from '#platform/platform.module.js';
 import type { RedisClient } from '#platform/redis.js';
 import { HealthStore } from '#health/health-store.js';
 import { LiveViewsSource } from '#health/live-views-source.js';
+import { AdminPauses } from '#limits/admin-pauses.js';
 import { PoolLoads } from '#limits/pool-loads.js';
 import { PoolPauses } from '#limits/pool-pauses.js';
 import type { CredentialStores } from '#registry/credentials.js';
@@ -28,6 +29,7 @@ export const ROUTING_PARTS: Provider[] = [
       new LiveRegistry({ redis, subscriber, onError: (error) => logger.debug({ err: error }, 'registry') }),
   },
   { provide: PoolLoads, inject: [REDIS], useFactory: (redis: RedisClient) => new PoolLoads(redis) },
+  { provide: AdminPauses, inject: [REDIS], useFactory: (redis: RedisClient) => new AdminPauses(redis) },
   {
     provide: WorkerReports,
     inject: [REDIS, LiveRegistry],
@@ -35,13 +37,21 @@ export const ROUTING_PARTS: Provider[] = [
   },
   {
     provide: LiveViewsSource,
-    inject: [REDIS, LiveRegistry, WorkerReports, PoolLoads, LOGGER],
+    inject: [REDIS, AdminPauses, LiveRegistry, WorkerReports, PoolLoads, LOGGER],
     useFactory: (
-      ...[redis, registry, workers, loads, logger]: [RedisClient, LiveRegistry, WorkerReports, PoolLoads, Logger]
+      ...[redis, adminPauses, registry, workers, loads, logger]: [
+        RedisClient,
+        AdminPauses,
+        LiveRegistry,
+        WorkerReports,
+        PoolLoads,
+        Logger,
+      ]
     ) =>
       new LiveViewsSource({
         health: new HealthStore(redis),
         pauses: new PoolPauses(redis),
+        adminPauses,
         loads,
         snapshot: () => registry.current.snapshot,
         reports: () => workers.read(),

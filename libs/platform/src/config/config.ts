@@ -26,6 +26,8 @@ export interface TokenhubConfig {
   readonly logLevel: LogLevel;
   /** Host names, addresses and subnets that webhooks may go to although they are private, or speak plain http. */
   readonly webhookAllow: readonly string[];
+  /** How long a webhook endpoint that was made over the API may fail without a success before it is disabled. */
+  readonly webhookDisableMs: number;
   /** Absolute path of the folder for private files: the admin token, embedded stores. */
   readonly stateDir: string;
   readonly providers: readonly ProviderConfig[];
@@ -40,6 +42,8 @@ export interface ServerConfig {
   readonly host: string;
   readonly port: number;
   readonly bodyLimitBytes: number;
+  /** Addresses and subnets of proxies whose word counts for where a request came from. */
+  readonly trustedProxies: readonly string[];
 }
 
 export interface HistoryConfig {

@@ -60,7 +60,7 @@ describe('without a file or variables', () => {
   it('has every default', () => {
     const { config, warnings } = loadConfig({ env: {}, cwd, now });
     expect(config).toEqual({
-      server: { host: '127.0.0.1', port: 8080, bodyLimitBytes: 16 * 1024 * 1024 },
+      server: { host: '127.0.0.1', port: 8080, bodyLimitBytes: 16 * 1024 * 1024, trustedProxies: [] },
       auth: 'on',
       apiKey: null,
       adminToken: null,
@@ -71,6 +71,7 @@ describe('without a file or variables', () => {
       syncTimeoutMs: 280_000,
       logLevel: 'info',
       webhookAllow: [],
+      webhookDisableMs: 5 * 86_400_000,
       stateDir: join(cwd, '.tokenhub'),
       providers: [],
       models: [],

@@ -8,7 +8,10 @@ import { isLoopbackHost } from './loopback.js';
 import { readHistory } from './read-history.js';
 import { readInteger } from './read-integer.js';
 import { readRedisTarget } from './read-redis-target.js';
+import { readTrustedProxies } from './read-trusted-proxies.js';
 import { readVault } from './read-vault.js';
+
+const DAY_MS = 24 * 3_600_000;
 
 /** The part of the configuration that the environment decides, alone or over the file. */
 export type EnvironmentSettings = Omit<TokenhubConfig, 'providers' | 'models' | 'aliases' | 'projects' | 'secrets'>;
@@ -21,6 +24,7 @@ export function readEnvironment(env: Environment, cwd: string, server: ConfigFil
       host,
       port: readInteger(env, 'TOKENHUB_PORT', { min: 0, max: 65_535 }) ?? server.port,
       bodyLimitBytes: Math.round(server.body_limit_mb * 1_048_576),
+      trustedProxies: readTrustedProxies(env),
     },
     auth: readAuth(env, host),
     apiKey:
@@ -40,6 +44,7 @@ export function readEnvironment(env: Environment, cwd: string, server: ConfigFil
     syncTimeoutMs: readInteger(env, 'TOKENHUB_SYNC_TIMEOUT_MS', { min: 1, max: 2_147_483_647 }) ?? 280_000,
     logLevel: readLogLevel(env),
     webhookAllow: readWebhookAllow(env),
+    webhookDisableMs: (readInteger(env, 'TOKENHUB_WEBHOOK_DISABLE_DAYS', { min: 1, max: 365 }) ?? 5) * DAY_MS,
     stateDir: resolve(cwd, readVariable(env, 'TOKENHUB_STATE_DIR') ?? '.tokenhub'),
   };
 }
@@ -63,6 +68,8 @@ const KNOWN = [
     'CONCURRENCY',
     'SYNC_TIMEOUT_MS',
     'WEBHOOK_ALLOW',
+    'WEBHOOK_DISABLE_DAYS',
+    'TRUSTED_PROXIES',
     'LOG_LEVEL',
     'LOG_FORMAT',
     'STATE_DIR',

@@ -11,6 +11,7 @@ import { resealWith } from '#vault/reseal.js';
 import { wrongEncryptionKey } from '#vault/vault-opener.js';
 import { unwrapKeys, wrapKeys, type VaultMode, type VaultRecord } from '#vault/vault-record.js';
 import type { VaultStatus, VaultStatusStore } from '#vault/vault-status.js';
+import { vaultUninitialised } from '#vault/vault-error.js';
 import type { StoredVault, VaultStore } from '#vault/vault-store.js';
 import type { Caller } from './caller.js';
 import type { RotateVaultDto } from './vault.dto.js';
@@ -68,7 +69,7 @@ export class VaultAdmin {
     const { status, vault, session } = this.deps;
     const store = this.store();
     const before = await this.current();
-    if (before === null || before.state === 'uninitialised') throw notThere();
+    if (before === null || before.state === 'uninitialised') throw vaultUninitialised();
     await this.note(by, 'vault.locked', { state: before.state }, { state: 'locked' });
     if (before.state === 'unlocked') {
       await status.say('locked', before.mode);
@@ -203,7 +204,7 @@ export class VaultAdmin {
 
   private async stored(): Promise<StoredVault> {
     const stored = await this.store().read();
-    if (stored === null) throw notThere();
+    if (stored === null) throw vaultUninitialised();
     return stored;
   }
 
@@ -238,10 +239,6 @@ function noEncryptionKey(): TokenhubError {
 
 function alreadyThere(): TokenhubError {
   return new TokenhubError('vault_initialised');
-}
-
-function notThere(): TokenhubError {
-  return new TokenhubError('vault_uninitialised');
 }
 
 function changedMeanwhile(): TokenhubError {

@@ -1,0 +1,32 @@
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import process from 'node:process';
+import { chromium, type Browser } from 'playwright-core';
+
+/** Chromium without a window. Throws when there is none. Root, as which containers run tests, may only start it without its sandbox. */
+export async function startBrowser(): Promise<Browser> {
+  return chromium.launch({ executablePath: browserProgram(), chromiumSandbox: process.getuid?.() !== 0 });
+}
+
+const PROGRAMS = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
+
+/** The program: `TOKENHUB_TEST_CHROMIUM`, else Chromium or Chrome on the PATH. */
+function browserProgram(): string {
+  const named = process.env.TOKENHUB_TEST_CHROMIUM;
+  if (named) return named;
+  const folders = (process.env.PATH ?? '').split(delimiter);
+  const found = folders.flatMap((folder) => PROGRAMS.map((name) => join(folder, name))).find(isExecutable);
+  if (found === undefined) {
+    throw new Error('no Chromium on the PATH: `npm test` installs one, or set TOKENHUB_TEST_CHROMIUM');
+  }
+  return found;
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
