@@ -197,7 +197,8 @@ describe('everything is gone through', () => {
         planted.house,
         canaries.plant('a key that nobody knows', canaryKey('stranger')),
       ]) {
-        const unseen = method === 'POST' && filled.includes('/keys');
+        // They make secrets.
+        const unseen = method === 'POST' && /\/(keys|webhook-endpoints)/.test(filled);
         const answer = await ask(method, filled, { body: payload, key, unseen });
         expect([method, filled, answer.status]).not.toEqual([method, filled, 500]);
       }
@@ -252,6 +253,43 @@ describe('everything is gone through', () => {
       await admin('POST', `providers/${id}/discover`);
     }
   }, 120_000);
+
+  it('an administrator signs in with a browser, and out again', async () => {
+    const session = (method: string, more: RequestInit): Promise<Response> =>
+      fetch(`${vault.url}/admin/v1/session`, { method, ...more });
+    const json = { 'content-type': 'application/json' };
+    await ask('POST', '/admin/v1/session', { body: { token: planted.wrong } });
+    // The one answer that tells what the cookie is.
+    const opened = await session('POST', { headers: json, body: JSON.stringify({ token: planted.admin }) });
+    expect(opened.status).toBe(201);
+    const cookie = opened.headers.get('set-cookie')?.split(';')[0] ?? '';
+    canaries.plant('a session', cookie.split('=')[1] ?? '');
+    const { csrf_token: csrf } = (await opened.json()) as { csrf_token: string };
+    for (const path of ['/admin/', '/admin/v1/vault', '/admin/v1/audit', '/admin/queues']) {
+      const page = await fetch(`${vault.url}${path}`, { headers: { cookie } });
+      expect([path, page.status]).toEqual([path, 200]);
+      answers.push({ where: path, text: `${JSON.stringify([...page.headers])}\n${await page.text()}` });
+    }
+    expect((await session('DELETE', { headers: { cookie, 'x-csrf-token': csrf } })).status).toBe(204);
+    expect((await fetch(`${vault.url}/admin/v1/vault`, { headers: { cookie } })).status).toBe(401);
+  });
+
+  it('a webhook endpoint is made, tested, rotated and told of a job', async () => {
+    for (const [path, body] of [
+      ['', { id: 'made', url: receiver.url('/made') }],
+      ['/made/rotate', {}],
+    ] as const) {
+      const made = await ask('POST', `/v1/webhook-endpoints${path}`, { body, key: planted.house, unseen: true });
+      expect(made.body.secret).toMatch(/^whsec_/);
+      canaries.plant(`the secret of a webhook endpoint${path}`, String(made.body.secret));
+    }
+    expect((await consume('POST', '/v1/webhook-endpoints/made/test', {})).status).toBeLessThan(300);
+    expect((await consume('POST', '/v1/jobs', chatJob({ request: { model: 'sim-small' } }))).status).toBe(202);
+    await waitFor(() => receiver.received.some(({ path }) => path === '/made'), { timeoutMs: 20_000 });
+    for (const path of ['', '/made', '/made/deliveries']) {
+      expect((await consume('GET', `/v1/webhook-endpoints${path}`)).status).toBe(200);
+    }
+  }, 30_000);
 
   it('webhooks are signed with secrets of every source', async () => {
     const job = chatJob({ request: { model: 'sim-small' }, webhook: { url: receiver.url('/own'), events: ['job.*'] } });

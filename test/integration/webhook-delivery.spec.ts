@@ -57,20 +57,19 @@ it('while the vault with its secret is locked, a delivery waits and uses up no t
     find: (): CredentialResult =>
       isOpen ? { state: 'resolved', secret: SECRET } : { state: 'unavailable', reason: 'the vault is locked' },
   };
-  projects = projects.map((project) => ({
-    ...project,
-    webhookEndpoints: project.webhookEndpoints.map((one) => ({ ...one, secret: { source: 'escrow', name: 'hook' } })),
+  const [project] = projects;
+  const webhookEndpoints = project?.webhookEndpoints.map((endpoint) => ({
+    ...endpoint,
+    secret: { source: 'escrow', name: 'hook' } as const,
   }));
-  const http = guarded(['127.0.0.1']);
-  fixture.after(() => http.close());
-  const targets = new TargetDirectory({ projects }, { ...secrets, escrow });
-  const one = new Deliver({ ...{ deliveries, http, targets, jobs: fixture.store, logger: silent }, random: () => 0.5 });
-  const { id } = await accepted();
-  for (let i = 0; i <= MOST_TRIES; i++) await expect(one.run(id)).rejects.toMatchObject({ name: 'RetryLater' });
-  expect(await known(id)).toMatchObject({ status: 'pending', attempts: 0 });
+  const closed = rigWith({ projects: [{ id: 'default', webhookSecret: null, webhookEndpoints: webhookEndpoints ?? [] }], escrow });
+  const one = closed.deliver();
+  const { id } = await closed.accepted();
+  for (let i = 0; i <= MOST_TRIES; i++) await expect(one.run({ deliveryId: id })).rejects.toMatchObject({ name: 'RetryLater' });
+  expect(await closed.known(id)).toMatchObject({ status: 'pending', attempts: 0 });
   isOpen = true;
-  await one.run(id);
-  expect(await known(id)).toMatchObject({ status: 'delivered', attempts: 1 });
+  await one.run({ deliveryId: id });
+  expect(await closed.known(id)).toMatchObject({ status: 'delivered', attempts: 1 });
 });
 
 describe('an entry of the outbox', () => {

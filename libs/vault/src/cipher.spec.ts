@@ -25,13 +25,13 @@ function bent(text: string, part: number, at: number): string {
 }
 
 it('says whether there is a vault at all, when something is to be sealed', () => {
-  expect(() => closed.seal(NAME, SECRET)).toThrow(expect.objectContaining({ code: 'vault_locked' }) as Error);
+  expect(() => closed.seal(NAME, SECRET)).toThrow(expect.objectContaining({ code: 'vault_locked' }));
   const none = new LiveCipher(
     () => null,
     () => false,
   );
-  expect(() => none.seal(NAME, SECRET)).toThrow(expect.objectContaining({ code: 'vault_uninitialised' }) as Error);
-  expect(() => none.open(NAME, sealed)).toThrow(expect.objectContaining({ code: 'vault_locked' }) as Error);
+  expect(() => none.seal(NAME, SECRET)).toThrow(expect.objectContaining({ code: 'vault_uninitialised' }));
+  expect(() => none.open(NAME, sealed)).toThrow(expect.objectContaining({ code: 'vault_locked' }));
 });
 
 describe('a sealed text', () => {

@@ -64,19 +64,19 @@ export class VaultAdmin {
     await this.open(keys, record.mode);
   }
 
-  /** Drops the data keys everywhere. It does not wait for the database: only that the lock outlives Redis does. */
+  /** Drops the data keys everywhere, before anything else: with the database away it is neither noted nor remembered, but done. */
   async lock(by: Caller): Promise<void> {
     const { status, vault, session } = this.deps;
     const store = this.store();
     const before = await this.current();
     if (before === null || before.state === 'uninitialised') throw vaultUninitialised();
-    await this.note(by, 'vault.locked', { state: before.state }, { state: 'locked' });
     if (before.state === 'unlocked') {
       await status.say('locked', before.mode);
       await status.announce();
       await vault.look();
       await session.close();
     }
+    await this.note(by, 'vault.locked', { state: before.state }, { state: 'locked' });
     await store.setLocked(true);
   }
 
