@@ -105,7 +105,7 @@ describe('a vault with a password', () => {
     await vault.do('PUT', 'vault/secrets/a', { value: 'x' });
   });
 
-  it('a lock takes effect while the database is away, too, and the answer says that it could not be noted', async () => {
+  it('a lock takes effect while the database is away, too, and the answer says so', async () => {
     vault.stack.database?.pause();
     const locked = await vault.admin('POST', 'vault/lock').finally(() => vault.stack.database?.resume());
     expect(locked).toMatchObject({ status: 503, body: { code: 'store_unavailable' } });

@@ -62,10 +62,15 @@ it('while the vault with its secret is locked, a delivery waits and uses up no t
     ...endpoint,
     secret: { source: 'escrow', name: 'hook' } as const,
   }));
-  const closed = rigWith({ projects: [{ id: 'default', webhookSecret: null, webhookEndpoints: webhookEndpoints ?? [] }], escrow });
+  const closed = rigWith({
+    projects: [{ id: 'default', webhookSecret: null, webhookEndpoints: webhookEndpoints ?? [] }],
+    escrow,
+  });
   const one = closed.deliver();
   const { id } = await closed.accepted();
-  for (let i = 0; i <= MOST_TRIES; i++) await expect(one.run({ deliveryId: id })).rejects.toMatchObject({ name: 'RetryLater' });
+  for (let i = 0; i <= MOST_TRIES; i++) {
+    await expect(one.run({ deliveryId: id })).rejects.toMatchObject({ name: 'RetryLater' });
+  }
   expect(await closed.known(id)).toMatchObject({ status: 'pending', attempts: 0 });
   isOpen = true;
   await one.run({ deliveryId: id });

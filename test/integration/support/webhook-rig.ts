@@ -69,7 +69,8 @@ export class WebhookRig {
     this.fixture.after(() => http.close());
     const { projects = [], env = { S: SECRET }, escrow } = this.options;
     const targets = new TargetDirectory({
-      ...{ config: { projects }, stores: { env, configSecrets: new Map(), escrow }, made: this.made, cipher: this.cipher },
+      ...{ config: { projects }, stores: { env, configSecrets: new Map(), escrow } },
+      ...{ made: this.made, cipher: this.cipher },
     });
     const { deliveries, marks, disabler } = this;
     const jobs = this.fixture.store;
