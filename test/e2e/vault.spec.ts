@@ -250,3 +250,23 @@ describe('a wrong password', () => {
     }
   });
 });
+
+it('what administrators did is noted, with who and what, and without any secret', async () => {
+  const noted = async (kind: string): Promise<Json[]> =>
+    (await vault.do<{ data: Json[] }>('GET', `audit?limit=100&action=${kind}.*`)).data;
+  const [ofVault, ofSecrets] = [await noted('vault'), await noted('vault_secret')];
+  expect(new Set(ofVault.map(({ action }) => action))).toEqual(
+    new Set([
+      ...['vault.initialised', 'vault.unlocked', 'vault.locked', 'vault.refused'],
+      ...['vault.data_key_rotated', 'vault.password_rotated'],
+    ]),
+  );
+  expect(new Set(ofSecrets.map(({ action }) => action))).toEqual(
+    new Set(['vault_secret.created', 'vault_secret.updated', 'vault_secret.deleted']),
+  );
+  for (const entry of ofVault) expect(entry).toMatchObject({ actor: 'token', target: 'vault' });
+  for (const entry of ofSecrets) expect(entry).toMatchObject({ actor: 'token' });
+  for (const canary of [PASSWORD, NEXT_PASSWORD, PROVIDER_KEY]) {
+    expect(JSON.stringify([ofVault, ofSecrets])).not.toContain(canary);
+  }
+});
