@@ -2,8 +2,10 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { once } from 'node:events';
 
-/** How it answers each of its models, all of which tell what they were sent. */
+/** How it answers each of its models, all of which tell what they were sent; the code where it is not the key itself. */
 const STATUSES: Record<string, number> = {
+  'echo-context': 400,
+  'echo-filter': 400,
   'echo-400': 400,
   'echo-401': 401,
   'echo-403': 403,
@@ -12,6 +14,11 @@ const STATUSES: Record<string, number> = {
   'echo-500': 500,
   'echo-529': 529,
 };
+
+const CODES: Record<string, string> = { 'echo-context': 'context_length_exceeded', 'echo-filter': 'content_filter' };
+
+/** Anthropic has no code for it, only words. */
+const WORDS: Record<string, string> = { 'echo-context': 'prompt is too long: 9 tokens > 8 maximum' };
 
 export const ECHO_MODELS = [...Object.keys(STATUSES), 'echo-stream', 'echo-garbage', 'echo-reset'];
 
@@ -48,7 +55,8 @@ async function read(request: IncomingMessage): Promise<{ model?: string; stream?
 
 function answer(request: IncomingMessage, response: ServerResponse, { model = '' }: { model?: string }): void {
   const key = (request.headers.authorization ?? String(request.headers['x-api-key'] ?? '')).replace(/^Bearer /, '');
-  const error = { message: `Incorrect API key provided: ${key}.`, type: key, code: key, param: key };
+  const message = `${WORDS[model] ?? 'Incorrect API key provided'}: ${key}.`;
+  const error = { message, type: CODES[model] ? 'invalid_request_error' : key, code: CODES[model] ?? key, param: key };
   const headers = { 'x-request-id': key, 'x-echo': key };
   if (model === 'echo-reset') return void request.socket.destroy();
   if (model === 'echo-garbage') return void response.writeHead(200, headers).end(`<html>${key}`);

@@ -177,6 +177,16 @@ export const TENANCY: Readonly<Record<string, Door>> = {
   'POST /admin/v1/keys/{id}/rotate': ADMIN,
   'POST /admin/v1/providers/{id}/discover': ADMIN,
   'POST /admin/v1/providers/{id}/test': ADMIN,
+  'GET /admin/v1/vault': ADMIN,
+  'POST /admin/v1/vault/init': ADMIN,
+  'POST /admin/v1/vault/unlock': ADMIN,
+  'POST /admin/v1/vault/lock': ADMIN,
+  'POST /admin/v1/vault/rotate': ADMIN,
+  'GET /admin/v1/vault/secrets': ADMIN,
+  'POST /admin/v1/vault/secrets': ADMIN,
+  'GET /admin/v1/vault/secrets/{name}': ADMIN,
+  'PUT /admin/v1/vault/secrets/{name}': ADMIN,
+  'DELETE /admin/v1/vault/secrets/{name}': ADMIN,
   ...Object.fromEntries(['providers', 'models', 'aliases', 'projects', 'keys'].flatMap(resource)),
 };
 

@@ -105,6 +105,15 @@ describe('a vault with a password', () => {
     await vault.do('PUT', 'vault/secrets/a', { value: 'x' });
   });
 
+  it('a lock takes effect while the database is away, too, and the answer says so', async () => {
+    vault.stack.database?.pause();
+    const locked = await vault.admin('POST', 'vault/lock').finally(() => vault.stack.database?.resume());
+    expect(locked).toMatchObject({ status: 503, body: { code: 'store_unavailable' } });
+    await vault.untilHeld(false);
+    await vault.do('POST', 'vault/unlock', { password: PASSWORD });
+    await vault.untilHeld();
+  }, 60_000);
+
   it('Redis loses everything: whoever holds the key says that it is open', async () => {
     const { epoch } = await vault.view();
     await redis.del(keys.vault());

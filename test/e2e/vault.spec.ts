@@ -96,6 +96,21 @@ describe('a vault with a password', () => {
       expect(await vault.ended(job)).toMatchObject({ attempts: [{ n: expect.any(Number), state: 'completed' }] });
   }, 60_000);
 
+  it('while it is locked, jobs that may go elsewhere do, also those that were waiting', async () => {
+    const either = { request: { model: 'auto' }, policy: { models: ['guarded-model', 'sim-small'] } };
+    // More than can be under way at once wait in the queue.
+    await vault.do('PATCH', 'providers/guarded', { limits: { concurrency: 1, rpm: 60 } });
+    const jobs = await Promise.all(Array.from({ length: 10 }, () => vault.job(either)));
+    await vault.do('POST', 'vault/lock');
+    await vault.untilHeld(false);
+    for (const job of [...jobs, await vault.job(either)]) await vault.ended(job);
+    const last = await vault.ended(await vault.job(either));
+    expect(last.provider).toBe('simulator');
+    await vault.do('POST', 'vault/unlock', { password: PASSWORD });
+    await vault.do('PATCH', 'providers/guarded', { limits: null });
+    await vault.untilHeld();
+  }, 60_000);
+
   it('an epoch is never said twice', async () => {
     const before = (await vault.view()).epoch ?? 0;
     const locked = (await vault.do('POST', 'vault/lock')).epoch ?? 0;
@@ -138,15 +153,16 @@ describe('secrets', () => {
     });
   });
 
-  it.each<[string, string, string, unknown, number, string]>([
-    ['a name with a slash', 'POST', 'vault/secrets', { name: 'a/b', value: 'x' }, 400, 'invalid_value'],
-    ['an empty value', 'PUT', 'vault/secrets/a', { value: '' }, 400, 'invalid_value'],
-    ['a value with a line feed', 'PUT', 'vault/secrets/a', { value: 'sk-1\n' }, 400, 'invalid_value'],
-    ['a value that is no text', 'PUT', 'vault/secrets/a', { value: 1 }, 400, 'invalid_type'],
-    ['no value', 'PUT', 'vault/secrets/a', {}, 400, 'missing_required_parameter'],
-    ['a secret that is not there', 'DELETE', 'vault/secrets/none', undefined, 404, 'vault_secret_not_found'],
-    ['a secret that a provider needs', 'DELETE', 'vault/secrets/guarded-key', undefined, 409, 'in_use'],
-  ])('%s is refused', async (_what, method, path, body, status, code) => {
+  it.each<[string, string, unknown, number, string]>([
+    ['a name with a slash', 'POST vault/secrets', { name: 'a/b', value: 'x' }, 400, 'invalid_value'],
+    ['an empty value', 'PUT vault/secrets/a', { value: '' }, 400, 'invalid_value'],
+    ['a value with a line feed', 'PUT vault/secrets/a', { value: 'sk-1\n' }, 400, 'invalid_value'],
+    ['a value that is no text', 'PUT vault/secrets/a', { value: 1 }, 400, 'invalid_type'],
+    ['no value', 'PUT vault/secrets/a', {}, 400, 'missing_required_parameter'],
+    ['a secret that is not there', 'DELETE vault/secrets/none', undefined, 404, 'vault_secret_not_found'],
+    ['a secret that a provider needs', 'DELETE vault/secrets/guarded-key', undefined, 409, 'in_use'],
+  ])('%s is refused', async (_what, call, body, status, code) => {
+    const [method = '', path = ''] = call.split(' ');
     const answer = await vault.admin(method, path, body);
     expect(answer).toMatchObject({ status, body: { code } });
     expect(answer.text).not.toContain('sk-1');
@@ -154,7 +170,7 @@ describe('secrets', () => {
 
   it('a changed one is used at once, and a wrong one is the provider’s refusal', async () => {
     await vault.do('PUT', 'vault/secrets/guarded-key', { value: 'sk-wrong' });
-    await waitFor(async () => (await vault.admin<{ ok: boolean }>('POST', 'providers/guarded/test')).body.ok === false);
+    await waitFor(async () => !(await vault.admin<{ ok: boolean }>('POST', 'providers/guarded/test')).body.ok);
     await vault.do('PUT', 'vault/secrets/guarded-key', { value: PROVIDER_KEY });
     await waitFor(async () => (await vault.admin<{ ok: boolean }>('POST', 'providers/guarded/test')).body.ok);
     await vault.ended(await vault.job());
@@ -233,4 +249,24 @@ describe('a wrong password', () => {
       expect(vault.lines.filter((line) => line.includes(canary))).toStrictEqual([]);
     }
   });
+});
+
+it('what administrators did is noted, with who and what, and without any secret', async () => {
+  const noted = async (kind: string): Promise<Json[]> =>
+    (await vault.do<{ data: Json[] }>('GET', `audit?limit=100&action=${kind}.*`)).data;
+  const [ofVault, ofSecrets] = [await noted('vault'), await noted('vault_secret')];
+  expect(new Set(ofVault.map(({ action }) => action))).toEqual(
+    new Set([
+      ...['vault.initialised', 'vault.unlocked', 'vault.locked', 'vault.refused'],
+      ...['vault.data_key_rotated', 'vault.password_rotated'],
+    ]),
+  );
+  expect(new Set(ofSecrets.map(({ action }) => action))).toEqual(
+    new Set(['vault_secret.created', 'vault_secret.updated', 'vault_secret.deleted']),
+  );
+  for (const entry of ofVault) expect(entry).toMatchObject({ actor: 'token', target: 'vault' });
+  for (const entry of ofSecrets) expect(entry).toMatchObject({ actor: 'token' });
+  for (const canary of [PASSWORD, NEXT_PASSWORD, PROVIDER_KEY]) {
+    expect(JSON.stringify([ofVault, ofSecrets])).not.toContain(canary);
+  }
 });

@@ -155,6 +155,38 @@ describe('the data key', () => {
   });
 });
 
+describe('what is said of the vault', () => {
+  it('has epochs that only grow, and are never behind the clock', async () => {
+    const before = Date.now();
+    const epochs = [
+      await status.say('unlocked', 'env'),
+      await status.say('unlocked', 'env'),
+      await status.say('locked', null),
+    ];
+    expect(epochs).toEqual([...new Set(epochs)].toSorted((a, b) => a - b));
+    expect(epochs[0]).toBeGreaterThanOrEqual(before);
+    expect(await status.read()).toEqual({ state: 'locked', mode: null, epoch: epochs[2] });
+    expect(await status.sayFirst('unlocked', 'env')).toBeNull();
+  });
+
+  it.each([
+    ['no epoch', { state: 'unlocked' }],
+    ['an epoch that is no number', { state: 'unlocked', epoch: 'now' }],
+    ['a state that is none', { state: 'ajar', epoch: '7' }],
+  ])('counts as nothing with %s', async (_what, fields) => {
+    await fixture.redis.hset(keys.vault(), fields);
+    expect(await status.read()).toBeNull();
+  });
+
+  it('a state that somebody changes without an epoch closes all the same', async () => {
+    const vault = await start('api-1');
+    await open(vault);
+    await fixture.redis.hset(keys.vault(), 'state', 'locked');
+    await until(vault).closed();
+    expect(vault.status).toMatchObject({ state: 'locked' });
+  });
+});
+
 describe('where Redis says nothing', () => {
   const opener = (recalled: 'locked' | 'unlocked', own: DataKeys | null): ProcessOptions['opener'] => ({
     open: () => Promise.resolve(own),

@@ -6,6 +6,7 @@ import type { NewJob } from '#jobs/job-record.js';
 import type { WebhookProject } from '#platform/config/config.js';
 import { KEY_PREFIX, keys, WEBHOOK_QUEUE } from '#platform/keys.js';
 import { WebhookQueue } from '#queues/webhook-queue.js';
+import type { CredentialResult } from '#registry/credentials.js';
 import { waitFor } from '#testing/wait-for.js';
 import { WebhookReceiver } from '#testing/webhook-receiver.js';
 import { deliveryIdOf, fromFields } from '#webhooks/delivery-fields.js';
@@ -49,6 +50,32 @@ function rigWith(options: RigOptions): WebhookRig {
 const idOf = (job: NewJob): string => `${eventId(job.id, 'job.cancelled')}.hook`;
 
 const isDelivered = async (id: string): Promise<boolean> => (await rig.deliveries.read(id))?.status === 'delivered';
+
+it('while the vault with its secret is locked, a delivery waits and uses up no try', async () => {
+  let isOpen = false;
+  const escrow = {
+    find: (): CredentialResult =>
+      isOpen ? { state: 'resolved', secret: SECRET } : { state: 'unavailable', reason: 'the vault is locked' },
+  };
+  const [project] = projects;
+  const webhookEndpoints = project?.webhookEndpoints.map((endpoint) => ({
+    ...endpoint,
+    secret: { source: 'escrow', name: 'hook' } as const,
+  }));
+  const closed = rigWith({
+    projects: [{ id: 'default', webhookSecret: null, webhookEndpoints: webhookEndpoints ?? [] }],
+    escrow,
+  });
+  const one = closed.deliver();
+  const { id } = await closed.accepted();
+  for (let i = 0; i <= MOST_TRIES; i++) {
+    await expect(one.run({ deliveryId: id })).rejects.toMatchObject({ name: 'RetryLater' });
+  }
+  expect(await closed.known(id)).toMatchObject({ status: 'pending', attempts: 0 });
+  isOpen = true;
+  await one.run({ deliveryId: id });
+  expect(await closed.known(id)).toMatchObject({ status: 'delivered', attempts: 1 });
+});
 
 describe('an entry of the outbox', () => {
   it('is delivered once, and then neither the outbox nor the queue has it', async () => {

@@ -45,7 +45,10 @@ export class HeldKeys {
   /** This is said of the vault now. */
   see(status: VaultStatus): void {
     this.seenAt = this.now();
-    if (status.state !== 'unlocked') return this.drop();
+    if (status.state !== 'unlocked') {
+      this.drop();
+      return;
+    }
     if (this.held === null || this.held.epoch === status.epoch) {
       this.outdatedSince = null;
       return;

@@ -123,7 +123,7 @@ export class LiveVault {
 
   private async answer(process: string): Promise<void> {
     const { exchange } = this.deps;
-    if (exchange === null || this.held.keys === null) return;
+    if (exchange === null || this.holds === null) return;
     await this.look();
     const { keys, epoch } = this.held;
     if (keys !== null && epoch === this.seen?.epoch) await exchange.answer(process, { epoch, keys });
@@ -158,9 +158,9 @@ export class LiveVault {
   private accept(status: VaultStatus): void {
     this.silentSince = null;
     const before = this.seen;
-    this.seen = before?.epoch === status.epoch ? before : status;
+    this.seen = status;
     this.held.see(status);
-    if (before?.epoch !== status.epoch) this.tell();
+    if (before?.epoch !== status.epoch || before.state !== status.state) this.tell();
   }
 
   /** Nobody says how it is: whoever knows says it again. */

@@ -29,7 +29,7 @@ export class VaultStatusStore {
     const [epoch, state, mode] = await this.redis.hmget(keys.vault(), 'epoch', 'state', 'mode');
     const known = VAULT_STATES.find((one) => one === state);
     const number = Number(epoch);
-    if (known === undefined || !Number.isSafeInteger(number)) return null;
+    if (epoch == null || known === undefined || !Number.isSafeInteger(number)) return null;
     return { state: known, mode: VAULT_MODES.find((one) => one === mode) ?? null, epoch: number };
   }
 

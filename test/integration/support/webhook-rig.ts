@@ -6,6 +6,7 @@ import { HttpClient } from '#http/http-client.js';
 import type { NewJob } from '#jobs/job-record.js';
 import type { WebhookProject } from '#platform/config/config.js';
 import { OutboundPolicy } from '#platform/network/outbound-policy.js';
+import type { SecretEscrow } from '#registry/credentials.js';
 import type { SettingsStore } from '#settings/settings-store.js';
 import { FixedCipher } from '#testing/fixed-cipher.js';
 import { DeliveryStore } from '#webhooks/delivery-store.js';
@@ -34,6 +35,8 @@ export interface RigOptions {
   settings?: SettingsStore | null;
   publish?: () => Promise<void>;
   isLocked?: () => boolean;
+  /** Where secrets of source `escrow` are. */
+  escrow?: SecretEscrow;
 }
 
 /** What a worker has for webhooks, over the Redis of a spec. */
@@ -64,9 +67,10 @@ export class WebhookRig {
   deliver(): Deliver {
     const http = this.http();
     this.fixture.after(() => http.close());
-    const { projects = [], env = { S: SECRET } } = this.options;
+    const { projects = [], env = { S: SECRET }, escrow } = this.options;
     const targets = new TargetDirectory({
-      ...{ config: { projects }, stores: { env, configSecrets: new Map() }, made: this.made, cipher: this.cipher },
+      ...{ config: { projects }, stores: { env, configSecrets: new Map(), escrow } },
+      ...{ made: this.made, cipher: this.cipher },
     });
     const { deliveries, marks, disabler } = this;
     const jobs = this.fixture.store;

@@ -42,7 +42,7 @@ export class VaultAdmin {
     const kdf = mode === 'password' ? newPasswordKdf() : null;
     const frame = { id: randomUUID(), mode, kdf };
     const keys = DataKeys.first();
-    const record = wrapped(frame, keys, await this.encryptionKey(frame, password));
+    const record = await this.wrapped(frame, keys, password);
     await this.note(by, 'vault.initialised', null, { mode });
     if (!(await store.insert(record))) throw alreadyThere();
     await this.open(keys, mode);
@@ -64,19 +64,19 @@ export class VaultAdmin {
     await this.open(keys, record.mode);
   }
 
-  /** Drops the data keys everywhere. It does not wait for the database: only that the lock outlives Redis does. */
+  /** Drops the data keys everywhere, before anything else: with the database away it is neither noted nor remembered, but done. */
   async lock(by: Caller): Promise<void> {
     const { status, vault, session } = this.deps;
     const store = this.store();
     const before = await this.current();
     if (before === null || before.state === 'uninitialised') throw vaultUninitialised();
-    await this.note(by, 'vault.locked', { state: before.state }, { state: 'locked' });
     if (before.state === 'unlocked') {
       await status.say('locked', before.mode);
       await status.announce();
       await vault.look();
       await session.close();
     }
+    await this.note(by, 'vault.locked', { state: before.state }, { state: 'locked' });
     await store.setLocked(true);
   }
 
@@ -104,7 +104,7 @@ export class VaultAdmin {
     }
     const keys = await this.unwrapped(record, password, by);
     const frame = { id: record.id, mode: record.mode, kdf: newPasswordKdf() };
-    const rotated = wrapped(frame, keys, await this.encryptionKey(frame, next));
+    const rotated = await this.wrapped(frame, keys, next);
     keys.wipe();
     await this.note(by, 'vault.password_rotated', null, null);
     if (!(await this.store().replace(rotated, version))) throw changedMeanwhile();
@@ -117,7 +117,7 @@ export class VaultAdmin {
     const before = await this.unwrapped(record, password, by);
     const keys = before.withNext();
     before.wipe();
-    const rotated = wrapped(record, keys, await this.encryptionKey(record, password));
+    const rotated = await this.wrapped(record, keys, password);
     const versions = [record, rotated].map(({ dataKeys }) => ({ data_key_version: dataKeys.at(-1)?.version ?? null }));
     await this.note(by, 'vault.data_key_rotated', versions[0] ?? null, versions[1] ?? null);
     if (!(await this.store().rotate({ record: rotated, version }, resealWith(keys)))) throw changedMeanwhile();
@@ -131,10 +131,9 @@ export class VaultAdmin {
     if (record.mode !== 'env') {
       throw new TokenhubError('invalid_value', 'The mode of this vault is password.', { param: 'encryption_key' });
     }
-    const encryptionKey = await this.encryptionKey(record, null);
     const { keys } = this.deps.vault;
     if (keys === null) throw new TokenhubError('vault_locked');
-    const rotated = wrapped(record, keys, encryptionKey);
+    const rotated = await this.wrapped(record, keys, null);
     await this.note(by, 'vault.encryption_key_rotated', null, null);
     if (!(await this.store().replace(rotated, version))) throw changedMeanwhile();
   }
@@ -148,7 +147,7 @@ export class VaultAdmin {
   }
 
   private async unwrapped(record: VaultRecord, password: string | null, by: Caller): Promise<DataKeys> {
-    const open = async (): Promise<DataKeys | null> => unwrapKeys(record, await this.encryptionKey(record, password));
+    const open = (): Promise<DataKeys | null> => this.using(record, password, (key) => unwrapKeys(record, key));
     if (record.mode === 'env') {
       const keys = await open();
       if (keys === null) throw wrongEncryptionKey();
@@ -162,6 +161,31 @@ export class VaultAdmin {
       if (keys === null) await this.note(by, 'vault.refused', null, null);
       return keys;
     });
+  }
+
+  /** The record with these keys; what is written is what opens again. */
+  private wrapped(frame: Omit<VaultRecord, 'dataKeys'>, keys: DataKeys, password: string | null): Promise<VaultRecord> {
+    return this.using(frame, password, (encryptionKey) => {
+      const record = wrapKeys(frame, keys, encryptionKey);
+      const again = unwrapKeys(record, encryptionKey);
+      if (again === null) throw new Error('the data keys do not open again');
+      again.wipe();
+      return record;
+    });
+  }
+
+  /** The key of a password lives for one use. */
+  private async using<T>(
+    frame: Pick<VaultRecord, 'kdf'>,
+    password: string | null,
+    use: (encryptionKey: Buffer) => T,
+  ): Promise<T> {
+    const encryptionKey = await this.encryptionKey(frame, password);
+    try {
+      return use(encryptionKey);
+    } finally {
+      if (frame.kdf !== null) encryptionKey.fill(0);
+    }
   }
 
   private async encryptionKey({ kdf }: Pick<VaultRecord, 'kdf'>, password: string | null): Promise<Buffer> {
@@ -197,15 +221,6 @@ export class VaultAdmin {
   private async note(by: Caller, action: string, before: object | null, after: object | null): Promise<void> {
     await this.deps.audit.record({ ...by, action, target: 'vault', before, after });
   }
-}
-
-/** What is written is what opens again. */
-function wrapped(frame: Omit<VaultRecord, 'dataKeys'>, keys: DataKeys, encryptionKey: Buffer): VaultRecord {
-  const record = wrapKeys(frame, keys, encryptionKey);
-  const again = unwrapKeys(record, encryptionKey);
-  if (again === null) throw new Error('the data keys do not open again');
-  again.wipe();
-  return record;
 }
 
 function noClusterSecret(): TokenhubError {
