@@ -125,7 +125,9 @@ describe('a pool that an administrator paused', () => {
     await pause();
     await seen(rig, 'pool_paused');
     refused.open();
-    await waitFor(async () => (await fixture.queues.depthOf('acme')).active === 0, { describe: 'the attempt given back' });
+    await waitFor(async () => (await fixture.queues.depthOf('acme')).active === 0, {
+      describe: 'the attempt given back',
+    });
     expect(adapter.calls.length).toBe(1);
     await resume();
     expect((await ended(fixture, job)).state).toBe('completed');
