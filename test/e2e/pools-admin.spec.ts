@@ -41,7 +41,7 @@ function withPools(simulatorUrl: string): StackConfig {
 
 beforeAll(async () => {
   stack = await startStack({
-    ...{ appendfsync: 'always', apis: 2, workers: 2, config: withPools },
+    ...{ appendfsync: 'everysec', apis: 2, workers: 2, config: withPools },
     env: { TOKENHUB_ADMIN_TOKEN: ADMIN_TOKEN },
   });
   simulator = new SimulatorControl(stack.simulatorUrl);

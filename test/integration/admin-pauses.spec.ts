@@ -160,17 +160,24 @@ describe('the follower', () => {
       },
     });
 
-  it('does not let go what is paused while it looks', async () => {
-    const queues = {
-      pausedOf: async (pools: readonly string[]) => {
-        const held = await fixture.queues.pausedOf(pools);
-        await pause();
-        return held;
-      },
-      setPaused: (pool: string, paused: boolean) => fixture.queues.setPaused(pool, paused),
+  it('does not let go what is paused between its two looks', async () => {
+    let looks = 0;
+    const afterTheFirst = async <T>(look: Promise<T>): Promise<T> => {
+      const seen = await look;
+      looks += 1;
+      if (looks === 1) await pause();
+      return seen;
     };
-    const racing = new PausedQueues({ pauses, queues, pools: () => ['acme'], onError: () => undefined });
+    const racing = new PausedQueues({
+      pauses: { read: () => afterTheFirst(pauses.read()) },
+      queues: {
+        pausedOf: (pools) => afterTheFirst(fixture.queues.pausedOf(pools)),
+        setPaused: (pool, paused) => fixture.queues.setPaused(pool, paused),
+      },
+      ...{ pools: () => ['acme'], onError: () => undefined },
+    });
     await racing.follow();
+    expect(looks).toBe(2);
     expect(await isPaused()).toBe(true);
   });
 

@@ -159,6 +159,32 @@ describe('a failure has its kind', () => {
     expect(await kindOf(client.send(requestTo(url, { openStream: () => () => undefined })))).toBe('too_large');
   });
 
+  test('a body that does not say how long it is, over the limit → too_large', async () => {
+    const url = await serve((_req, res) => {
+      res.write(Buffer.alloc(1024 * 1024));
+      res.end('x');
+    });
+    expect(await kindOf(client.send(requestTo(url)))).toBe('too_large');
+    expect(await kindOf(client.send(requestTo(url, { openStream: () => () => undefined })))).toBe('too_large');
+  });
+
+  test('a body that says it is over the limit → too_large, and none of it is read', async () => {
+    let written = 0;
+    const url = await serve((_req, res) => {
+      res.writeHead(200, { 'content-length': String(2 ** 40) }).flushHeaders();
+      res.on('drain', () => void (written += 1));
+    });
+    expect(await kindOf(client.send(requestTo(url)))).toBe('too_large');
+    expect(written).toBe(0);
+    const cut = client.send(requestTo(url, { cutBodyAt: 10, wait: { kind: 'answer', ms: 50 } }));
+    expect(await kindOf(cut)).toBe('answer_timeout');
+  });
+
+  test('headers over 16 KiB → malformed', async () => {
+    const url = await serve((_req, res) => res.writeHead(200, { 'x-long': 'x'.repeat(17_000) }).end());
+    expect(await kindOf(client.send(requestTo(url)))).toBe('malformed');
+  });
+
   test('silence → the timeout of the wait that was going on', async () => {
     const url = await serve((_req, res) => void res.write('x'));
     expect(await kindOf(client.send(requestTo(url, { wait: { kind: 'answer', ms: 30 } })))).toBe('answer_timeout');

@@ -151,6 +151,20 @@ describe('a KeyRing that is told of keys made meanwhile', () => {
     expect(ring.find('th_a')).toBeNull();
   });
 
+  it('knows what a key may do by its name, also when it is disabled, and no more when it or its project is gone', () => {
+    ring.accept({ projects: [MADE], keys: [rules('a', { disabled: true, expiresAtMs: 0 })] });
+    expect(ring.ownerOf(MADE.id, 'a')).toMatchObject({ project: MADE.id, key: 'a' });
+    expect(ring.ownerOf('p', 'ci')).toEqual(ring.find('th_one'));
+    expect(ring.ownerOf('default', 'anonymous')).toBe(ring.anonymous);
+    expect([ring.ownerOf('p', 'a'), ring.ownerOf(MADE.id, 'ci'), ring.ownerOf('p', 'none')]).toEqual([
+      null,
+      null,
+      null,
+    ]);
+    ring.accept({ projects: [{ ...MADE, id: 'another' }], keys: [rules('a')] });
+    expect(ring.ownerOf(MADE.id, 'a')).toBeNull();
+  });
+
   it('lets the secret before a rotation work until its overlap ends, and never beyond the key', () => {
     const secrets = [
       { sha256: sha256('th_new'), endsAtMs: null },

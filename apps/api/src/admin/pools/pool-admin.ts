@@ -21,6 +21,8 @@ export interface PoolAdminDeps {
   usage: LimitUsage;
   views: LiveViewsSource;
   audit: AuditLog;
+  /** Hears of a queue that could not be told of a pause, or of its end. */
+  onError: (error: unknown) => void;
 }
 
 /** All that there is to know of a pool at one moment. Times are Unix milliseconds. */
@@ -66,14 +68,13 @@ export class PoolAdmin {
     { untilMs, reason, by }: { untilMs: number | null; reason: string | null; by: DoneBy },
   ): Promise<PoolStanding> {
     const pool = this.find(id);
-    const { adminPauses, audit, queues, views } = this.deps;
+    const { adminPauses, audit, views } = this.deps;
     const before = (await adminPauses.read()).get(id);
     const pause: AdminPause = { sinceMs: Date.now(), untilMs, reason, actor: by.actor };
     const entry = { ...by, action: 'pool.paused', target: id, before: pauseView(before), after: pauseView(pause) };
     await audit.around(entry, async () => {
-      // First what is true, then what follows it: a queue that is held back without a pause is let go again.
       await adminPauses.pause(pool.id, pause);
-      await queues.setPaused(pool.id, true);
+      await this.tellQueue(pool.id, true);
     });
     await views.refresh();
     return this.read(id);
@@ -82,15 +83,20 @@ export class PoolAdmin {
   /** Ends an administrator's pause, and no other. */
   async resume(id: string, by: DoneBy): Promise<PoolStanding> {
     const pool = this.find(id);
-    const { adminPauses, audit, queues, views } = this.deps;
+    const { adminPauses, audit, views } = this.deps;
     const before = (await adminPauses.read()).get(id);
     const entry = { ...by, action: 'pool.resumed', target: id, before: pauseView(before), after: null };
     await audit.around(entry, async () => {
       await adminPauses.resume(pool.id);
-      await queues.setPaused(pool.id, false);
+      await this.tellQueue(pool.id, false);
     });
     await views.refresh();
     return this.read(id);
+  }
+
+  /** After what is true, which the queue follows: whatever fails here the workers make good in a moment. */
+  private async tellQueue(pool: string, paused: boolean): Promise<void> {
+    await this.deps.queues.setPaused(pool, paused).catch(this.deps.onError);
   }
 
   private find(id: string): Pool {

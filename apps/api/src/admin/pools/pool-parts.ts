@@ -4,7 +4,8 @@ import { LiveViewsSource } from '#health/live-views-source.js';
 import { AdminPauses } from '#limits/admin-pauses.js';
 import { LimitUsage } from '#limits/limit-usage.js';
 import { PoolPauses } from '#limits/pool-pauses.js';
-import { REDIS } from '#platform/platform.module.js';
+import type { Logger } from '#platform/logging.js';
+import { LOGGER, REDIS } from '#platform/platform.module.js';
 import type { RedisClient } from '#platform/redis.js';
 import { AttemptQueues } from '#queues/attempt-queues.js';
 import { LiveRegistry } from '#registry/live-registry.js';
@@ -14,21 +15,23 @@ import { PoolAdmin } from './pool-admin.js';
 export const POOL_PARTS: Provider[] = [
   {
     provide: PoolAdmin,
-    inject: [REDIS, LiveRegistry, AttemptQueues, AdminPauses, LiveViewsSource, AuditLog],
+    inject: [REDIS, LiveRegistry, AttemptQueues, AdminPauses, LiveViewsSource, AuditLog, LOGGER],
     useFactory: (
-      ...[redis, registry, queues, adminPauses, views, audit]: [
+      ...[redis, registry, queues, adminPauses, views, audit, logger]: [
         RedisClient,
         LiveRegistry,
         AttemptQueues,
         AdminPauses,
         LiveViewsSource,
         AuditLog,
+        Logger,
       ]
     ) =>
       new PoolAdmin({
         ...{ redis, registry, queues, adminPauses, views, audit },
         pauses: new PoolPauses(redis),
         usage: new LimitUsage(redis),
+        onError: (error) => logger.warn({ err: error }, 'a pool’s queue was not told of its pause'),
       }),
   },
 ];
