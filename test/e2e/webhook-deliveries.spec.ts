@@ -7,7 +7,7 @@ import { keyOf, WebhookStack, type Delivery, type Page } from './webhook-stack.j
 
 const TRIES = 7;
 const DAY_MS = 86_400_000;
-/** What waits for the vault looks again within ten seconds. */
+/** What waits for the vault looks again within five seconds. */
 const HELD_MS = 20_000;
 
 let hub: WebhookStack;

@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Webhook } from 'standardwebhooks';
 import type { Received } from '#testing/webhook-receiver.js';
 import { waitFor } from '#testing/wait-for.js';
-import { everythingIn, type Json } from './doors.js';
-import { DECLARED_SECRET, WebhookStack, type Endpoint, type Page } from './webhook-stack.js';
+import { ask, everythingIn, type Json } from './doors.js';
+import { ADMIN, DECLARED_SECRET, WebhookStack, type Endpoint, type Page } from './webhook-stack.js';
 
 /* Webhook endpoints as a project's keys make, change and use them. */
 
@@ -172,6 +172,28 @@ describe('an endpoint', () => {
     expect([theirs.status, theirs.body.code]).toEqual([404, 'webhook_delivery_not_found']);
     expect((await hub.read(id)).url).toBe(hub.receiver.url('/private'));
   });
+});
+
+it('endpoints are gone with their project: one of the same id that is made later has none', async () => {
+  const admin = async (method: string, path: string, body?: Json): Promise<Json> => {
+    const headers = { authorization: `Bearer ${ADMIN}` };
+    const answer = await ask(`${hub.stack.url}/admin/v1/${path}`, { method, body, headers });
+    expect([path, answer.status < 300]).toEqual([path, true]);
+    return answer.body;
+  };
+  const newTenant = async (): Promise<(method: string, body?: Json) => Promise<Json>> => {
+    await admin('PUT', 'projects/tenant', {});
+    const { secret } = await admin('POST', 'keys', { id: 'tenant-key', project: 'tenant', scopes: ['jobs'] });
+    const headers = { authorization: `Bearer ${String(secret)}` };
+    return async (method, body) => (await ask(`${hub.stack.url}/v1/webhook-endpoints`, { method, body, headers })).body;
+  };
+  const first = await newTenant();
+  expect(await first('POST', { url: hub.receiver.url('/tenant') })).toMatchObject({ object: 'webhook_endpoint' });
+  await admin('DELETE', 'keys/tenant-key');
+  await admin('DELETE', 'projects/tenant');
+  expect(await hub.redis.hget('{th}:webhook-endpoints', 'content')).not.toContain('/tenant');
+  const second = await newTenant();
+  expect(await second('GET')).toMatchObject({ data: [] });
 });
 
 describe('a test call', () => {

@@ -19,6 +19,7 @@ import { ask, chatJob, post, type Answer, type Json } from './doors.js';
 /* What the suites on webhook endpoints share: two API processes and a worker with a vault, two projects, and a receiver. */
 
 const KEYS = { house: 'th_house_0123456789abcdef', other: 'th_other_0123456789abcdef' };
+export const ADMIN = 'an-administrators-token';
 export type Project = keyof typeof KEYS;
 export const DECLARED_SECRET = `whsec_${Buffer.alloc(32, 5).toString('base64')}`;
 
@@ -70,6 +71,7 @@ export class WebhookStack {
         NODE_OPTIONS: `--import=${vault}`,
         [LOCK_VARIABLE]: lockFile,
         TOKENHUB_WEBHOOK_ALLOW: '127.0.0.1',
+        TOKENHUB_ADMIN_TOKEN: ADMIN,
         TOKENHUB_LOG_LEVEL: 'debug',
         HOOK_SECRET: DECLARED_SECRET,
       },

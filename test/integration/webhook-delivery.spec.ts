@@ -1,6 +1,7 @@
 import { Queue } from 'bullmq';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Webhook } from 'standardwebhooks';
+import { TokenhubError } from '#contracts/error-catalogue.js';
 import type { HookTarget } from '#contracts/webhook.js';
 import type { NewJob } from '#jobs/job-record.js';
 import type { WebhookProject } from '#platform/config/config.js';
@@ -257,6 +258,28 @@ describe('a delivery', () => {
       http_status: '',
     });
     expect(receiver.received).toEqual([]);
+  });
+
+  it('of a job that only a database has which is away waits without a try, and tells all when it is back', async () => {
+    const { id } = await rig.accepted();
+    const read = (): Promise<never> => Promise.reject(new TokenhubError('store_unavailable'));
+    const away = rigWith({ jobs: { read } }).deliver();
+    await expect(away.run({ deliveryId: id })).rejects.toMatchObject({ name: 'RetryLater' });
+    expect(await rig.known(id)).toMatchObject({ status: 'pending', attempts: 0, heldBy: 'history', tries: [] });
+    await rig.deliver().run({ deliveryId: id });
+    expect(await rig.known(id)).toMatchObject({ status: 'delivered', heldBy: null });
+    expect(receiver.at('/hook').map(({ body }) => (JSON.parse(body) as { data: object }).data)).toMatchObject([
+      { type: 'chat', state: 'cancelled' },
+    ]);
+  });
+
+  it('that a fault of ours fails is tried again, and does not count against its endpoint', async () => {
+    const { id } = await rig.accepted();
+    const read = (): Promise<never> => Promise.reject(new Error('a fault of ours'));
+    const broken = rigWith({ jobs: { read } }).deliver();
+    await expect(broken.run({ deliveryId: id })).rejects.toMatchObject({ delayMs: 5_000 });
+    expect(await rig.known(id)).toMatchObject({ attempts: 1, tries: [{ error: 'internal_error', httpStatus: null }] });
+    expect(await fixture.redis.exists(keys.webhookFailures('default', 'hook'))).toBe(0);
   });
 
   it('to an endpoint that is declared no longer is given up', async () => {

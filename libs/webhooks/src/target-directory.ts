@@ -8,8 +8,11 @@ import type { Cipher } from '#vault/cipher.js';
 /** `missing`: not in this process's configuration or environment. `invalid`: of the wrong form. `unreadable`: what was sealed does not open. */
 export type SecretFault = 'missing' | 'invalid' | 'unreadable';
 
-/** What keeps us, not the receiver, from sending: `vault`: it is locked; `settings`: nobody has published the endpoints yet. */
-export type Hold = 'vault' | 'settings';
+/**
+ * What keeps us, not the receiver, from sending: `vault`: it is locked; `settings`: nobody has published the endpoints yet; `history`: the job
+ * is only there, and the database is away.
+ */
+export type Hold = 'vault' | 'settings' | 'history';
 
 /** Where an event goes. */
 export interface Target {
@@ -22,7 +25,7 @@ export interface Target {
 export type FoundTarget =
   | { kind: 'ready'; url: string; secrets: readonly string[]; made: MadeEndpoint | null }
   | { kind: 'fault'; url: string; fault: SecretFault; cause?: unknown }
-  | { kind: 'held'; by: Hold }
+  | { kind: 'held'; by: Exclude<Hold, 'history'> }
   | { kind: 'disabled' }
   /** It is declared no longer, or deleted. */
   | { kind: 'removed' };

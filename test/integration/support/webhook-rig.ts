@@ -4,6 +4,7 @@ import type { Delivery, MadeEndpoint } from '#contracts/webhook.js';
 import { AddressGuard } from '#http/address-guard.js';
 import { HttpClient } from '#http/http-client.js';
 import type { NewJob } from '#jobs/job-record.js';
+import type { JobStore } from '#jobs/job-store.js';
 import type { WebhookProject } from '#platform/config/config.js';
 import { OutboundPolicy } from '#platform/network/outbound-policy.js';
 import type { SecretEscrow } from '#registry/credentials.js';
@@ -37,6 +38,8 @@ export interface RigOptions {
   isLocked?: () => boolean;
   /** Where secrets of source `escrow` are. */
   escrow?: SecretEscrow;
+  /** Where jobs are read; absent: Redis. */
+  jobs?: Pick<JobStore, 'read'>;
 }
 
 /** What a worker has for webhooks, over the Redis of a spec. */
@@ -73,7 +76,7 @@ export class WebhookRig {
       ...{ made: this.made, cipher: this.cipher },
     });
     const { deliveries, marks, disabler } = this;
-    const jobs = this.fixture.store;
+    const jobs = this.options.jobs ?? this.fixture.store;
     return new Deliver({ deliveries, marks, targets, disabler, jobs, http, logger: silent, random: () => 0.5 });
   }
 

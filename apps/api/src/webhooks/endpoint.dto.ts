@@ -26,14 +26,8 @@ function Given(): PropertyDecorator {
   return ValidateIf((_endpoint, value) => value !== undefined);
 }
 
-/** The body of `PATCH /v1/webhook-endpoints/:id`. */
-export class EndpointFieldsDto {
-  @ApiPropertyOptional({ type: String, format: 'uri', description: 'Public https; port 443 or 8443' })
-  @Given()
-  @IsString()
-  @MaxLength(LONGEST_URL)
-  url?: string;
-
+/** What all ways to write an endpoint have in common. */
+export class EndpointUseDto {
   @ApiPropertyOptional({ enum: WEBHOOK_FILTERS, isArray: true, description: 'job.* when absent' })
   @Given()
   @IsArray()
@@ -55,8 +49,17 @@ export class EndpointFieldsDto {
   enabled?: boolean;
 }
 
+/** The body of `PATCH /v1/webhook-endpoints/:id`. */
+export class EndpointFieldsDto extends EndpointUseDto {
+  @ApiPropertyOptional({ type: String, format: 'uri', description: 'Public https; port 443 or 8443' })
+  @Given()
+  @IsString()
+  @MaxLength(LONGEST_URL)
+  url?: string;
+}
+
 /** The body of `POST /v1/webhook-endpoints`. */
-export class NewEndpointDto extends EndpointFieldsDto {
+export class NewEndpointDto extends EndpointUseDto {
   @ApiPropertyOptional({ type: String, pattern: ID_PATTERN.source, description: 'Made up when absent' })
   @IsOptional()
   @Matches(ID_PATTERN, { message: ID_RULE })
@@ -65,7 +68,7 @@ export class NewEndpointDto extends EndpointFieldsDto {
   @ApiProperty({ type: String, format: 'uri', description: 'Public https; port 443 or 8443' })
   @IsString()
   @MaxLength(LONGEST_URL)
-  declare url: string;
+  url!: string;
 
   @ApiPropertyOptional({ type: String, description: 'whsec_ and the base64 of 24 to 64 bytes; made up when absent' })
   @IsOptional()

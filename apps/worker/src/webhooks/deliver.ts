@@ -1,3 +1,4 @@
+import { TokenhubError } from '#contracts/error-catalogue.js';
 import type { DeliveryPayload } from '#contracts/queue-payloads.js';
 import type { Delivery, DeliveryTry, MadeEndpoint } from '#contracts/webhook.js';
 import type { HttpClient } from '#http/http-client.js';
@@ -9,12 +10,12 @@ import type { EndpointMarks } from '#webhooks/endpoint-marks.js';
 import { eventBody, eventId } from '#webhooks/event-body.js';
 import { failedBecause, type Verdict } from '#webhooks/judge-answer.js';
 import { sendWebhook } from '#webhooks/send-webhook.js';
-import type { FoundTarget, TargetDirectory } from '#webhooks/target-directory.js';
+import type { FoundTarget, Hold, TargetDirectory } from '#webhooks/target-directory.js';
 import type { EndpointDisabler } from './endpoint-disabler.js';
 import { delayAfter, MOST_TRIES } from './retry-schedule.js';
 
 /** How soon a delivery that waits for something of ours looks again. */
-const HELD_MS = 5_000;
+const HELD_MS = 2_000;
 
 export interface DeliverDeps {
   deliveries: DeliveryStore;
@@ -59,8 +60,7 @@ export class Deliver {
         await this.giveUp(delivery, unmade(delivery, 'endpoint_disabled'));
         return;
       case 'held':
-        await deliveries.held(delivery, target.by);
-        throw new RetryLater(Math.round(HELD_MS * (1 + this.deps.random())));
+        return this.hold(delivery, target.by);
       case 'fault': {
         const { fault, cause } = target;
         if (cause !== undefined)
@@ -126,10 +126,18 @@ export class Deliver {
       return { verdict, made: { at, durationMs, ...outcomeOf(verdict) } };
     } catch (error) {
       if (error instanceof RetryLater) throw error;
+      // What it tells of is only there: sent now, it would tell less than it could.
+      if (error instanceof TokenhubError && error.code === 'store_unavailable') return this.hold(delivery, 'history');
       this.deps.logger.error({ err: error, delivery: delivery.id }, 'a webhook could not be sent');
       const verdict = failedBecause('internal_error');
       return { verdict, made: untried(verdict) };
     }
+  }
+
+  /** It is no try: nothing was sent, for want of something of ours. */
+  private async hold(delivery: Delivery, by: Hold): Promise<never> {
+    await this.deps.deliveries.held(delivery, by);
+    throw new RetryLater(Math.round(HELD_MS * (1 + this.deps.random())));
   }
 
   /** The next try, or the end; and perhaps the end of its endpoint. */
