@@ -262,6 +262,50 @@ describe('the page', () => {
     expect(visitor.complaints).toEqual([]);
   });
 
+  it('does its work for a browser on the network without https, which says less of where a request comes from', async () => {
+    const { port } = new URL(site.url);
+    const far = await Visitor.arrive(browser, `http://hub.test:${port}`);
+    const said: (string | undefined)[] = [];
+    far.page.on('request', (request) => void request.allHeaders().then((all) => said.push(all['sec-fetch-site'])));
+    await far.page.goto('/admin/');
+    await far.page.getByLabel('Admin token').fill(ADMIN);
+    await far.page.getByRole('button', { name: 'Sign in' }).click();
+    await far.page.getByRole('heading', { name: /Vault/ }).waitFor();
+    await far.page.getByRole('button', { name: 'Sign out' }).click();
+    await far.page.getByText('Signed out.').waitFor();
+    expect(new Set(said)).toEqual(new Set([undefined]));
+    await far.leave();
+  });
+
+  it.each(['127.0.0.1', 'hub.test', 'neighbour.hub.test'])(
+    'cannot be worked by a page of %s, also where the browser sends the cookie along',
+    async (neighbour) => {
+      const { port } = new URL(site.url);
+      const host = neighbour === '127.0.0.1' ? '127.0.0.1' : 'hub.test';
+      const victim = await Visitor.arrive(browser, `http://${host}:${port}`);
+      const { page: tab, context } = victim;
+      await tab.goto('/admin/');
+      await tab.getByLabel('Admin token').fill(ADMIN);
+      await tab.getByRole('button', { name: 'Sign in' }).click();
+      await tab.getByRole('heading', { name: /Vault/ }).waitFor();
+
+      // Another port of the same host, or a host beside it: the same site, so that SameSite=Strict is no help.
+      const evil = `http://${neighbour}:9999`;
+      const target = `http://${host}:${port}/admin/v1/vault/lock`;
+      const body = `<!doctype html><form method="post" action="${target}"><button>go</button></form>`;
+      await context.route(`${evil}/**`, (route) => route.fulfill({ contentType: 'text/html', body }));
+      const trap = await context.newPage();
+      await trap.goto(`${evil}/`);
+      const unread = await trap.evaluate(`fetch('${target}', { credentials: 'include' }).catch((error) => error.name)`);
+      expect(unread).toBe('TypeError');
+      const [answer] = await Promise.all([trap.waitForResponse(target), trap.getByRole('button').click()]);
+      const { cookie = '' } = await answer.request().allHeaders();
+      expect([cookie.startsWith('tokenhub-admin='), answer.status()]).toEqual([true, 403]);
+      await trap.getByText('csrf_refused').waitFor();
+      await victim.leave();
+    },
+  );
+
   it('says when nobody answers', async () => {
     await signIn();
     await signedIn();
