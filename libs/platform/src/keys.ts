@@ -79,8 +79,8 @@ export const keys = {
   apiKeys: () => `${KEY_PREFIX}:api-keys`,
   /** String with a time to live: a session of the admin page, under a keyed hash of its id. */
   adminSession: (hash: string) => `${KEY_PREFIX}:admin-session:${hash}`,
-  /** What begins the names of numbers with a time to live, which count wrong admin tokens; an address block or `all` follows. */
-  adminRefusals: (of: 'address' | 'overall' | 'bearer') => `${KEY_PREFIX}:admin-refusals:${of}`,
+  /** What begins the names of numbers with a time to live, which count wrong admin tokens: of `address`, `overall`, `bearer`. */
+  adminRefusals: (of: string) => `${KEY_PREFIX}:admin-refusals:${of}`,
   /** String with a time to live: an administrator has signed in from this address block. */
   adminAddress: (block: string) => `${KEY_PREFIX}:admin-address:${block}`,
 } as const;
