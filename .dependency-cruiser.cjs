@@ -1,6 +1,6 @@
 /**
  * The import arrows of Tokenhub (docs/architecture.md): contracts ← platform ← {http, queues, limits, jobs, database} ←
- * {providers, registry, health, history} ← {planner, settings} ← apps, and contracts ← {routing, tokens, directives,
+ * {providers, registry, health, history, audit} ← {planner, settings} ← vault ← webhooks ← apps, and contracts ← {routing, tokens, directives,
  * structured-output, orchestration} ← apps. No cycles. One library per fenced package.
  */
 const lib = (...names) => `^libs/(${names.join('|')})/src`;
@@ -40,10 +40,13 @@ module.exports = {
     mayImport('jobs', 'contracts', 'platform'),
     mayImport('database', 'contracts', 'platform'),
     mayImport('history', 'contracts', 'platform', 'database', 'jobs'),
-    mayImport('settings', 'contracts', 'platform', 'database', 'registry'),
+    mayImport('audit', 'contracts', 'platform', 'database'),
+    mayImport('settings', 'contracts', 'platform', 'database', 'audit', 'registry'),
+    mayImport('webhooks', 'contracts', 'platform', 'http', 'jobs', 'registry', 'history', 'vault'),
     mayImport('health', 'contracts', 'platform', 'limits'),
     mayImport('providers', 'contracts', 'platform', 'http'),
     mayImport('registry', 'contracts', 'platform'),
+    mayImport('vault', 'contracts', 'platform', 'database', 'registry', 'settings'),
     mayImport('routing', 'contracts'),
     mayImport('tokens', 'contracts'),
     mayImport(
@@ -76,9 +79,10 @@ module.exports = {
     fenced('undici', lib('http')),
     fenced('ipaddr.js', lib('platform')),
     fenced('pg', lib('database')),
-    fenced('kysely', lib('database', 'history', 'settings')),
+    fenced('kysely', lib('database', 'history', 'settings', 'vault', 'audit')),
+    fenced('libsodium-wrappers', lib('vault')),
     fenced('@electric-sql', lib('database')),
-    fenced('standardwebhooks', '^apps/worker/src/webhooks/'),
+    fenced('standardwebhooks', lib('webhooks')),
     {
       name: 'environment-is-fenced',
       severity: 'error',

@@ -4,6 +4,7 @@
  */
 import { accessSync, constants, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { clusterSecret } from '../scripts/lib/cluster-secret.ts';
 import { inspectRedis } from '../scripts/lib/redis.ts';
 import { ExpectedError, reportFailure } from '../scripts/lib/steps.ts';
 import { Supervisor } from '../scripts/lib/supervisor.ts';
@@ -97,7 +98,7 @@ function appSpec(app, port) {
     name: app,
     command: process.execPath,
     args: ['--enable-source-maps', '--import', preload, join(root, 'dist', 'apps', app, 'src', 'main.js')],
-    env,
+    env: { ...env, TOKENHUB_CLUSTER_SECRET: clusterSecret(env, env.TOKENHUB_STATE_DIR || '/data') },
     isReady: async () => (await fetch(`http://127.0.0.1:${port}/ready`, { signal: AbortSignal.timeout(2_000) })).ok,
     // Longer than the process itself takes at most.
     stopTimeoutMs: 25_000,

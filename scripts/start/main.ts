@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { build, whyBuild } from '../lib/build.ts';
+import { clusterSecret } from '../lib/cluster-secret.ts';
 import { freePort, requireFreePorts } from '../lib/ports.ts';
 import { findOrInstallRedis } from '../lib/redis-program.ts';
 import { checkGivenRedis, planPrivateRedis, privateRedisSpec } from '../lib/redis.ts';
@@ -79,7 +80,8 @@ async function bringUp(start: Start, run: RunFolder): Promise<void> {
   const redis = await bringUpRedis(start);
   const database = await bringUpDatabase(start);
   if (supervisor.isStopping) return;
-  const surroundings = surroundingsOf(start, { ...redis.env, ...database.env });
+  const secret = { TOKENHUB_CLUSTER_SECRET: clusterSecret(process.env, start.stateDir) };
+  const surroundings = surroundingsOf(start, { ...redis.env, ...database.env, ...secret });
   const { simulatorPort } = plan;
   if (simulatorPort !== undefined) {
     const up = await steps.step(

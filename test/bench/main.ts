@@ -20,12 +20,13 @@ import { recovery } from './recovery.ts';
 import { startRig } from './rig.ts';
 import { throughput } from './throughput.ts';
 import { usage } from './usage.ts';
+import { vault } from './vault.ts';
 
 /** Parts that share one rig, and parts that start what they need themselves, while nothing else runs. */
 const ON_THE_RIG = { throughput, graphs, latency: addedLatency, counting: countingPauses };
 const ON_THEIR_OWN = {
   ...{ keys: keyCheck, outage, limits, fairness, memory, bytes, recovery, burst },
-  ...{ history, 'history-memory': historyMemory, usage },
+  ...{ history, 'history-memory': historyMemory, usage, vault },
 };
 const NAMES = [...Object.keys(ON_THE_RIG), ...Object.keys(ON_THEIR_OWN)];
 

@@ -61,10 +61,10 @@ export const BAD_DEFINITIONS: [string, string, unknown, string][] = [
     '400 credential_source_refused credential.source',
   ],
   [
-    'a vault that is not there',
+    'a secret in place of its name in the vault',
     'providers',
-    p({ credential: { source: 'escrow', name: 'x' } }),
-    '400 credential_source_refused credential.source',
+    p({ credential: { source: 'escrow', name: `${CANARY}\n` } }),
+    '400 invalid_value credential.name',
   ],
   [
     'a secret in place of its variable',

@@ -227,9 +227,9 @@ export class SimulatorControl {
   }
 }
 
-/** Keys that change by themselves: signs of life, the registry, the API keys, the reconciler’s own queue, the time of BullMQ’s last checks. */
+/** Keys that change by themselves: signs of life, the registry and its pools, the API keys, the vault, the reconciler’s own queue, what BullMQ checked and counted last. */
 const RESTLESS =
-  /^\{th\}:(presence:|processes$|registry|api-keys|reconciler|health:|latencies$|webhook-drainer$|(webhooks|orchestration):(meta|stalled-check)$|pool\.[^:]+:stalled-check$)/;
+  /^\{th\}:(presence:|processes$|registry|pools$|api-keys|vault|reconciler|health:|latencies$|webhook-drainer$|webhook-endpoints$|(webhooks|orchestration):(meta|stalled-check)$|pool\.[^:]+:(stalled-check|limiter)$)/;
 
 /** Every key that work leaves behind, with how much is in it: jobs, calls, events, indexes, queues. */
 export async function footprint(redisUrl: string): Promise<Record<string, string>> {

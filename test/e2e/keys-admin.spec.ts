@@ -1,11 +1,10 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { Redis } from 'ioredis';
 import { sql } from 'kysely';
 import { AuthenticationError, NotFoundError, PermissionDeniedError, RateLimitError } from 'openai';
 import { connectDatabase } from '#database/connect-database.js';
 import { waitFor } from '#testing/wait-for.js';
-import { ask, chat, chatJob, type Answer, type Job, type Json } from './doors.js';
+import { ask, chat, chatJob, everythingIn, type Answer, type Job, type Json } from './doors.js';
 import { ADMIN, bearer, ENVIRONMENT_KEY, FORM, HOUSE_KEY, KeysStack } from './keys-stack.js';
 import { chatBody, rejection, streamBody } from './openai-stack.js';
 
@@ -362,7 +361,7 @@ describe('projects', () => {
 describe('secrets', () => {
   it('are in no log, no key of Redis and no row of the database', async () => {
     const logs = [...hub.stack.apis, ...hub.stack.workers].map(({ lines }) => lines.join('\n'));
-    const kept = [...(await everythingInRedis()), await everythingInTheDatabase(), ...logs];
+    const kept = [await everythingIn(hub.stack.redis.url), await everythingInTheDatabase(), ...logs];
     expect(hub.shown.length).toBeGreaterThan(10);
     expect(kept.join('').length).toBeGreaterThan(10_000);
     for (const secret of [...hub.shown, HOUSE_KEY, ENVIRONMENT_KEY, ADMIN]) {
@@ -375,33 +374,6 @@ describe('secrets', () => {
     expect(kept.some((text) => text.includes(hash))).toBe(true);
   });
 });
-
-async function everythingInRedis(): Promise<string[]> {
-  const redis = new Redis(hub.stack.redis.url);
-  try {
-    const names = await redis.keys('*');
-    return await Promise.all(names.map(async (name) => `${name} ${JSON.stringify(await contentOf(redis, name))}`));
-  } finally {
-    redis.disconnect();
-  }
-}
-
-async function contentOf(redis: Redis, name: string): Promise<unknown> {
-  switch (await redis.type(name)) {
-    case 'string':
-      return redis.get(name);
-    case 'hash':
-      return redis.hgetall(name);
-    case 'zset':
-      return redis.zrange(name, '0', '-1');
-    case 'list':
-      return redis.lrange(name, 0, -1);
-    case 'stream':
-      return redis.xrange(name, '-', '+');
-    default:
-      return redis.smembers(name);
-  }
-}
 
 async function everythingInTheDatabase(): Promise<string> {
   const database = connectDatabase(hub.stack.database?.url ?? '', { name: 'test', onError: () => undefined });

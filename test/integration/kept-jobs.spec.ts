@@ -75,7 +75,7 @@ describe.each(DATABASE_KINDS)('jobs in both stores, over %s', (kind) => {
     if (finished === null) throw new Error(`${job.id} has not finished`);
     await new HistoryWriter(history.db).addJobs([finished]);
     if (place === 'recorded') return job;
-    await fixture.store.release(job.id);
+    await fixture.store.release([job.id]);
     if (place === 'gone') await fixture.store.delete(job.id, project);
     return job;
   }
@@ -131,7 +131,7 @@ describe.each(DATABASE_KINDS)('jobs in both stores, over %s', (kind) => {
         const [finished, recorded] = jobs;
         const record = await fixture.store.readFinished(finished?.id ?? '');
         if (record) await new HistoryWriter(history.db).addJobs([record]);
-        for (const job of [finished, recorded]) await fixture.store.release(job?.id ?? '');
+        for (const job of [finished, recorded]) await fixture.store.release([job?.id ?? '']);
         return page;
       },
     });

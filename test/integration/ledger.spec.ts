@@ -108,7 +108,7 @@ describe('a finished record', () => {
     await complete(job);
     const own = [keys.job(job.id), keys.call(answerCallId(job.id)), keys.events(job.id)];
     await expect(Promise.all(own.map((key) => fixture.redis.pttl(key)))).resolves.toStrictEqual([-1, -1, -1]);
-    await expect(fixture.store.release(job.id)).resolves.toBe(true);
+    await fixture.store.release([job.id]);
     for (const key of own) {
       const ttl = await fixture.redis.pttl(key);
       expect(ttl).toBeGreaterThan(0);
@@ -126,11 +126,13 @@ describe('a finished record', () => {
       await complete(job);
     }
     expect(Number(await fixture.redis.get(keys.ledgerWaiting()))).toBeGreaterThan(500);
-    await fixture.store.release(jobs[0]?.id ?? '');
-    await fixture.store.release(jobs[0]?.id ?? '');
+    await fixture.store.release([jobs[0]?.id ?? '']);
+    await fixture.store.release([jobs[0]?.id ?? '']);
     await fixture.store.delete(jobs[1]?.id ?? '', 'default');
     await expect(fixture.redis.get(keys.ledgerWaiting())).resolves.toBe('0');
-    await expect(fixture.store.release(jobs[1]?.id ?? '')).resolves.toBe(false);
+    await fixture.store.release([jobs[1]?.id ?? '']);
+    await expect(fixture.redis.get(keys.ledgerWaiting())).resolves.toBe('0');
+    await expect(fixture.redis.exists(keys.job(jobs[1]?.id ?? ''))).resolves.toBe(0);
   });
 
   it('at the bound refuses creation and nothing else', async () => {

@@ -34,7 +34,7 @@ beforeEach(async () => {
   now = AT;
   await sql`TRUNCATE settings`.execute(database.db);
   const definition = { name: null, disabled: false, allowed_models: null, policy: {}, budget: {} };
-  await settings.change([], () => [{ change: 'insert', kind: PROJECT_KIND, id: 'p', definition }]);
+  await settings.change([], () => [{ change: 'insert', kind: PROJECT_KIND, id: 'p', definition }], null);
 });
 
 afterAll(async () => {
@@ -77,7 +77,7 @@ const insert = (definition: KeyDefinition, id = 'k'): SettingsChange => ({
 const update = (definition: KeyDefinition): SettingsChange => ({
   ...{ change: 'update', kind: KEY_KIND, id: 'k', definition, version: null },
 });
-const make = (...changes: SettingsChange[]) => settings.change([], () => changes);
+const make = (...changes: SettingsChange[]) => settings.change([], () => changes, null);
 
 it('a key that is disabled is refused by two other processes within a second, by the channel alone', async () => {
   const [writer, one, two] = [await startProcess(), await startProcess(), await startProcess()];

@@ -90,12 +90,25 @@ describe('compose.yaml', () => {
     expect(redis.healthcheck?.test[1]).toContain('redis-cli ping');
   });
 
-  it.each(['api', 'worker'])('builds %s from its target and waits for a Redis that answers', (name) => {
+  it('runs PostgreSQL on a volume, in a network without a way out, and has API and worker use it unless told otherwise', () => {
+    const { image, volumes, networks, environment = {} } = service('postgres');
+    expect(image).toMatch(/^postgres:15/);
+    expect(volumes).toEqual(['postgres-data:/var/lib/postgresql/data']);
+    expect(compose.volumes).toHaveProperty('postgres-data');
+    expect(networks.map((name) => compose.networks[name])).toEqual([{ internal: true }]);
+    const url = `postgres://${environment.POSTGRES_USER}@postgres:5432/${environment.POSTGRES_DB}`;
+    for (const name of ['api', 'worker']) {
+      expect(service(name).environment?.TOKENHUB_DATABASE_URL).toBe(`\${TOKENHUB_DATABASE_URL:-${url}}`);
+    }
+  });
+
+  it.each(['api', 'worker'])('builds %s from its target and waits for stores that answer', (name) => {
     const { image, build, depends_on, read_only, cap_drop } = service(name);
     expect(image).toMatch(new RegExp(`^tokenhub/${name}:`));
     expect(build).toEqual({ context: '..', dockerfile: 'docker/Dockerfile', target: name });
     expect(targets).toContain(name);
-    expect(depends_on).toEqual({ redis: { condition: 'service_healthy' } });
+    const healthy = { condition: 'service_healthy' };
+    expect(depends_on).toEqual({ redis: healthy, postgres: healthy });
     expect({ read_only, cap_drop }).toEqual({ read_only: true, cap_drop: ['ALL'] });
     expect(service(name).environment).toHaveProperty('OPENAI_API_KEY');
   });

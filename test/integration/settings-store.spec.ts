@@ -36,7 +36,7 @@ describe.each(DATABASE_KINDS)('settings over %s', (kind) => {
     await server.stop();
   });
 
-  const make = (...changes: SettingsChange[]) => store.change([], () => changes);
+  const make = (...changes: SettingsChange[]) => store.change([], () => changes, null);
   const idsOf = async (): Promise<string[]> => (await store.all(['model'])).documents.map(({ id }) => id);
 
   it('keeps a document as it was given, whatever text is in it', async () => {
@@ -95,10 +95,14 @@ describe.each(DATABASE_KINDS)('settings over %s', (kind) => {
   it('a change sees all documents of the kinds it asks for, and what it throws leaves them as they were', async () => {
     await make(insert('m'), insert('p', {}, 'provider'), insert('k', {}, 'key'));
     const seen: string[][] = [];
-    const refused = store.change(['model', 'provider'], (current) => {
-      seen.push(current.map(({ kind: of, id }) => `${of} ${id}`));
-      throw new Error('not like this');
-    });
+    const refused = store.change(
+      ['model', 'provider'],
+      (current) => {
+        seen.push(current.map(({ kind: of, id }) => `${of} ${id}`));
+        throw new Error('not like this');
+      },
+      null,
+    );
     await expect(refused).rejects.toThrow('not like this');
     expect(seen).toStrictEqual([['model m', 'provider p']]);
     expect(await idsOf()).toStrictEqual(['m']);
@@ -107,7 +111,7 @@ describe.each(DATABASE_KINDS)('settings over %s', (kind) => {
   it('changes at once happen one after the other: each sees those before it', async () => {
     await Promise.all(
       Array.from({ length: 20 }, () =>
-        store.change(['model'], (current) => [insert(String(current.length).padStart(2, '0'))]),
+        store.change(['model'], (current) => [insert(String(current.length).padStart(2, '0'))], null),
       ),
     );
     expect(await idsOf()).toStrictEqual(Array.from({ length: 20 }, (_, n) => String(n).padStart(2, '0')));
@@ -144,7 +148,7 @@ describe.each(DATABASE_KINDS)('settings over %s', (kind) => {
     const gone = connectDatabase('postgres://postgres@127.0.0.1:1/none', { name: 'test', onError: () => undefined });
     const away = new SettingsStore(gone.db);
     await expect(away.read('model', 'a')).rejects.toMatchObject({ code: 'store_unavailable' });
-    await expect(away.change([], () => [insert('a')])).rejects.toMatchObject({ code: 'store_unavailable' });
+    await expect(away.change([], () => [insert('a')], null)).rejects.toMatchObject({ code: 'store_unavailable' });
     await gone.close();
   });
 });

@@ -51,7 +51,7 @@ function move(): Promise<number> {
   return moveWaiting({
     ...{ unfinished: fixture.unfinished, queues: fixture.queues, views: rig.views, cursors },
     pools: () => registry.current.pools().map(({ id }) => id),
-    unserved: () => unservedPools(registry.current, known),
+    unserved: () => unservedPools(registry.current, known, false),
     poolOf: (id) => {
       const found = registry.current.model(id);
       return found && registry.current.poolOf(found);

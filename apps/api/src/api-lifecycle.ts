@@ -10,6 +10,8 @@ import type { GraphQueue } from '#queues/graph-queue.js';
 import type { LiveKeys } from '#registry/live-keys.js';
 import type { LiveRegistry } from '#registry/live-registry.js';
 import type { SettingsPublisher } from '#settings/settings-publisher.js';
+import type { LiveVault } from '#vault/live-vault.js';
+import type { LiveEndpoints } from '#webhooks/live-endpoints.js';
 
 export interface ApiParts {
   /** Of what is declared and set: one for each snapshot. */
@@ -17,12 +19,15 @@ export interface ApiParts {
   redis: RedisClient;
   registry: LiveRegistry;
   keys: LiveKeys;
+  endpoints: LiveEndpoints;
   notices: Notices;
   presence: Presence;
   views: LiveViewsSource;
   queues: AttemptQueues;
   graphQueue: GraphQueue;
-  http: HttpClient;
+  vault: LiveVault;
+  /** What calls others. */
+  clients: readonly HttpClient[];
   /** Known once the application listens. */
   server: () => Server;
 }
@@ -36,28 +41,31 @@ export class ApiLifecycle implements OnApplicationBootstrap, OnModuleDestroy {
 
   /** Publishes what is declared and set, and hears what it will be asked to wait for, before the first request. */
   async onApplicationBootstrap(): Promise<void> {
-    const { publishers, registry, keys, notices, presence, views, redis } = this.parts;
+    const { publishers, registry, keys, endpoints, notices, presence, views, redis, vault } = this.parts;
     for (const publisher of publishers) await publisher.start();
     await registry.start();
     await keys.start();
+    await endpoints.start();
     await notices.start();
     await presence.start();
     await views.start();
+    vault.onChange(presence.tell);
     redis.on('ready', this.publishAgain);
   }
 
   /** Takes no more requests, lets those under way end for a while, then lets go of everything else. */
   async onModuleDestroy(): Promise<void> {
     await this.drain();
-    const { registry, keys, presence, views, queues, graphQueue, http, redis } = this.parts;
+    const { registry, keys, endpoints, presence, views, queues, graphQueue, clients, redis } = this.parts;
     redis.off('ready', this.publishAgain);
     await Promise.all(this.parts.publishers.map((publisher) => publisher.stop()));
     views.stop();
     registry.stop();
     keys.stop();
+    endpoints.stop();
     await presence.stop();
     await Promise.all([queues.close(), graphQueue.close()]);
-    await http.close();
+    await Promise.all(clients.map((client) => client.close()));
   }
 
   /** Requests that are cut off cancel their jobs, as if their clients had left; so Redis must still be there. */

@@ -2,9 +2,8 @@ import type { Server } from 'node:http';
 import { Module } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { TerminusModule } from '@nestjs/terminus';
-import type { MadeKeys } from '#contracts/key-rules.js';
 import { DatabaseProbe } from '#history/database-probe.js';
-import { HistoryModule } from '#history/history.module.js';
+import { HISTORY_DATABASE, HistoryModule } from '#history/history.module.js';
 import { KeptJobs } from '#history/kept-jobs.js';
 import { HttpClient } from '#http/http-client.js';
 import { EventReader } from '#jobs/event-reader.js';
@@ -16,16 +15,19 @@ import { Presence } from '#platform/process-identity.js';
 import type { RedisClient } from '#platform/redis.js';
 import { AttemptQueues } from '#queues/attempt-queues.js';
 import { GraphQueue } from '#queues/graph-queue.js';
-import type { SnapshotContent } from '#registry/build-snapshot.js';
 import { LiveKeys } from '#registry/live-keys.js';
 import { LiveViewsSource } from '#health/live-views-source.js';
 import { LiveRegistry } from '#registry/live-registry.js';
 import { SettingsPublisher } from '#settings/settings-publisher.js';
+import { LiveVault } from '#vault/live-vault.js';
+import { VaultModule } from '#vault/vault.module.js';
+import { LiveEndpoints } from '#webhooks/live-endpoints.js';
 import { KEY_PUBLISHER } from './admin/keys/key-parts.js';
 import { ADMIN_CONTROLLERS, ADMIN_PARTS } from './admin/admin-parts.js';
+import { SECRET_PUBLISHER } from './admin/vault/vault-parts.js';
 import { JOB_PARTS } from './jobs/job-parts.js';
 import { ROUTING_PARTS } from './routing/routing-parts.js';
-import { ApiLifecycle } from './api-lifecycle.js';
+import { ApiLifecycle, type ApiParts } from './api-lifecycle.js';
 import { HealthController } from './health/health.controller.js';
 import { StoreProbe } from './health/store-probe.js';
 import { JobSubmission } from './jobs/job-submission.js';
@@ -38,15 +40,21 @@ import { SynchronousAnswer } from './openai/synchronous-answer.js';
 import { EnvelopeAnswer } from './orchestrations/envelope-answer.js';
 import { EnvelopesController } from './orchestrations/envelopes.controller.js';
 import { RouteController } from './routing/route.controller.js';
+import { ENDPOINT_PUBLISHER } from './webhooks/endpoint-publisher.js';
+import { WEBHOOK_CONTROLLERS, WEBHOOK_HTTP, WEBHOOK_PARTS } from './webhooks/webhook-parts.js';
 
 /** Readings of the history at a time; more wait for one another. */
 const HISTORY_CONNECTIONS = 5;
+
+/** `@Inject(PUBLISHERS)`: what publishes settings, one for each snapshot. */
+const PUBLISHERS = Symbol('publishers');
 
 /** An API process. */
 @Module({
   imports: [
     PlatformModule.forRole('api'),
     HistoryModule.forRole('api', HISTORY_CONNECTIONS),
+    VaultModule.using(HISTORY_DATABASE),
     TerminusModule.forRoot({ logger: false }),
   ],
   // Express tries routes in order: the busiest come first.
@@ -56,12 +64,14 @@ const HISTORY_CONNECTIONS = 5;
     EnvelopesController,
     RouteController,
     HealthController,
+    ...WEBHOOK_CONTROLLERS,
     ...ADMIN_CONTROLLERS,
   ],
   providers: [
     ...JOB_PARTS,
     ...ROUTING_PARTS,
     ...ADMIN_PARTS,
+    ...WEBHOOK_PARTS,
     { provide: HttpClient, useFactory: () => new HttpClient() },
     {
       provide: StoreProbe,
@@ -70,13 +80,13 @@ const HISTORY_CONNECTIONS = 5;
     },
     {
       provide: Presence,
-      inject: [REDIS, PROCESS_ID, LOGGER],
-      useFactory: (redis: RedisClient, processId: string, logger: Logger) => {
+      inject: [REDIS, PROCESS_ID, LiveVault, LOGGER],
+      useFactory: (redis: RedisClient, processId: string, vault: LiveVault, logger: Logger) => {
         const startedAt = Date.now();
         return new Presence(
           redis,
           processId,
-          () => ({ role: 'api', startedAt }),
+          () => ({ role: 'api', startedAt, vaultEpoch: vault.holds }),
           (error) => logger.debug({ err: error }, 'presence'),
         );
       },
@@ -99,19 +109,26 @@ const HISTORY_CONNECTIONS = 5;
       useFactory: (jobs: SynchronousJob, store: KeptJobs) => new EnvelopeAnswer({ jobs, store }),
     },
     {
+      provide: PUBLISHERS,
+      inject: [SettingsPublisher, KEY_PUBLISHER, ENDPOINT_PUBLISHER, SECRET_PUBLISHER],
+      useFactory: (...publishers: ApiParts['publishers']) => publishers,
+    },
+    {
       provide: ApiLifecycle,
       inject: [
-        SettingsPublisher,
-        KEY_PUBLISHER,
+        PUBLISHERS,
         REDIS,
         LiveRegistry,
         LiveKeys,
+        LiveEndpoints,
         Notices,
         Presence,
         LiveViewsSource,
         AttemptQueues,
         GraphQueue,
         HttpClient,
+        WEBHOOK_HTTP,
+        LiveVault,
         HttpAdapterHost,
       ],
       useFactory: buildLifecycle,
@@ -121,24 +138,27 @@ const HISTORY_CONNECTIONS = 5;
 export class ApiModule {}
 
 function buildLifecycle(
-  ...[publisher, keyPublisher, redis, registry, keys, notices, presence, views, queues, graphQueue, http, adapter]: [
-    SettingsPublisher<SnapshotContent>,
-    SettingsPublisher<MadeKeys>,
+  ...[publishers, redis, registry, keys, endpoints, notices, presence, views, queues, graphQueue, ...rest]: [
+    ApiParts['publishers'],
     RedisClient,
     LiveRegistry,
     LiveKeys,
+    LiveEndpoints,
     Notices,
     Presence,
     LiveViewsSource,
     AttemptQueues,
     GraphQueue,
     HttpClient,
+    HttpClient,
+    LiveVault,
     HttpAdapterHost,
   ]
 ): ApiLifecycle {
+  const [http, webhookHttp, vault, adapter] = rest;
   const server = (): Server => adapter.httpAdapter.getHttpServer() as Server;
   return new ApiLifecycle({
-    ...{ publishers: [publisher, keyPublisher], redis, registry, keys, notices, presence, views, queues, graphQueue },
-    ...{ http, server },
+    ...{ publishers, redis, registry, keys, endpoints, notices, presence, views, queues, graphQueue },
+    ...{ clients: [http, webhookHttp], vault, server },
   });
 }

@@ -9,6 +9,7 @@ import type { Graph } from '#jobs/graph-record.js';
 import type { GraphStore } from '#jobs/graph-store.js';
 import type { JobLists } from '#jobs/job-lists.js';
 import type { UnfinishedJobs } from '#jobs/unfinished-jobs.js';
+import type { AdminPauses } from '#limits/admin-pauses.js';
 import type { Leases } from '#limits/leases.js';
 import type { PoolLoads } from '#limits/pool-loads.js';
 import type { PoolPauses } from '#limits/pool-pauses.js';
@@ -16,7 +17,6 @@ import type { Tickets } from '#limits/tickets.js';
 import { ExactCounts } from '#planner/exact-counts.js';
 import { RoutePlanner } from '#planner/route-planner.js';
 import type { TokenhubConfig } from '#platform/config/config.js';
-import { processEnvironment } from '#platform/config/environment.js';
 import type { Logger } from '#platform/logging.js';
 import { Presence } from '#platform/process-identity.js';
 import type { RedisClient } from '#platform/redis.js';
@@ -25,12 +25,16 @@ import type { VllmEndpoints } from '#providers/vllm/vllm-endpoints.js';
 import type { AttemptQueues } from '#queues/attempt-queues.js';
 import type { GraphQueue } from '#queues/graph-queue.js';
 import type { KnownPools } from '#queues/known-pools.js';
+import type { CredentialStores } from '#registry/credentials.js';
 import type { LiveRegistry } from '#registry/live-registry.js';
 import type { TokenCounter } from '#tokens/count-tokens.js';
+import type { Escrow } from '#vault/escrow.js';
+import type { LiveVault } from '#vault/live-vault.js';
 import { Admission } from './pools/admission.js';
 import { CallProvider } from './pools/call-provider.js';
 import { EndAttempt } from './pools/end-attempt.js';
 import { GraphRole } from './orchestrations/graph-role.js';
+import type { PausedQueues } from './pools/paused-queues.js';
 import { PoolSupervisor } from './pools/pool-supervisor.js';
 import type { ProviderDirectory } from './pools/provider-directory.js';
 import { RunAttempt } from './pools/run-attempt.js';
@@ -43,9 +47,10 @@ import { WorkerLifecycle, type WorkerParts } from './worker-lifecycle.js';
 const VIEWS_EVERY_MS = 500;
 
 export function buildViews(
-  ...[health, pauses, loads, registry, directory, endpoints, logger]: [
+  ...[health, pauses, adminPauses, loads, registry, directory, endpoints, logger]: [
     HealthStore,
     PoolPauses,
+    AdminPauses,
     PoolLoads,
     LiveRegistry,
     ProviderDirectory,
@@ -56,6 +61,7 @@ export function buildViews(
   return new LiveViewsSource({
     health,
     pauses,
+    adminPauses,
     loads,
     snapshot: () => registry.current.snapshot,
     reports: () => ({
@@ -87,7 +93,7 @@ export function buildAdmission(
 
 /** The project `default` is there without being declared. */
 export function buildPlaces(
-  ...[views, registry, directory, known, lists, graphs, graphQueue, runAttempt, config]: [
+  ...[views, registry, directory, known, lists, graphs, graphQueue, runAttempt, config, vault]: [
     LiveViewsSource,
     LiveRegistry,
     ProviderDirectory,
@@ -97,12 +103,13 @@ export function buildPlaces(
     GraphQueue,
     RunAttempt,
     TokenhubConfig,
+    LiveVault,
   ]
 ): Places {
   return {
     ...{ views, lists, graphs, graphQueue },
     pools: () => registry.current.pools().map(({ id }) => id),
-    unserved: () => unservedPools(registry.current, known),
+    unserved: () => unservedPools(registry.current, known, vault.status?.state !== 'unlocked'),
     poolOf: (model) => directory.poolOf(model),
     projects: [...new Set(['default', ...config.projects.map(({ id }) => id)])],
     contextTokensOf: (model) => directory.contextTokensOf(model, views.views),
@@ -160,12 +167,13 @@ export function buildRunAttempt(
 }
 
 export function buildPoolSupervisor(
-  ...[redis, queues, pauses, runAttempt, running, config, logger]: [
+  ...[redis, queues, pauses, runAttempt, running, directory, config, logger]: [
     RedisClient,
     AttemptQueues,
     PoolPauses,
     RunAttempt,
     RunningAttempts,
+    ProviderDirectory,
     TokenhubConfig,
     Logger,
   ]
@@ -177,19 +185,21 @@ export function buildPoolSupervisor(
     logger,
     process: (payload, taken) => runAttempt.run(payload, taken),
     stopRunning: () => running.stopAll('shutdown'),
+    isLockedOut: (provider) => directory.isLockedOut(provider),
     served: config.worker.pools,
     concurrency: config.worker.concurrency,
   });
 }
 
 export function buildPresence(
-  ...[redis, processId, registry, directory, endpoints, pools, logger]: [
+  ...[redis, processId, registry, directory, endpoints, pools, vault, logger]: [
     RedisClient,
     string,
     LiveRegistry,
     ProviderDirectory,
     VllmEndpoints,
     PoolSupervisor,
+    LiveVault,
     Logger,
   ]
 ): Presence {
@@ -202,6 +212,8 @@ export function buildPresence(
       startedAt,
       registry: registry.current.version,
       credentials: directory.readableProviders(),
+      lockedOut: directory.lockedOutProviders(),
+      vaultEpoch: vault.holds,
       pools: pools.pools,
       contextTokens: Object.fromEntries(endpoints.contextTokensOf(registry.current.snapshot.models)),
     }),
@@ -210,18 +222,18 @@ export function buildPresence(
 }
 
 export function buildPlanner(
-  ...[registry, tokens, source, http, config, logger]: [
+  ...[registry, tokens, source, http, stores, logger]: [
     LiveRegistry,
     TokenCounter,
     LiveViewsSource,
     HttpClient,
-    TokenhubConfig,
+    CredentialStores,
     Logger,
   ]
 ): RoutePlanner {
   const exactCounts = new ExactCounts({
     http,
-    stores: { env: processEnvironment(), configSecrets: config.secrets },
+    stores,
     onError: (error) => logger.debug({ err: error }, 'exact counts'),
   });
   return new RoutePlanner({ registry, tokens, source, exactCounts });
@@ -242,9 +254,10 @@ export function buildGraphRole(
 }
 
 export function buildLifecycle(
-  ...[registry, pools, graphs, graphQueue, running, presence, queues, http, endpoints, views, outcomes, subscriber]: [
+  ...[registry, pools, pausedQueues, graphs, graphQueue, running, presence, ...rest]: [
     LiveRegistry,
     PoolSupervisor,
+    PausedQueues,
     GraphRole,
     GraphQueue,
     RunningAttempts,
@@ -255,11 +268,14 @@ export function buildLifecycle(
     LiveViewsSource,
     OutcomeReporter,
     RedisClient,
+    LiveVault,
+    Escrow,
   ]
 ): WorkerLifecycle {
+  const [queues, http, endpoints, views, outcomes, subscriber, vault, escrow] = rest;
   const parts: WorkerParts = {
-    ...{ registry, pools, graphs, graphQueue, running, presence, queues },
-    ...{ http, endpoints, views, outcomes, subscriber },
+    ...{ registry, pools, pausedQueues, graphs, graphQueue, running, presence, queues },
+    ...{ http, endpoints, views, outcomes, subscriber, vault, escrow },
   };
   return new WorkerLifecycle(parts);
 }

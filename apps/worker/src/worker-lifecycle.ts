@@ -8,13 +8,17 @@ import type { VllmEndpoints } from '#providers/vllm/vllm-endpoints.js';
 import type { AttemptQueues } from '#queues/attempt-queues.js';
 import type { GraphQueue } from '#queues/graph-queue.js';
 import type { LiveRegistry } from '#registry/live-registry.js';
+import type { Escrow } from '#vault/escrow.js';
+import type { LiveVault } from '#vault/live-vault.js';
 import type { GraphRole } from './orchestrations/graph-role.js';
+import type { PausedQueues } from './pools/paused-queues.js';
 import type { PoolSupervisor } from './pools/pool-supervisor.js';
 import type { RunningAttempts } from './pools/running-attempts.js';
 
 export interface WorkerParts {
   registry: LiveRegistry;
   pools: PoolSupervisor;
+  pausedQueues: PausedQueues;
   graphs: GraphRole;
   graphQueue: GraphQueue;
   running: RunningAttempts;
@@ -25,6 +29,8 @@ export interface WorkerParts {
   views: LiveViewsSource;
   outcomes: OutcomeReporter;
   subscriber: RedisClient;
+  vault: LiveVault;
+  escrow: Escrow;
 }
 
 /** The order in which a worker's parts start and end. */
@@ -33,11 +39,15 @@ export class WorkerLifecycle implements OnApplicationBootstrap, OnModuleDestroy 
 
   /** Hears about cancellations before it takes the first attempt. */
   async onApplicationBootstrap(): Promise<void> {
-    const { running, registry, pools, graphs, presence, subscriber, endpoints, views, outcomes } = this.parts;
+    const { running, registry, pools, pausedQueues, graphs, presence } = this.parts;
+    const { subscriber, endpoints, views, outcomes, vault, escrow } = this.parts;
     await running.listen(subscriber);
     await registry.start();
     endpoints.start();
     await views.start();
+    // What an administrator paused stays paused, even where a queue has forgotten it.
+    await pausedQueues.follow();
+    pausedQueues.start();
     outcomes.start();
     registry.onChange((changed) => pools.follow(changed));
     graphs.start();
@@ -45,12 +55,16 @@ export class WorkerLifecycle implements OnApplicationBootstrap, OnModuleDestroy 
     // Which credentials can be read follows the registry at once, which pools are served a moment later.
     registry.onChange(presence.tell);
     registry.onChange(() => void pools.settled().then(presence.tell));
+    vault.onChange(this.onVaultChange);
+    escrow.onChange(this.onVaultChange);
   }
 
   /** Takes no more work, ends or gives back what runs, then lets go of everything else. */
   async onModuleDestroy(): Promise<void> {
-    const { registry, pools, graphs, graphQueue, presence, queues, http, endpoints, views, outcomes } = this.parts;
+    const { registry, pools, pausedQueues, graphs, graphQueue, presence } = this.parts;
+    const { queues, http, endpoints, views, outcomes } = this.parts;
     registry.stop();
+    await pausedQueues.stop();
     await pools.close();
     await graphs.close();
     views.stop();
@@ -60,4 +74,13 @@ export class WorkerLifecycle implements OnApplicationBootstrap, OnModuleDestroy 
     await endpoints.stop();
     await http.close();
   }
+
+  /** Which secrets can be read decides which pools are served and where jobs may go. */
+  private readonly onVaultChange = (): void => {
+    const { registry, pools, presence, views } = this.parts;
+    pools.follow(registry.current);
+    presence.tell();
+    views.look();
+    void pools.settled().then(presence.tell);
+  };
 }

@@ -3,19 +3,18 @@ import { Module } from '@nestjs/common';
 import { HealthStore } from '#health/health-store.js';
 import { LiveViewsSource } from '#health/live-views-source.js';
 import { OutcomeReporter } from '#health/outcome-reporter.js';
-import { HistoryModule } from '#history/history.module.js';
+import { HISTORY_DATABASE, HistoryModule } from '#history/history.module.js';
 import { HttpClient } from '#http/http-client.js';
 import { AttemptStore } from '#jobs/attempt-store.js';
 import { GraphStore } from '#jobs/graph-store.js';
 import { JobLists } from '#jobs/job-lists.js';
 import { UnfinishedJobs } from '#jobs/unfinished-jobs.js';
 import { Leases } from '#limits/leases.js';
+import { AdminPauses } from '#limits/admin-pauses.js';
 import { PoolLoads } from '#limits/pool-loads.js';
 import { PoolPauses } from '#limits/pool-pauses.js';
 import { Tickets } from '#limits/tickets.js';
-import type { TokenhubConfig } from '#platform/config/config.js';
 import { RoutePlanner } from '#planner/route-planner.js';
-import { processEnvironment } from '#platform/config/environment.js';
 import { KEY_PREFIX } from '#platform/keys.js';
 import type { Logger } from '#platform/logging.js';
 import { CONFIG, LOGGER, PlatformModule, PROCESS_ID, REDIS, REDIS_SUBSCRIBER } from '#platform/platform.module.js';
@@ -26,13 +25,18 @@ import { AttemptQueues } from '#queues/attempt-queues.js';
 import { GraphQueue } from '#queues/graph-queue.js';
 import { KnownPools } from '#queues/known-pools.js';
 import { RECONCILER } from '#queues/periodic.js';
+import type { CredentialStores } from '#registry/credentials.js';
 import { LiveRegistry } from '#registry/live-registry.js';
 import { TokenCounter } from '#tokens/count-tokens.js';
+import { Escrow } from '#vault/escrow.js';
+import { LiveVault } from '#vault/live-vault.js';
+import { CREDENTIAL_STORES, VaultModule } from '#vault/vault.module.js';
 import { HealthController } from './health/health.controller.js';
 import { Admission } from './pools/admission.js';
 import { GraphRole } from './orchestrations/graph-role.js';
 import { CallProvider } from './pools/call-provider.js';
 import { EndAttempt } from './pools/end-attempt.js';
+import { PausedQueues } from './pools/paused-queues.js';
 import { PoolSupervisor } from './pools/pool-supervisor.js';
 import { ProviderDirectory } from './pools/provider-directory.js';
 import { RunAttempt } from './pools/run-attempt.js';
@@ -64,6 +68,7 @@ const HISTORY_CONNECTIONS = 3;
   imports: [
     PlatformModule.forRole('worker'),
     HistoryModule.forRole('worker', HISTORY_CONNECTIONS),
+    VaultModule.using(HISTORY_DATABASE),
     BullModule.forRootAsync({
       inject: [REDIS],
       useFactory: (redis: RedisClient) => ({ connection: redis, prefix: KEY_PREFIX, skipVersionCheck: true }),
@@ -95,9 +100,8 @@ const HISTORY_CONNECTIONS = 3;
     },
     {
       provide: ProviderDirectory,
-      inject: [LiveRegistry, CONFIG],
-      useFactory: (registry: LiveRegistry, config: TokenhubConfig) =>
-        new ProviderDirectory(registry, { env: processEnvironment(), configSecrets: config.secrets }),
+      inject: [LiveRegistry, CREDENTIAL_STORES],
+      useFactory: (registry: LiveRegistry, stores: CredentialStores) => new ProviderDirectory(registry, stores),
     },
     {
       provide: VllmEndpoints,
@@ -121,9 +125,19 @@ const HISTORY_CONNECTIONS = 3;
     { provide: PoolLoads, inject: [REDIS], useFactory: (redis: RedisClient) => new PoolLoads(redis) },
     { provide: KnownPools, inject: [REDIS], useFactory: (redis: RedisClient) => new KnownPools(redis) },
     { provide: PoolPauses, inject: [REDIS], useFactory: (redis: RedisClient) => new PoolPauses(redis) },
+    { provide: AdminPauses, inject: [REDIS], useFactory: (redis: RedisClient) => new AdminPauses(redis) },
+    {
+      provide: PausedQueues,
+      inject: [AdminPauses, AttemptQueues, LiveRegistry, LOGGER],
+      useFactory: (...[pauses, queues, registry, logger]: [AdminPauses, AttemptQueues, LiveRegistry, Logger]) =>
+        new PausedQueues({
+          ...{ pauses, queues, pools: () => registry.current.pools().map(({ id }) => id) },
+          onError: (error) => logger.warn({ err: error }, 'pauses of administrators'),
+        }),
+    },
     {
       provide: LiveViewsSource,
-      inject: [HealthStore, PoolPauses, PoolLoads, LiveRegistry, ProviderDirectory, VllmEndpoints, LOGGER],
+      inject: [HealthStore, PoolPauses, AdminPauses, PoolLoads, LiveRegistry, ProviderDirectory, VllmEndpoints, LOGGER],
       useFactory: buildViews,
     },
     {
@@ -138,6 +152,7 @@ const HISTORY_CONNECTIONS = 3;
         GraphQueue,
         RunAttempt,
         CONFIG,
+        LiveVault,
       ],
       useFactory: buildPlaces,
     },
@@ -177,7 +192,7 @@ const HISTORY_CONNECTIONS = 3;
     },
     {
       provide: PoolSupervisor,
-      inject: [REDIS, AttemptQueues, PoolPauses, RunAttempt, RunningAttempts, CONFIG, LOGGER],
+      inject: [REDIS, AttemptQueues, PoolPauses, RunAttempt, RunningAttempts, ProviderDirectory, CONFIG, LOGGER],
       useFactory: buildPoolSupervisor,
     },
     { provide: GraphStore, inject: [REDIS], useFactory: (redis: RedisClient) => new GraphStore(redis) },
@@ -189,7 +204,7 @@ const HISTORY_CONNECTIONS = 3;
     },
     {
       provide: RoutePlanner,
-      inject: [LiveRegistry, TokenCounter, LiveViewsSource, HttpClient, CONFIG, LOGGER],
+      inject: [LiveRegistry, TokenCounter, LiveViewsSource, HttpClient, CREDENTIAL_STORES, LOGGER],
       useFactory: buildPlanner,
     },
     {
@@ -199,7 +214,7 @@ const HISTORY_CONNECTIONS = 3;
     },
     {
       provide: Presence,
-      inject: [REDIS, PROCESS_ID, LiveRegistry, ProviderDirectory, VllmEndpoints, PoolSupervisor, LOGGER],
+      inject: [REDIS, PROCESS_ID, LiveRegistry, ProviderDirectory, VllmEndpoints, PoolSupervisor, LiveVault, LOGGER],
       useFactory: buildPresence,
     },
     {
@@ -207,6 +222,7 @@ const HISTORY_CONNECTIONS = 3;
       inject: [
         LiveRegistry,
         PoolSupervisor,
+        PausedQueues,
         GraphRole,
         GraphQueue,
         RunningAttempts,
@@ -217,6 +233,8 @@ const HISTORY_CONNECTIONS = 3;
         LiveViewsSource,
         OutcomeReporter,
         REDIS_SUBSCRIBER,
+        LiveVault,
+        Escrow,
       ],
       useFactory: buildLifecycle,
     },

@@ -60,6 +60,13 @@ export function assertGraphPayload(value: unknown): asserts value is GraphPayloa
 /** One event on its way to one target; what is sent and where lies under its id. */
 export interface DeliveryPayload {
   deliveryId: string;
+  /** How often it was begun anew at a client's wish, plus one; absent for the first. */
+  round?: number;
+}
+
+/** The BullMQ id of a delivery in this round: one that is begun anew must not be taken for the one that is about to leave the queue. */
+export function deliveryJobId({ deliveryId, round = 1 }: DeliveryPayload): string {
+  return round === 1 ? deliveryId : `${deliveryId}~${round}`;
 }
 
 /** Throws a TypeError when a payload is not a delivery's: checked at enqueue and at dequeue. */
@@ -68,4 +75,6 @@ export function assertDeliveryPayload(value: unknown): asserts value is Delivery
   if (typeof payload !== 'object' || payload === null) throw new TypeError('delivery payload is not an object');
   if (typeof payload.deliveryId !== 'string' || payload.deliveryId === '')
     throw new TypeError('delivery payload has no deliveryId');
+  if (payload.round !== undefined && !(Number.isInteger(payload.round) && payload.round >= 1))
+    throw new TypeError('delivery payload has a round that is no number');
 }

@@ -1,4 +1,4 @@
-import type { Generated, GeneratedAlways, JSONColumnType } from 'kysely';
+import type { ColumnType, Generated, GeneratedAlways, JSONColumnType } from 'kysely';
 
 /** Every table, as the newest migration leaves it. Times are Unix milliseconds, money integer nano-dollars. */
 export interface DatabaseSchema {
@@ -7,8 +7,12 @@ export interface DatabaseSchema {
   erased_jobs: ErasedJobsTable;
   usage_attempts: UsageAttemptsTable;
   usage_daily: UsageDailyTable;
+  webhook_deliveries: WebhookDeliveriesTable;
   settings: SettingsTable;
   settings_revision: SettingsRevisionTable;
+  vault: VaultTable;
+  vault_secrets: VaultSecretsTable;
+  audit_entries: AuditEntriesTable;
 }
 
 export interface SchemaMigrationsTable {
@@ -96,4 +100,64 @@ export interface SettingsRevisionTable {
   one: Generated<boolean>;
   source: Generated<string>;
   revision: number;
+}
+
+/** At most one row. */
+export interface VaultTable {
+  one: Generated<boolean>;
+  id: string;
+  mode: string;
+  /** JSON; of the vault itself, like the data keys. */
+  kdf: JSONColumnType<object> | null;
+  data_keys: JSONColumnType<object>;
+  checksum: string;
+  locked: boolean;
+  version: number;
+  created_ms: number;
+  updated_ms: number;
+}
+
+export interface VaultSecretsTable {
+  name: string;
+  sealed: string;
+  version: number;
+  created_ms: number;
+  updated_ms: number;
+}
+
+/** JSON that is written once, or null. */
+type WrittenOnce = ColumnType<object | null, string | null, never>;
+
+/** Rows are only ever added. */
+export interface AuditEntriesTable {
+  /** Without a gap, in the order in which entries become visible. */
+  seq: ColumnType<number, number, never>;
+  at_ms: ColumnType<number, number, never>;
+  actor: ColumnType<string, string, never>;
+  action: ColumnType<string, string, never>;
+  target: ColumnType<string, string, never>;
+  before: WrittenOnce;
+  after: WrittenOnce;
+  outcome: ColumnType<'committed' | 'noted' | 'failed', 'committed' | 'noted' | 'failed', never>;
+  error: ColumnType<string | null, string | null, never>;
+  /** Of which entry it is said that it was not done. */
+  of_seq: ColumnType<number | null, number | null, never>;
+  request_id: ColumnType<string | null, string | null, never>;
+}
+
+export interface WebhookDeliveriesTable {
+  id: string;
+  project: string;
+  /** Empty for the URL that a job named itself. */
+  endpoint: string;
+  job_id: string;
+  job_state: string;
+  url: string | null;
+  status: string;
+  reason: string | null;
+  round: number;
+  attempts: number;
+  created_ms: number;
+  ended_ms: number;
+  tries: JSONColumnType<object[]>;
 }

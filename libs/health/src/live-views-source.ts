@@ -1,7 +1,8 @@
 import { ALL_CREDENTIALS, UNKNOWN_CONTEXTS, type LiveViews, type Place, type PoolLoad } from '#contracts/live-views.js';
 import { poolIdOf, type RegistrySnapshot } from '#contracts/registry-snapshot.js';
+import { endOf, type AdminPause, type AdminPauses } from '#limits/admin-pauses.js';
 import type { PoolLoadReading, PoolLoads } from '#limits/pool-loads.js';
-import type { PauseReading, PoolPauses } from '#limits/pool-pauses.js';
+import { PAUSE_MS, type PauseReading, type PoolPauses } from '#limits/pool-pauses.js';
 import type { HealthReading } from './health-reading.js';
 import type { HealthStore, Subject } from './health-store.js';
 import { offersOf } from './offers-of.js';
@@ -12,6 +13,7 @@ export type ReportedViews = Pick<LiveViews, 'credentials' | 'contextTokens'>;
 export interface LiveViewsOptions {
   health: HealthStore;
   pauses: PoolPauses;
+  adminPauses: Pick<AdminPauses, 'read'>;
   loads: PoolLoads;
   snapshot: () => RegistrySnapshot;
   /** What workers tell of themselves; asked at each refresh. */
@@ -29,16 +31,23 @@ class PoolReading implements PoolLoad {
   constructor(
     readonly pause: PauseReading,
     readonly load: PoolLoadReading,
+    readonly adminPause: AdminPause | undefined,
   ) {}
 
   get expectedWaitMs(): number {
     const { ahead, startsPerSecond } = this.load;
     const servedMs = startsPerSecond === 0 ? 0 : (1_000 * ahead) / startsPerSecond;
-    return Math.max(this.pause.pausedUntil - Date.now(), 0) + servedMs;
+    // Nobody knows how long an administrator's pause lasts; a wait beyond all others would hide how the others differ.
+    return Math.min(Math.max(this.opensAt - Date.now(), 0), PAUSE_MS.most) + servedMs;
   }
 
   get paused(): boolean {
-    return this.pause.pausedUntil > Date.now();
+    return this.opensAt > Date.now();
+  }
+
+  /** Unix milliseconds; Infinity where an administrator has to end the pause. */
+  get opensAt(): number {
+    return Math.max(this.pause.pausedUntil, endOf(this.adminPause));
   }
 }
 
@@ -69,14 +78,17 @@ export class LiveViewsSource {
   }
 
   async start(): Promise<void> {
-    this.timer = setInterval(() => {
-      this.refresh().catch(this.options.onError);
-    }, this.options.everyMs);
+    this.timer = setInterval(() => this.look(), this.options.everyMs);
     await this.refresh();
   }
 
   stop(): void {
     clearInterval(this.timer);
+  }
+
+  /** Begins to read everything anew, for whoever knows that something has changed. */
+  look(): void {
+    this.refresh().catch(this.options.onError);
   }
 
   /** Reads everything anew. */
@@ -87,16 +99,20 @@ export class LiveViewsSource {
       ...providers.map(({ id }): Subject => ({ kind: 'provider', id })),
       ...models.map(({ id }): Subject => ({ kind: 'model', id })),
     ];
-    const [reported, pauses, loads, { health, latencies }] = await Promise.all([
+    const [reported, pauses, adminPauses, loads, { health, latencies }] = await Promise.all([
       this.options.reports(),
       this.options.pauses.read(pools),
+      this.options.adminPauses.read(),
       this.options.loads.read(pools),
       this.options.health.read(subjects),
     ]);
     this.reported = reported;
     this.latencies = latencies;
     this.pools = new Map(
-      pools.map((pool, i) => [pool, new PoolReading(pauses[i] ?? NOT_PAUSED, loads[i] ?? IDLE)] as const),
+      pools.map((pool, i) => {
+        const reading = new PoolReading(pauses[i] ?? NOT_PAUSED, loads[i] ?? IDLE, adminPauses.get(pool));
+        return [pool, reading] as const;
+      }),
     );
     this.health = known(subjects, health, 'provider');
     this.modelHealth = known(subjects, health, 'model');
@@ -116,7 +132,8 @@ export class LiveViewsSource {
   }
 
   notePause(pool: string, pause: PauseReading): void {
-    this.pools.set(pool, new PoolReading(pause, this.pools.get(pool)?.load ?? IDLE));
+    const known = this.pools.get(pool);
+    this.pools.set(pool, new PoolReading(pause, known?.load ?? IDLE, known?.adminPause));
   }
 
   healthOf({ kind, id }: Subject): HealthReading | undefined {
@@ -127,12 +144,22 @@ export class LiveViewsSource {
     return this.pools.get(pool)?.pause;
   }
 
+  adminPauseOf(pool: string): AdminPause | undefined {
+    const pause = this.pools.get(pool)?.adminPause;
+    return endOf(pause) > Date.now() ? pause : undefined;
+  }
+
+  /** Until when the pool is paused, whoever paused it; 0 when it never was, Infinity where an administrator has to end it. */
+  pausedUntil(pool: string): number {
+    return this.pools.get(pool)?.opensAt ?? 0;
+  }
+
   /** When what closes this place now will have passed, as Unix milliseconds; 0 when nothing with a known end closes it. */
   opensAt({ provider, model, pool }: Place): number {
     return Math.max(
       this.health.get(provider)?.figures.downUntil ?? 0,
       this.modelHealth.get(model)?.figures.downUntil ?? 0,
-      this.pools.get(pool)?.pause.pausedUntil ?? 0,
+      this.pausedUntil(pool),
     );
   }
 

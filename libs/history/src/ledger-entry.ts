@@ -2,7 +2,10 @@ import type { ErrorClass } from '#contracts/attempt.js';
 import type { TerminalState } from '#contracts/job-state.js';
 import type { Usage } from '#contracts/usage.js';
 
-/** What the scripts append to the ledger (`append_ledger` in `record.lua`): an attempt that ended, the end of a job, or both at once. */
+/**
+ * What the scripts append to the ledger (`append_ledger` in `record.lua`, `end-try.lua`): an attempt that ended, the end of a job, both at
+ * once, or the end of a webhook's delivery.
+ */
 export interface LedgerEntry {
   job: string;
   project: string;
@@ -13,6 +16,8 @@ export interface LedgerEntry {
   late: boolean;
   attempt: LedgerAttempt | null;
   ended: { state: TerminalState } | null;
+  /** The id of a delivery that ended; absent for what jobs do. */
+  delivery?: string;
 }
 
 /** An attempt's record without its texts; `id` is the one of its BullMQ job. */

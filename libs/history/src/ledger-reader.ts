@@ -3,7 +3,9 @@ import type { RedisClient } from '#platform/redis.js';
 import type { LedgerEntry, ReadEntry } from './ledger-entry.js';
 
 const GROUP = 'recorders';
-const BATCH = 200;
+
+/** So many entries are read at once. */
+export const LEDGER_BATCH = 500;
 
 /** How long one look at an empty ledger waits for an entry. */
 const BLOCK_MS = 1_000;
@@ -59,7 +61,7 @@ export class LedgerReader {
         GROUP,
         this.deps.consumer,
         'COUNT',
-        BATCH,
+        LEDGER_BATCH,
         'BLOCK',
         BLOCK_MS,
         'STREAMS',
@@ -98,7 +100,7 @@ export class LedgerReader {
 
   private async takeOver(): Promise<ReadEntry[]> {
     const [, entries] = (await this.deps.redis.xautoclaim(
-      ...([keys.ledger(), GROUP, this.deps.consumer, this.takeOverMs, '0', 'COUNT', BATCH] as const),
+      ...([keys.ledger(), GROUP, this.deps.consumer, this.takeOverMs, '0', 'COUNT', LEDGER_BATCH] as const),
     )) as [string, [string, string[] | null][]];
     return parse(entries);
   }

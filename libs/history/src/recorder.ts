@@ -1,22 +1,36 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Delivery } from '#contracts/webhook.js';
 import { isDatabaseUnavailable, type Db } from '#database/connect-database.js';
 import { DatabaseTooNew, migrate } from '#database/migrate.js';
 import type { FinishedJob, JobStore } from '#jobs/job-store.js';
 import type { AttemptEntry } from './attempt-row.js';
+import { DeliveryHistory } from './delivery-history.js';
 import { HistoryWriter } from './history-writer.js';
 import type { ReadEntry } from './ledger-entry.js';
-import { isGroupGone, type LedgerReader } from './ledger-reader.js';
+import { isGroupGone, LEDGER_BATCH, type LedgerReader } from './ledger-reader.js';
 
 /** A transaction is short, whatever the records weigh. */
 const JOBS_AT_ONCE = 50;
 const BYTES_AT_ONCE = 1_000_000;
 
+/** A transaction costs the same for one entry as for many: after a short batch the next is left to grow for so long. */
+const GATHER_MS = 250;
+
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 5_000;
+
+/** Where deliveries are until they are recorded. */
+export interface EndedDeliveries {
+  /** In their order; null for one that is gone. */
+  readMany(ids: readonly string[]): Promise<(Delivery | null)[]>;
+  /** The history has this round of it. */
+  release(delivery: Delivery): Promise<unknown>;
+}
 
 export interface RecorderDeps {
   ledger: LedgerReader;
   store: JobStore;
+  deliveries: EndedDeliveries;
   db: Db;
   /** What went wrong, and is tried again. */
   onError: (error: unknown) => void;
@@ -32,6 +46,7 @@ export interface RecorderDeps {
 export class Recorder {
   private readonly stopped = new AbortController();
   private readonly writer: HistoryWriter;
+  private readonly deliveries: DeliveryHistory;
   private loop = Promise.resolve();
   private opened = false;
   /** Read and not yet acknowledged. */
@@ -39,6 +54,7 @@ export class Recorder {
 
   constructor(private readonly deps: RecorderDeps) {
     this.writer = new HistoryWriter(deps.db);
+    this.deliveries = new DeliveryHistory(deps.db);
   }
 
   start(): void {
@@ -85,7 +101,9 @@ export class Recorder {
     if (this.batch.length === 0) this.batch = await ledger.next();
     if (this.batch.length === 0) return;
     await this.record(this.batch);
+    const gathered = this.batch.length >= LEDGER_BATCH;
     this.batch = [];
+    if (!gathered) await this.pause(GATHER_MS);
   }
 
   private async record(entries: readonly ReadEntry[]): Promise<void> {
@@ -109,8 +127,17 @@ export class Recorder {
     const ended = entries.filter((entry) => entry.ended !== null).map(({ job }) => job);
     for await (const jobs of this.readInPieces(ended)) {
       await this.writer.addJobs(jobs);
-      await Promise.all(jobs.map(({ record }) => this.deps.store.release(record.id)));
+      await this.deps.store.release(jobs.map(({ record }) => record.id));
     }
+    await this.writeDeliveries(entries.flatMap(({ delivery }) => (delivery === undefined ? [] : [delivery])));
+  }
+
+  /** One that is tried again by now is recorded after its next end, with all that came before. */
+  private async writeDeliveries(ids: readonly string[]): Promise<void> {
+    const found = await this.deps.deliveries.readMany([...new Set(ids)]);
+    const ended = found.filter((delivery) => delivery !== null).filter(({ status }) => status !== 'pending');
+    await this.deliveries.add(ended);
+    await Promise.all(ended.map((delivery) => this.deps.deliveries.release(delivery)));
   }
 
   /**
@@ -128,7 +155,10 @@ export class Recorder {
 
   private async refuse(entry: ReadEntry, error: unknown): Promise<void> {
     const reason = error instanceof Error ? error.message : String(error);
-    this.deps.onFatal(error, `the database refused an entry of the ledger about ${entry.job}; it is put aside`);
+    this.deps.onFatal(
+      error,
+      `the database refused an entry of the ledger about ${entry.delivery ?? entry.job}; it is put aside`,
+    );
     await this.deps.ledger.refuse(entry, reason);
   }
 

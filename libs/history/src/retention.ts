@@ -20,6 +20,7 @@ export class Retention {
     for (const [table, column, keptMs] of [
       ['finished_jobs', 'finished_ms', this.retentionMs],
       ['usage_attempts', 'ended_ms', this.retentionMs],
+      ['webhook_deliveries', 'ended_ms', this.retentionMs],
       ['erased_jobs', 'erased_ms', ERASED_MS],
     ] as const) {
       let found = AT_ONCE;

@@ -78,6 +78,11 @@ export class Exchange implements Dispatcher.DispatchHandler, StreamControl {
     if (this.#settled || status < 200) return;
     this.#status = status;
     this.#headers = headers;
+    // What says itself that it is too large is not read at all.
+    if (this.#cutAt === Infinity && Number(headers['content-length'] ?? 0) > this.#maxBytes) {
+      this.#fail(this.#tooLarge());
+      return;
+    }
     this.#guarded(() => {
       const head = { status, headers };
       this.#request.onHead?.(head);
@@ -88,13 +93,13 @@ export class Exchange implements Dispatcher.DispatchHandler, StreamControl {
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#settled) return;
     this.#bytes += chunk.length;
-    const cutAt = this.#request.cutBodyAt ?? (this.#status >= 300 ? ERROR_BODY_BYTES : Infinity);
+    const cutAt = this.#cutAt;
     if (this.#bytes >= cutAt) {
       this.#cutBody(chunk, cutAt);
       return;
     }
     if (this.#bytes > this.#maxBytes) {
-      this.#fail(new HttpError('too_large', `The answer is larger than ${this.#maxBytes} bytes`));
+      this.#fail(this.#tooLarge());
       return;
     }
     const onChunk = this.#onChunk;
@@ -110,6 +115,14 @@ export class Exchange implements Dispatcher.DispatchHandler, StreamControl {
   onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
     if (this.#settled) this.#timer.stop();
     else this.#fail(error instanceof HttpError ? error : fromTransport(error, this.#controller !== undefined));
+  }
+
+  get #cutAt(): number {
+    return this.#request.cutBodyAt ?? (this.#status >= 300 ? ERROR_BODY_BYTES : Infinity);
+  }
+
+  #tooLarge(): HttpError {
+    return new HttpError('too_large', `The answer is larger than ${this.#maxBytes} bytes`);
   }
 
   #onDue(due: WaitKind | 'deadline', ms: number): void {

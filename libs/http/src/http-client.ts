@@ -4,6 +4,9 @@ import { Exchange } from './exchange.js';
 import { fromTransport, HttpError } from './http-error.js';
 import type { HttpAnswer, HttpRequest } from './http-request.js';
 
+/** What is beyond it ends the call as `malformed`. */
+const MOST_HEADER_BYTES = 16 * 1024;
+
 export interface HttpClientOptions {
   /** Bytes of a body, streamed or not, beyond which a call fails with `too_large`; 64 MiB by default. */
   maxAnswerBytes?: number;
@@ -61,6 +64,8 @@ export class HttpClient {
       connectTimeout: connectMs,
       ...(this.#guard && { connect: { lookup: this.#guard.lookup } }),
       keepAliveTimeout: this.#keepAliveMs,
+      // Node's own default, whatever its options say: all headers of an answer together.
+      maxHeaderSize: MOST_HEADER_BYTES,
       // Each call has its own timer, which also knows the deadline.
       headersTimeout: 0,
       bodyTimeout: 0,

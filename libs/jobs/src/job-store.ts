@@ -79,45 +79,34 @@ export class JobStore {
 
   /** The whole record, or null when there is no such job (any more). */
   async read(jobId: string): Promise<JobRecord | null> {
-    const [job, call] = await Promise.all([
-      this.redis.hgetall(keys.job(jobId)),
-      this.redis.hgetall(keys.call(answerCallId(jobId))),
-    ]);
-    if (job.steps !== undefined) return this.readGraph(jobId, job);
-    return parseJobRecord(jobId, { job, calls: [{ id: answerCallId(jobId), fields: call }], steps: [] });
-  }
-
-  private async readGraph(jobId: string, job: Record<string, string>): Promise<JobRecord | null> {
-    const fields = await this.redis.hgetall(keys.steps(jobId));
-    const { steps } = parseGraphFields(fields);
-    const ids = steps.flatMap(({ id, calls }) => Array.from({ length: calls }, (_, i) => stepCallId(jobId, id, i + 1)));
-    const calls = await Promise.all(ids.map(async (id) => ({ id, fields: await this.redis.hgetall(keys.call(id)) })));
-    return parseJobRecord(jobId, { job, calls, steps });
+    return recordOf(jobId, await this.readHashes(jobId));
   }
 
   /** What a job was asked to do, for one that tries it again: its record must exist. */
   async readWork(jobId: string): Promise<JobWork> {
-    const [request, plan, single, hooks] = await Promise.all([
-      this.redis.hget(keys.steps(jobId), 'request'),
-      this.redis.hget(keys.steps(jobId), 'plan'),
-      this.redis.hget(keys.call(answerCallId(jobId)), 'request'),
-      this.redis.hget(keys.job(jobId), 'hooks'),
-    ]);
-    return {
-      request: JSON.parse(request ?? single ?? '{}') as JsonObject,
-      graph: plan === null ? null : (JSON.parse(plan) as GraphPlan),
-      hooks: hooks === null ? [] : (JSON.parse(hooks) as { targets: HookTarget[] }).targets,
-    };
+    return workOf(await this.readHashes(jobId));
   }
 
   /** All that is worth keeping of a job that has ended; null when it is gone, or not over. */
   async readFinished(jobId: string): Promise<FinishedJob | null> {
-    const [record, idempotency] = await Promise.all([
-      this.read(jobId),
-      this.redis.hget(keys.job(jobId), 'idempotency'),
-    ]);
+    const hashes = await this.readHashes(jobId);
+    const record = recordOf(jobId, hashes);
     if (record === null || !isTerminal(record.state)) return null;
-    return { record, work: await this.readWork(jobId), idempotency };
+    return { record, work: workOf(hashes), idempotency: hashes.job.idempotency ?? null };
+  }
+
+  private async readHashes(jobId: string): Promise<JobHashes> {
+    const id = answerCallId(jobId);
+    const [job, call] = await Promise.all([this.redis.hgetall(keys.job(jobId)), this.redis.hgetall(keys.call(id))]);
+    if (job.steps === undefined) return { job, calls: [{ id, fields: call }], graph: null };
+    const graph = await this.redis.hgetall(keys.steps(jobId));
+    const ids = parseGraphFields(graph).steps.flatMap((step) =>
+      Array.from({ length: step.calls }, (_, i) => stepCallId(jobId, step.id, i + 1)),
+    );
+    const calls = await Promise.all(
+      ids.map(async (one) => ({ id: one, fields: await this.redis.hgetall(keys.call(one)) })),
+    );
+    return { job, calls, graph };
   }
 
   /** How many bytes finished records take that wait for the recorder; 0 for one that is gone, or does not wait. */
@@ -166,17 +155,35 @@ export class JobStore {
     return reply as DeleteOutcome;
   }
 
-  /** The history has it: its record may go when its time has come. False for one that was erased meanwhile. */
-  async release(jobId: string): Promise<boolean> {
-    const reply = await this.scripts.recorded(
-      [keys.job(jobId), keys.call(answerCallId(jobId)), keys.events(jobId), keys.ledgerWaiting()],
-      [jobId],
-    );
-    return reply === 'released';
+  /** The history has them: their records may go when their time has come. One that was erased meanwhile stays away. */
+  async release(jobIds: readonly string[]): Promise<void> {
+    if (jobIds.length === 0) return;
+    const ofJob = (id: string): string[] => [keys.job(id), keys.call(answerCallId(id)), keys.events(id)];
+    await this.scripts.recorded([keys.ledgerWaiting(), ...jobIds.flatMap(ofJob)], [...jobIds]);
   }
 
   /** Makes a process a waiter (told of the end) or a reader (told of each event); answers with the state at that moment. */
   async watch(jobId: string, processId: string, as: 'waiters' | 'readers'): Promise<JobState | null> {
     return (await this.scripts.watch([keys.job(jobId)], [processId, as])) as JobState | null;
   }
+}
+
+/** A job as Redis has it: hashes of texts. */
+interface JobHashes {
+  job: Record<string, string>;
+  calls: { id: string; fields: Record<string, string> }[];
+  /** Null for a job of one call. */
+  graph: Record<string, string> | null;
+}
+
+function recordOf(jobId: string, { job, calls, graph }: JobHashes): JobRecord | null {
+  return parseJobRecord(jobId, { job, calls, steps: graph === null ? [] : parseGraphFields(graph).steps });
+}
+
+function workOf({ job, calls, graph }: JobHashes): JobWork {
+  return {
+    request: JSON.parse((graph ?? calls[0]?.fields)?.request ?? '{}') as JsonObject,
+    graph: graph?.plan === undefined ? null : (JSON.parse(graph.plan) as GraphPlan),
+    hooks: job.hooks === undefined ? [] : (JSON.parse(job.hooks) as { targets: HookTarget[] }).targets,
+  };
 }

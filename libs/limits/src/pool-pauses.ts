@@ -14,7 +14,7 @@ export interface PauseReading {
 }
 
 /**
- * The one place that pauses pools, for all workers at once. BullMQ itself holds them back, by the counter of its rate limit,
+ * The one place that pauses pools after refusals, for all workers at once. BullMQ itself holds them back, by the counter of its rate limit,
  * which it only looks at where a queue has one: `AttemptQueues` sees to that.
  */
 export class PoolPauses {

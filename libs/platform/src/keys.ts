@@ -53,6 +53,8 @@ export const keys = {
   leases: (providerId: string) => `${KEY_PREFIX}:leases:${providerId}`,
   /** String with a time to live: the pool is paused after a refusal. */
   poolPause: (poolId: string) => `${KEY_PREFIX}:pause:${poolId}`,
+  /** Hash: by pool id, the pause that an administrator made, as JSON. */
+  adminPauses: () => `${KEY_PREFIX}:admin-pauses`,
   /** Hash: how often in a row a pool was paused. */
   poolStrikes: (poolId: string) => `${KEY_PREFIX}:strikes:${poolId}`,
   /** Stream: ends of jobs that a webhook must tell of, until each is queued; written by the script that ends the job. */
@@ -61,6 +63,12 @@ export const keys = {
   webhookDrainer: () => `${KEY_PREFIX}:webhook-drainer`,
   /** Hash: one event on its way to one target, and how it goes. */
   webhookDelivery: (deliveryId: string) => `${KEY_PREFIX}:webhook-delivery:${deliveryId}`,
+  /** Sorted set: deliveries to an endpoint that the history does not have yet, by the time (ms) of their event; `''`: to jobs' own URLs. */
+  webhookDeliveries: (project: string, endpoint: string) => `${KEY_PREFIX}:webhook-deliveries:${project}/${endpoint}`,
+  /** Hash: since when and how often an endpoint has failed without a success in between. */
+  webhookFailures: (project: string, endpoint: string) => `${KEY_PREFIX}:webhook-failures:${project}/${endpoint}`,
+  /** String with a time to live: this endpoint was tested a moment ago. */
+  webhookTested: (project: string, endpoint: string) => `${KEY_PREFIX}:webhook-tested:${project}/${endpoint}`,
   /** List: the newest deliveries that were given up, with the reason. */
   webhooksDead: () => `${KEY_PREFIX}:webhooks-dead`,
   /** Hash: endpoints (`project/endpoint`) whose receiver wants no more, with the reason. */
@@ -77,6 +85,19 @@ export const keys = {
   registry: () => `${KEY_PREFIX}:registry`,
   /** Hash: version and content of the snapshot of API keys (hashes) and projects. */
   apiKeys: () => `${KEY_PREFIX}:api-keys`,
+  /** Hash: whether the vault is open, and its epoch. */
+  vault: () => `${KEY_PREFIX}:vault`,
+  /** Hash: version and content of the snapshot of the vault's secrets, sealed. */
+  vaultSecrets: () => `${KEY_PREFIX}:vault-secrets`,
+  /** Strings with a time to live: a process asks for the data keys, and is answered with them, encrypted for it alone. */
+  vaultAsk: (processId: string) => `${KEY_PREFIX}:vault-ask:${processId}`,
+  vaultAnswer: (processId: string) => `${KEY_PREFIX}:vault-answer:${processId}`,
+  /** String with a time to live: secrets may be set at this moment; its value is the epoch that this is true of. */
+  vaultAdministration: () => `${KEY_PREFIX}:vault-administration`,
+  /** Number with a time to live: passwords of the vault that were tried within a minute. */
+  vaultTries: () => `${KEY_PREFIX}:vault-tries`,
+  /** Hash: version and content of the snapshot of webhook endpoints that were made over the API; their secrets are sealed. */
+  webhookEndpoints: () => `${KEY_PREFIX}:webhook-endpoints`,
   /** String with a time to live: a session of the admin page, under a keyed hash of its id. */
   adminSession: (hash: string) => `${KEY_PREFIX}:admin-session:${hash}`,
   /** What begins the names of numbers with a time to live, which count wrong admin tokens: of `address`, `overall`, `bearer`. */
@@ -94,6 +115,12 @@ export const channels = {
   registry: () => `${KEY_PREFIX}:registry-changes`,
   /** Versions of the snapshot of API keys. */
   apiKeys: () => `${KEY_PREFIX}:api-key-changes`,
+  /** `state`, `ask:<process>` and `answer:<process>`: where in the vault's keys there is something new. */
+  vault: () => `${KEY_PREFIX}:vault-changes`,
+  /** Versions of the snapshot of the vault's secrets. */
+  vaultSecrets: () => `${KEY_PREFIX}:vault-secret-changes`,
+  /** Versions of the snapshot of webhook endpoints. */
+  webhookEndpoints: () => `${KEY_PREFIX}:webhook-endpoint-changes`,
 } as const;
 
 /** Prefixes that scripts complete with an id they find in a record. */

@@ -18,6 +18,10 @@ const SECRET_FIELDS = new Set([
   'xcsrftoken',
   'credential',
   'password',
+  'newpassword',
+  'encryptionkey',
+  'clustersecret',
+  'plaintext',
   'secret',
   // ioredis hangs a failed command on its error, with all its arguments: prompts, answers, the password.
   'args',

@@ -19,6 +19,10 @@ export interface ProcessReport {
   registry?: number;
   /** Workers: by model id, the window that this process found the model's servers to have. */
   contextTokens?: Record<string, number>;
+  /** Workers: providers whose credential lies in the vault, which is locked for this process. */
+  lockedOut?: string[];
+  /** The epoch of the vault whose data keys this process holds. */
+  vaultEpoch?: number | null;
 }
 
 /** A new id for this run of a process: short, unique, safe in keys and channels. */
@@ -65,10 +69,17 @@ export class Presence {
   }
 }
 
+/** A process that is alive. */
+export interface SeenProcess extends ProcessReport {
+  id: string;
+}
+
 /** The processes that are alive, with what they report; at most a few dozen. */
-export async function readProcesses(redis: RedisClient): Promise<ProcessReport[]> {
+export async function readProcesses(redis: RedisClient): Promise<SeenProcess[]> {
   const ids = await redis.zrange(keys.processes(), 0, '-1');
   if (ids.length === 0) return [];
   const reports = await redis.mget(ids.map((id) => keys.presence(id)));
-  return reports.flatMap((report) => (report === null ? [] : [JSON.parse(report) as ProcessReport]));
+  return reports.flatMap((report, i) =>
+    report === null ? [] : [{ ...(JSON.parse(report) as ProcessReport), id: ids[i] ?? '' }],
+  );
 }

@@ -1,14 +1,20 @@
 import { isJsonObject } from '#contracts/json.js';
 import type { ChoiceDelta } from '#contracts/output-delta.js';
+import { tooLarge } from './unreadable.js';
 import { append, concatenate, keepFirst, mergeFields, nested, type MergeRule } from './merge-fields.js';
+
+/** More choices, and more calls of tools in one, than any request asks for: each piece is looked up among those before it. */
+const MOST_CHOICES = 1_024;
+const MOST_TOOL_CALLS = 1_024;
 
 /**
  * Takes one choice's delta into what its choice has so far, by index. Merging is associative: however the pieces of a
- * stream are grouped and merged before, the outcome is the same.
+ * stream are grouped and merged before, the outcome is the same. Throws a ProviderError where there are more of them than anybody asked for.
  */
 export function mergeChoice(into: Map<number, ChoiceDelta>, choice: ChoiceDelta): void {
   let target = into.get(choice.index);
   if (!target) {
+    if (into.size >= MOST_CHOICES) throw tooLarge(`more than ${MOST_CHOICES} choices`);
     target = { index: choice.index };
     into.set(choice.index, target);
   }
@@ -23,6 +29,7 @@ const mergeToolCalls: MergeRule = (before, value) => {
   if (!Array.isArray(value)) return value;
   const calls: unknown[] = Array.isArray(before) ? before : [];
   for (const piece of value) {
+    if (calls.length >= MOST_TOOL_CALLS) throw tooLarge(`more than ${MOST_TOOL_CALLS} calls of tools`);
     if (!isJsonObject(piece) || typeof piece.index !== 'number') {
       calls.push(piece);
       continue;

@@ -7,7 +7,10 @@ import { AnswerAccumulator } from './accumulate-answer.js';
 import { hasContent } from './merge-pieces.js';
 import type { BodyAnswer, ProviderCall, StreamedPiece } from './provider-adapter.js';
 import { ProviderError } from './provider-error.js';
-import { truncated } from './unreadable.js';
+import { tooLarge, truncated } from './unreadable.js';
+
+/** Characters of one event: an image that a model made, and more than any other. The answer as a whole is bounded by the client. */
+const LARGEST_EVENT = 32 * 1024 * 1024;
 
 /** What a stream's reader needs of its call. */
 export type StreamedCall = Pick<ProviderCall, 'body' | 'credential' | 'timeouts' | 'onDelta'> & {
@@ -42,7 +45,14 @@ export class StreamReader {
   readonly #answer: AnswerAccumulator;
   readonly #sentAt = performance.now();
   readonly #decoder = new TextDecoder();
-  readonly #parser = createParser({ onEvent: (event) => this.#onEvent(event) });
+  readonly #parser = createParser({
+    maxBufferSize: LARGEST_EVENT,
+    onEvent: (event) => this.#onEvent(event),
+    // Fields that nobody knows are no fault.
+    onError: ({ type }) => {
+      if (type === 'max-buffer-size-exceeded') throw tooLarge('an event of the stream');
+    },
+  });
   readonly #sink: AnswerSink = {
     add: (piece) => this.#add(piece),
     addUsage: (usage) => this.#answer.addUsage(usage),

@@ -1,6 +1,10 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { isJsonObject, type JsonObject } from '#contracts/json.js';
+import { isNestedDeeper } from '#contracts/json-depth.js';
 import { ProviderError } from './provider-error.js';
+
+/** Deeper than any answer; what is made of one, and whoever writes it down, goes through it level by level. */
+const DEEPEST = 200;
 
 /** A ProviderError for an answer that cannot be used; the next try may bring a better one. */
 export function unreadable(fault: string, status?: number): ProviderError {
@@ -12,13 +16,14 @@ export function truncated(): ProviderError {
   return new ProviderError('transient', 'The stream ended before the answer did', { code: 'stream_truncated' });
 }
 
+/** A ProviderError for an answer of which so much came that no more is taken. */
+export function tooLarge(what: string): ProviderError {
+  return new ProviderError('transient', `The answer is too large: ${what}`, { code: 'answer_too_large' });
+}
+
 /** The JSON in an error's body; null for a proxy's page or a cut body, where the status alone decides. */
 export function parseErrorBody(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString('utf8')) as unknown;
-  } catch {
-    return null;
-  }
+  return parsed(body.toString('utf8')) ?? null;
 }
 
 /** The JSON object in a successful answer; throws `unreadable_answer` for a page, half a body, or anything else. */
@@ -43,6 +48,7 @@ export function readJsonEvent(data: string): JsonObject {
 }
 
 function parsed(text: string): unknown {
+  if (isNestedDeeper(text, DEEPEST)) return undefined;
   try {
     return JSON.parse(text);
   } catch {

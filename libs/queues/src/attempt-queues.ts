@@ -20,6 +20,16 @@ export interface WaitingAttempt {
   delayMs: number;
 }
 
+/** Attempts of a pool, by what BullMQ does with them. */
+export interface PoolDepth {
+  /** For a worker. */
+  waiting: number;
+  /** With a worker. */
+  active: number;
+  /** For their time. */
+  delayed: number;
+}
+
 /** No attempt is served so far before its turn: half of what time is set back by (`rebase.lua`). */
 const SET_BACK = 2 ** 19;
 
@@ -99,6 +109,39 @@ export class AttemptQueues {
     await queue.setGlobalRateLimit(OPEN_RATE.max, OPEN_RATE.durationMs);
     if (concurrency === null) await queue.removeGlobalConcurrency();
     else await queue.setGlobalConcurrency(concurrency);
+  }
+
+  /** Holds the queue of a pool back from every worker, or lets it go on; calls under way end. Done twice it changes nothing. */
+  async setPaused(pool: string, paused: boolean): Promise<void> {
+    const queue = this.queueOf(pool);
+    await (paused ? queue.pause() : queue.resume());
+  }
+
+  /** Which of these pools' queues are held back; one round trip. */
+  async pausedOf(pools: readonly string[]): Promise<Set<string>> {
+    if (pools.length === 0) return new Set();
+    const pipeline = this.redis.pipeline();
+    for (const pool of pools) pipeline.hexists(keys.poolMeta(pool), 'paused');
+    const replies = (await pipeline.exec()) ?? [];
+    return new Set(
+      pools.filter((_, i) => {
+        const [error, held] = replies[i] ?? [null, 0];
+        if (error) throw error;
+        return held === 1;
+      }),
+    );
+  }
+
+  /** How many attempts of a pool are in each state. */
+  async depthOf(pool: string): Promise<PoolDepth> {
+    const counts = await this.queueOf(pool).getJobCounts('prioritized', 'waiting', 'active', 'delayed');
+    const { prioritized = 0, waiting = 0, active = 0, delayed = 0 } = counts;
+    return { waiting: prioritized + waiting, active, delayed };
+  }
+
+  /** The ids of the attempts that wait for a worker, the next one first; at most `limit`. */
+  async waitingIds(pool: string, limit: number): Promise<string[]> {
+    return this.redis.zrange(keys.poolWaiting(pool), 0, String(limit - 1));
   }
 
   /** BullMQ's queue of a pool, for the Bull Board. */

@@ -1,5 +1,5 @@
 import { Queue } from 'bullmq';
-import { assertDeliveryPayload, type DeliveryPayload } from '#contracts/queue-payloads.js';
+import { assertDeliveryPayload, deliveryJobId, type DeliveryPayload } from '#contracts/queue-payloads.js';
 import { KEY_PREFIX, WEBHOOK_QUEUE } from '#platform/keys.js';
 import type { RedisClient } from '#platform/redis.js';
 
@@ -28,7 +28,9 @@ export class WebhookQueue {
   /** Adds deliveries, in their order. Adding one again while BullMQ has it changes nothing. Throws a TypeError for a wrong payload. */
   async enqueue(payloads: readonly DeliveryPayload[]): Promise<void> {
     for (const payload of payloads) assertDeliveryPayload(payload);
-    await this.queue.addBulk(payloads.map((data) => ({ name: 'delivery', data, opts: { jobId: data.deliveryId } })));
+    await this.queue.addBulk(
+      payloads.map((data) => ({ name: 'delivery', data, opts: { jobId: deliveryJobId(data) } })),
+    );
   }
 
   /** Lets go of the queue; the Redis connection is the caller's. */

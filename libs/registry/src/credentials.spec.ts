@@ -6,6 +6,12 @@ describe('resolveCredential', () => {
   const stores = {
     env: { OPENAI_API_KEY: 'sk-env', EMPTY: ' ' },
     configSecrets: new Map([['provider:a', 'sk-config']]),
+    escrow: {
+      find: (name: string): CredentialResult =>
+        name === 'open'
+          ? { state: 'resolved', secret: 'sk-vault' }
+          : { state: 'unavailable', reason: 'the vault is locked' },
+    },
   };
 
   it.each<[string, CredentialSource, CredentialResult]>([
@@ -19,8 +25,15 @@ describe('resolveCredential', () => {
       { source: 'config' },
       { state: 'missing', reason: expect.stringContaining('provider b') as unknown as string },
     ],
-    ['a', { source: 'escrow', name: 'openai' }, { state: 'unavailable', reason: 'this version has no vault' }],
+    ['a', { source: 'escrow', name: 'open' }, { state: 'resolved', secret: 'sk-vault' }],
+    ['a', { source: 'escrow', name: 'closed' }, { state: 'unavailable', reason: 'the vault is locked' }],
   ])('provider %s with %j', (id, credential, expected) => {
     expect(resolveCredential({ id, credential }, stores)).toEqual(expected);
+  });
+
+  it('without a vault a secret in it is missing', () => {
+    const { escrow: _escrow, ...others } = stores;
+    const found = resolveCredential({ id: 'a', credential: { source: 'escrow', name: 'open' } }, others);
+    expect(found).toEqual({ state: 'missing', reason: 'this process has no vault' });
   });
 });

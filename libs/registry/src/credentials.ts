@@ -2,7 +2,7 @@ import type { CredentialSource, Provider } from '#contracts/registry-snapshot.js
 import { secretNames } from '#platform/config/config.js';
 import { readVariable, type Environment } from '#platform/config/environment.js';
 
-/** `missing`: this process was not given the secret. `unavailable`: it lies in a vault that is not open. Reasons hold no secret. */
+/** `missing`: this process was not given the secret. `unavailable`: it lies in the vault, which is locked. Reasons hold no secret. */
 export type CredentialResult =
   | { state: 'resolved'; secret: string | null }
   | { state: 'missing'; reason: string }
@@ -12,6 +12,13 @@ export interface CredentialStores {
   env: Environment;
   /** `secrets` of this process's configuration. */
   configSecrets: ReadonlyMap<string, string>;
+  /** Absent where there is no vault. */
+  escrow?: SecretEscrow;
+}
+
+/** The secrets of the vault, as this process can read them at this moment. */
+export interface SecretEscrow {
+  find(name: string): CredentialResult;
 }
 
 /** The secret that calls to this provider carry; resolved as null for a provider that takes none. */
@@ -30,7 +37,7 @@ export function resolveCredential(
 export function resolveSecret(
   source: CredentialSource,
   { name, owner }: { name: string; owner: string },
-  { env, configSecrets }: CredentialStores,
+  { env, configSecrets, escrow }: CredentialStores,
 ): CredentialResult {
   switch (source.source) {
     case 'none':
@@ -40,7 +47,7 @@ export function resolveSecret(
     case 'config':
       return found(configSecrets.get(name), `this process's configuration file has no secret for ${owner}`);
     case 'escrow':
-      return { state: 'unavailable', reason: 'this version has no vault' };
+      return escrow ? escrow.find(source.name) : { state: 'missing', reason: 'this process has no vault' };
   }
 }
 

@@ -65,6 +65,15 @@ export class KeyRing {
     return entry.disabled ? 'disabled' : 'expired';
   }
 
+  /** What this key may do and spend, whether it is disabled or not; null once it or its project is gone. */
+  ownerOf(projectId: string, keyId: string): Principal | null {
+    const { anonymous, rules } = this;
+    const project = rules.projects.find(({ id }) => id === projectId);
+    const key = rules.keys.find(({ id, project: of }) => id === keyId && of === projectId);
+    if (key && project) return principalOf(key, project);
+    return anonymous.key === keyId && anonymous.project === projectId ? anonymous : null;
+  }
+
   private entryOf(bearer: string): Entry | undefined {
     return bearer.length > MAX_KEY_LENGTH ? undefined : this.byHash.get(hashOf(bearer));
   }

@@ -1,4 +1,6 @@
 import { sql, type Selectable, type Transaction } from 'kysely';
+import { appendEntries, type NewEntry } from '#audit/append-entries.js';
+import type { DoneBy } from '#audit/audit-log.js';
 import { answered } from '#database/answered.js';
 import type { Db } from '#database/connect-database.js';
 import { migrate } from '#database/migrate.js';
@@ -23,6 +25,11 @@ export type SettingsChange =
   | { change: 'update'; kind: string; id: string; definition: object; version: number | null }
   | { change: 'delete'; kind: string; id: string; version: number | null };
 
+/** Whose change it is, for the audit; `verb` where it is more than created, updated or deleted. */
+export interface ChangedBy extends DoneBy {
+  verb?: string;
+}
+
 /** All documents of some kinds at one moment. */
 export interface Settings {
   /** In order of their ids. */
@@ -46,7 +53,7 @@ export class SettingsConflict extends Error {
 }
 
 /** Everybody who changes settings takes this lock: what a change was checked against stands until it is committed. */
-const SETTINGS_LOCK = 7_401_955;
+export const SETTINGS_LOCK = 7_401_955;
 
 /** What administrators set. Every method throws `store_unavailable` while the database is away. */
 export class SettingsStore {
@@ -92,11 +99,13 @@ export class SettingsStore {
   /**
    * Makes the changes that `decide` finds right after a look at all documents of these kinds; no other change comes in between. What
    * `decide` throws leaves everything as it was, and so does a SettingsConflict. `decide` does not wait for anything, because others
-   * wait for it. Gives the documents as they are now, without those deleted.
+   * wait for it. Gives the documents as they are now, without those deleted. What an administrator (`by`) changes is in the audit exactly
+   * when it is changed; null is for whoever is none.
    */
   async change(
     kinds: readonly string[],
     decide: (current: SettingsDocument[]) => readonly SettingsChange[],
+    by: ChangedBy | null,
   ): Promise<Settings> {
     const changed = this.db.transaction().execute(async (trx) => {
       await sql`SELECT pg_advisory_xact_lock(${sql.lit(SETTINGS_LOCK)})`.execute(trx);
@@ -106,13 +115,38 @@ export class SettingsStore {
       const nowMs = Date.now();
       // Never behind the clock: a database that was restored from a copy goes on after what was published before.
       const revision = Math.max(before.revision + 1, nowMs);
-      const documents: SettingsDocument[] = [];
-      for (const change of changes) documents.push(...(await apply(trx, change, { revision, nowMs })));
+      const made: Made[] = [];
+      for (const change of changes) made.push(await apply(trx, change, { revision, nowMs }));
       await trx.updateTable('settings_revision').set({ revision }).execute();
+      if (by)
+        await appendEntries(
+          trx,
+          made.map((one) => entryOf(one, by)),
+        );
+      const documents = made.flatMap(({ document }) => document ?? []);
       return { documents, revision, source: before.source };
     });
     return answered(changed);
   }
+}
+
+/** A change that was made. */
+interface Made {
+  change: SettingsChange;
+  before: object | null;
+  /** As it is now; null when it was deleted. */
+  document: SettingsDocument | null;
+}
+
+const VERBS = { insert: 'created', update: 'updated', delete: 'deleted' };
+
+function entryOf({ change, before, document }: Made, { actor, requestId, verb }: ChangedBy): NewEntry {
+  return {
+    ...{ actor, requestId, before, after: document?.definition ?? null },
+    action: `${change.kind}.${verb ?? VERBS[change.change]}`,
+    target: change.id,
+    outcome: 'committed',
+  };
 }
 
 /** One statement: revision and documents are of one moment. */
@@ -134,7 +168,7 @@ async function apply(
   trx: Transaction<DatabaseSchema>,
   change: SettingsChange,
   { revision, nowMs }: { revision: number; nowMs: number },
-): Promise<SettingsDocument[]> {
+): Promise<Made> {
   const { kind, id } = change;
   if (change.change === 'insert') {
     const definition = JSON.stringify(change.definition);
@@ -145,11 +179,11 @@ async function apply(
       .returningAll()
       .executeTakeFirst();
     if (!row) throw new SettingsConflict('exists', { kind, id });
-    return [toDocument(row)];
+    return { change, before: null, document: toDocument(row) };
   }
   const current = await trx
     .selectFrom('settings')
-    .select('version')
+    .select(['version', 'definition'])
     .where('kind', '=', kind)
     .where('id', '=', id)
     .executeTakeFirst();
@@ -157,7 +191,7 @@ async function apply(
   if (change.version !== null && change.version !== current.version) throw new SettingsConflict('stale', { kind, id });
   if (change.change === 'delete') {
     await trx.deleteFrom('settings').where('kind', '=', kind).where('id', '=', id).execute();
-    return [];
+    return { change, before: current.definition, document: null };
   }
   const row = await trx
     .updateTable('settings')
@@ -166,7 +200,7 @@ async function apply(
     .where('id', '=', id)
     .returningAll()
     .executeTakeFirstOrThrow();
-  return [toDocument(row)];
+  return { change, before: current.definition, document: toDocument(row) };
 }
 
 function toDocument(row: Selectable<SettingsTable>): SettingsDocument {

@@ -38,9 +38,9 @@ export interface Stack {
   /** Also those that have ended meanwhile. */
   readonly apis: StackProcess[];
   readonly workers: StackProcess[];
-  /** One more, ready when it resolves; for tests that have killed one. */
-  startApi(): Promise<StackProcess>;
-  startWorker(): Promise<StackProcess>;
+  /** One more, ready when it resolves; for tests that have killed one. `env` wins over that of the others. */
+  startApi(env?: Record<string, string>): Promise<StackProcess>;
+  startWorker(env?: Record<string, string>): Promise<StackProcess>;
   /** Ends API, workers, simulator and Redis in this order and deletes every file. */
   stop(): Promise<void>;
 }
@@ -65,12 +65,13 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     simulators.push(simulator);
     await simulator.waitUntilReady();
     const env = environment({ options, folder, redis, database, simulatorUrl: simulator.url });
-    const startApi = (): Promise<StackProcess> => startApp('api', { env, into: apis });
-    const startWorker = (): Promise<StackProcess> => startApp('worker', { env, into: workers });
+    const startApi = (own = {}): Promise<StackProcess> => startApp('api', { env: { ...env, ...own }, into: apis });
+    const startWorker = (own = {}): Promise<StackProcess> =>
+      startApp('worker', { env: { ...env, ...own }, into: workers });
     const [first] = await Promise.all([
       startApi(),
-      ...Array.from({ length: (options.apis ?? 1) - 1 }, startApi),
-      ...Array.from({ length: options.workers ?? 1 }, startWorker),
+      ...Array.from({ length: (options.apis ?? 1) - 1 }, () => startApi()),
+      ...Array.from({ length: options.workers ?? 1 }, () => startWorker()),
     ]);
     return {
       url: first.url,

@@ -7,6 +7,7 @@ import { Recorder } from '#history/recorder.js';
 import { JobStore } from '#jobs/job-store.js';
 import { keys } from '#platform/keys.js';
 import { startDatabase, type DatabaseKind, type DatabaseServer } from '#testing/postgres-harness.js';
+import { DeliveryStore } from '#webhooks/delivery-store.js';
 import { waitFor } from '#testing/wait-for.js';
 import type { RedisFixture } from './redis-fixture.js';
 
@@ -14,7 +15,7 @@ import type { RedisFixture } from './redis-fixture.js';
 const TAKE_OVER_MS = 300;
 
 /** Where a recorder can be made to stop as if it had been killed: it begins what is named, and never comes back from it. */
-export type Boundary = 'readFinished' | 'release' | 'acknowledge';
+export type Boundary = 'readFinished' | 'readMany' | 'release' | 'acknowledge';
 
 /** A database beside the Redis of a spec file, emptied before each test. */
 export class HistoryFixture {
@@ -32,7 +33,7 @@ export class HistoryFixture {
       await migrate(this.db);
     }, 60_000);
     beforeEach(async () => {
-      await sql`TRUNCATE finished_jobs, erased_jobs, usage_attempts, usage_daily`.execute(this.db);
+      await sql`TRUNCATE finished_jobs, erased_jobs, usage_attempts, usage_daily, webhook_deliveries`.execute(this.db);
     });
     afterAll(async () => {
       await this.database.close();
@@ -72,6 +73,7 @@ export class HistoryFixture {
     const recorder = new Recorder({
       ledger: dying(ledger),
       store: dying(through(new JobStore(redis))),
+      deliveries: dying(new DeliveryStore(redis, { recorded: true })),
       db: this.db,
       onError: this.redis.onError,
       onFatal: this.redis.onError,

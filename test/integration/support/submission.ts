@@ -15,7 +15,7 @@ const AN_HOUR = 3_600_000;
 
 /** The API's way of making jobs, with what a worker of the same process knows of the registry. */
 export function submissionOf(fixture: RedisFixture, { planner, registry }: WorkerRig): JobSubmission {
-  const hooks = new HookTargets({ projects: [], webhookAllow: [] });
+  const hooks = new HookTargets({ projects: [], webhookAllow: [] }, { of: () => [] });
   const { store, queues, graphQueue } = fixture;
   const stepPlanner = new StepPlanner(planner, registry);
   return new JobSubmission({

@@ -2,6 +2,7 @@ import { UNKNOWN_CONTEXTS, type ContextView } from '#contracts/live-views.js';
 import { HealthStore } from '#health/health-store.js';
 import { LiveViewsSource } from '#health/live-views-source.js';
 import { OutcomeReporter } from '#health/outcome-reporter.js';
+import { AdminPauses } from '#limits/admin-pauses.js';
 import { Leases } from '#limits/leases.js';
 import { PoolLoads } from '#limits/pool-loads.js';
 import { PoolPauses } from '#limits/pool-pauses.js';
@@ -25,6 +26,7 @@ import { GraphRole } from '../../../apps/worker/src/orchestrations/graph-role.js
 import { Admission } from '../../../apps/worker/src/pools/admission.js';
 import { CallProvider } from '../../../apps/worker/src/pools/call-provider.js';
 import { EndAttempt } from '../../../apps/worker/src/pools/end-attempt.js';
+import { PausedQueues } from '../../../apps/worker/src/pools/paused-queues.js';
 import { PoolSupervisor } from '../../../apps/worker/src/pools/pool-supervisor.js';
 import { ProviderDirectory } from '../../../apps/worker/src/pools/provider-directory.js';
 import { RunAttempt } from '../../../apps/worker/src/pools/run-attempt.js';
@@ -117,9 +119,10 @@ export async function startWorkerRig(fixture: RedisFixture, options: WorkerRigOp
   });
   const health = new HealthStore(redis);
   const pauses = new PoolPauses(redis);
+  const adminPauses = new AdminPauses(redis);
   const { onError } = fixture;
   const views = new LiveViewsSource({
-    ...{ health, pauses, loads: new PoolLoads(redis), onError, everyMs: 50 },
+    ...{ health, pauses, adminPauses, loads: new PoolLoads(redis), onError, everyMs: 50 },
     snapshot: () => registry.current.snapshot,
     reports: () => ({
       credentials: directory.missingCredentials(),
@@ -167,9 +170,16 @@ export async function startWorkerRig(fixture: RedisFixture, options: WorkerRigOp
     logger: silent,
     process: (payload, taken) => runAttempt.run(payload, taken),
     stopRunning: () => running.stopAll('shutdown'),
+    isLockedOut: (provider) => directory.isLockedOut(provider),
     served: options.served ?? null,
     concurrency: options.concurrency ?? 5,
   });
+  const pausedQueues = new PausedQueues({
+    ...{ pauses: adminPauses, queues, onError },
+    pools: () => registry.current.pools().map(({ id }) => id),
+  });
+  pausedQueues.start();
+  fixture.after(() => pausedQueues.stop());
   if (options.pools !== false) registry.onChange((version) => supervisor.follow(version));
   if (options.graphs !== false) graphRole.start();
   fixture.after(async () => {

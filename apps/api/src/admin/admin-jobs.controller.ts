@@ -1,15 +1,18 @@
-import { Controller, Get, Param, Query, UseGuards } from '@nestjs/common';
+import { Controller, Delete, Get, HttpCode, Param, Post, Query, Res, UseGuards } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { Response } from 'express';
+import type { DoneBy } from '#audit/audit-log.js';
 import { TokenhubError } from '#contracts/error-catalogue.js';
 import { KeptJobs } from '#history/kept-jobs.js';
 import type { JobRecord } from '#jobs/job-record.js';
 import { AdminGuard } from '../auth/admin.guard.js';
-import { JobAccess, jobNotFound } from '../jobs/job-access.js';
-import { isJobId } from '../jobs/job-id.js';
+import { JobAccess } from '../jobs/job-access.js';
 import { pageView } from '../jobs/page-view.js';
 import { parsePage } from '../jobs/parse-page.js';
+import { By } from './audit/done-by.js';
+import { JobAdmin } from './job-admin.js';
 
-/** Everybody's jobs, for reading. */
+/** Everybody's jobs: read, cancelled, tried again, erased. */
 @ApiTags('admin')
 @ApiBearerAuth()
 @Controller('admin/v1/jobs')
@@ -18,6 +21,7 @@ export class AdminJobsController {
   constructor(
     private readonly jobs: KeptJobs,
     private readonly access: JobAccess,
+    private readonly admin: JobAdmin,
   ) {}
 
   @Get()
@@ -33,9 +37,34 @@ export class AdminJobsController {
   @Get(':id')
   @ApiOperation({ summary: 'One job of any project' })
   async read(@Param('id') id: string): Promise<object> {
-    const record = isJobId(id) ? await this.jobs.read(id) : null;
-    if (record === null) throw jobNotFound(id);
+    return this.view(await this.admin.read(id));
+  }
+
+  @Post(':id/cancel')
+  @HttpCode(200)
+  @ApiOperation({ summary: 'Cancel a job of any project, as its owner would' })
+  async cancel(@Param('id') id: string, @By() by: DoneBy): Promise<object> {
+    return this.view(await this.admin.cancel(id, by));
+  }
+
+  @Post(':id/retry')
+  @HttpCode(202)
+  @ApiOperation({ summary: 'A new job of the same project and key that goes on where this one failed or expired' })
+  async retry(
+    @Param('id') id: string,
+    @By() by: DoneBy,
+    @Res({ passthrough: true }) response: Response,
+  ): Promise<object> {
+    const record = await this.admin.retry(id, by);
+    response.setHeader('location', `/admin/v1/jobs/${record.id}`);
     return this.view(record);
+  }
+
+  @Delete(':id')
+  @HttpCode(204)
+  @ApiOperation({ summary: 'Erase a finished job of any project' })
+  async delete(@Param('id') id: string, @By() by: DoneBy): Promise<void> {
+    await this.admin.erase(id, by);
   }
 
   /** As its owner sees it, and whose it is. */

@@ -1,9 +1,11 @@
 import { Controller, Get, HttpCode, Inject, Post, UseGuards } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { AuditLog, type DoneBy } from '#audit/audit-log.js';
 import type { BudgetOwner } from '#contracts/budgets.js';
 import { UsageReport } from '#history/usage-report.js';
 import { BudgetLevels } from '#jobs/budget-levels.js';
 import { AdminGuard } from '../auth/admin.guard.js';
+import { By } from './audit/done-by.js';
 import { budgetView } from './budget-view.js';
 import { noHistory } from './no-history.js';
 import { recountBudgets } from './recount-budgets.js';
@@ -21,6 +23,7 @@ export class BudgetsController {
     private readonly levels: BudgetLevels,
     @Inject(BUDGET_OWNERS) private readonly owners: () => readonly BudgetOwner[],
     @Inject(UsageReport) private readonly report: UsageReport | null,
+    private readonly audit: AuditLog,
   ) {}
 
   @Get()
@@ -41,9 +44,11 @@ export class BudgetsController {
   @ApiOperation({
     summary: 'Bring what is spent up to the recorded usage, after Redis was lost or a budget was set late',
   })
-  async recount(): Promise<object> {
-    if (this.report === null) throw noHistory();
-    await recountBudgets(this.owners(), { levels: this.levels, report: this.report }, Date.now());
+  async recount(@By() by: DoneBy): Promise<object> {
+    const { levels, report } = this;
+    if (report === null) throw noHistory();
+    const entry = { ...by, action: 'budget.recounted', target: 'all', before: null, after: null };
+    await this.audit.around(entry, () => recountBudgets(this.owners(), { levels, report }, Date.now()));
     return this.list();
   }
 }

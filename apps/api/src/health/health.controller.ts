@@ -3,6 +3,7 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { HealthCheckService, HealthIndicatorService, type HealthIndicatorResult } from '@nestjs/terminus';
 import type { Response } from 'express';
 import { LiveRegistry } from '#registry/live-registry.js';
+import { LiveVault, vaultView } from '#vault/live-vault.js';
 import { WorkerReports } from '../routing/worker-reports.js';
 import { StoreProbe } from './store-probe.js';
 
@@ -16,6 +17,7 @@ export class HealthController {
     private readonly probe: StoreProbe,
     private readonly registry: LiveRegistry,
     private readonly workers: WorkerReports,
+    private readonly vault: LiveVault,
   ) {}
 
   @Get('health')
@@ -25,7 +27,9 @@ export class HealthController {
   }
 
   @Get('ready')
-  @ApiOperation({ summary: 'Redis answers; the database and the workers seen are in the body and do not fail it' })
+  @ApiOperation({
+    summary: 'Redis answers; the database, the vault and the workers seen are in the body and do not fail it',
+  })
   async ready(@Res() response: Response): Promise<void> {
     const result = await this.checks.check([() => this.redis()]).catch((error: unknown) => {
       // Terminus throws the same result that it would have returned when a check fails.
@@ -37,6 +41,7 @@ export class HealthController {
     response.status(ready ? 200 : 503).json({
       ...result,
       database,
+      vault: vaultView(this.vault),
       workers_seen: this.workers.seen,
       registry_version: this.registry.current.version,
     });

@@ -3,6 +3,7 @@ import type { Request, Response } from 'express';
 import { TokenhubError } from '#contracts/error-catalogue.js';
 import type { Logger } from '#platform/logging.js';
 import { isStoreUnavailable } from '#platform/redis.js';
+import { RefusedAdmins } from '../auth/refused-admins.js';
 import { codeOfStatus, dialectOf, errorResponse, openAiError } from './error-response.js';
 import { requestIdOf } from './request-id.js';
 
@@ -11,7 +12,11 @@ const STORE_RETRY_AFTER_S = 2;
 /** Every error of every route ends here and is answered in the route's dialect; only what is ours to mend is logged as an error. */
 @Catch()
 export class ErrorFilter implements ExceptionFilter {
-  constructor(private readonly logger: Logger) {}
+  private readonly refused: RefusedAdmins;
+
+  constructor(private readonly logger: Logger) {
+    this.refused = new RefusedAdmins(logger);
+  }
 
   catch(cause: unknown, host: ArgumentsHost): void {
     const request = host.switchToHttp().getRequest<Request>();
@@ -23,6 +28,10 @@ export class ErrorFilter implements ExceptionFilter {
     } else if (error.status >= 500) {
       this.logger.warn({ code: error.code, requestId, path: request.path, reason: error.message }, 'request failed');
     }
+    // Whoever guesses is counted, not audited: anybody can be refused, as often as they like.
+    if (isAdminPath(request.path) && (error.status === 401 || error.status === 403)) {
+      this.refused.add(error.code, request.socket.remoteAddress);
+    }
     if (response.headersSent) {
       // A stream is under way: its error is its last event.
       response.end(response.writableEnded ? undefined : `data: ${JSON.stringify({ error: openAiError(error) })}\n\n`);
@@ -32,6 +41,11 @@ export class ErrorFilter implements ExceptionFilter {
     response.writeHead(status, headers);
     response.end(JSON.stringify(body));
   }
+}
+
+/** Express takes paths in any case. */
+function isAdminPath(path: string): boolean {
+  return /^\/admin(\/|$)/i.test(path);
 }
 
 function toTokenhubError(cause: unknown, request: Request): TokenhubError {

@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import { gzipSync } from 'node:zlib';
 import type { Request } from 'express';
 import { expect, it } from '@jest/globals';
 import { FakeResponse } from './fixtures/fake-response.js';
@@ -10,16 +11,44 @@ const LIMIT = 2_000;
 async function read(
   text: string | Buffer,
   headers: Record<string, string> = {},
+  limit = LIMIT,
 ): Promise<{ body: unknown; error: unknown }> {
   const bytes = Buffer.from(text);
   const request = Object.assign(Readable.from([bytes]), {
     headers: { 'content-length': String(bytes.length), 'content-type': 'application/json', ...headers },
   }) as unknown as Request;
   const error = await new Promise<unknown>((resolve) => {
-    readJsonBody(LIMIT)(request, new FakeResponse().express, resolve);
+    readJsonBody(limit)(request, new FakeResponse().express, resolve);
   });
   return { body: request.body as unknown, error };
 }
+
+it('ten million brackets are refused before they are parsed', async () => {
+  const bytes = Buffer.from('['.repeat(10_000_000));
+  const since = performance.now();
+  expect((await read(bytes, {}, 2 * bytes.length)).error).toMatchObject({ code: 'invalid_value', status: 400 });
+  expect(performance.now() - since).toBeLessThan(2_000);
+});
+
+it('a refusal carries nothing of the body', async () => {
+  const { error } = await read(`["c4n4ry",${nested(300)}]`);
+  expect(JSON.stringify(error, Object.getOwnPropertyNames(error))).not.toContain('c4n4ry');
+  expect((error as Error).cause).toBeUndefined();
+});
+
+it.each(['utf-16', 'utf-16le', 'utf-32'])(
+  'another encoding, %s, is refused: it would hide how deep it is',
+  async (charset) => {
+    const headers = { 'content-type': `application/json; charset=${charset}` };
+    expect((await read(Buffer.from('{}', 'utf16le'), headers)).error).toMatchObject({ code: 'unsupported_media_type' });
+  },
+);
+
+it('a body that grows beyond the limit when it is unpacked is refused, and unpacked no further', async () => {
+  const bomb = gzipSync(JSON.stringify({ text: 'x'.repeat(20_000_000) }));
+  expect(bomb.length).toBeLessThan(50_000);
+  expect((await read(bomb, { 'content-encoding': 'gzip' }, 100_000)).error).toMatchObject({ code: 'body_too_large' });
+});
 
 const nested = (levels: number): string => '['.repeat(levels) + ']'.repeat(levels);
 

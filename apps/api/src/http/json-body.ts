@@ -1,4 +1,5 @@
 import { json, type RequestHandler } from 'express';
+import { isNestedDeeper } from '#contracts/json-depth.js';
 import { TokenhubError } from '#contracts/error-catalogue.js';
 
 /** Deeper than any real request (OpenAI's JSON schemas end at 10 levels); V8's `JSON.stringify` gives up at a few thousand. */
@@ -7,12 +8,18 @@ const DEEPEST = 200;
 /** Reads a JSON body into `request.body`, whatever its content type says; what cannot be read is refused in Tokenhub's own words. */
 export function readJsonBody(limitBytes: number): RequestHandler {
   // Not strict: `null` or a text is valid JSON, and the routes say themselves that they want an object.
-  const parse = json({ limit: limitBytes, type: () => true, strict: false });
+  const parse = json({
+    ...{ limit: limitBytes, type: () => true, strict: false },
+    // Before it is parsed: ten million brackets would hold up every other request for a second.
+    verify: (_request, _response, body, encoding) => {
+      if (encoding !== 'utf-8') throw refusal('encoding.refused');
+      if (isNestedDeeper(body.toString('latin1'), DEEPEST)) throw refusal('entity.too.deep');
+    },
+  });
   return (request, response, next) => {
     parse(request, response, (error: unknown) => {
-      if (error !== undefined) next(explain(error));
-      else if (isDeeperThan(request.body, DEEPEST)) next(tooDeep());
-      else next();
+      if (error === undefined) next();
+      else next(explain(error));
     });
   };
 }
@@ -25,6 +32,11 @@ function explain(error: unknown): unknown {
       return new TokenhubError('body_too_large', `The body is larger than the limit of ${limit} bytes.`, {
         cause: error,
       });
+    // Without a cause: the parser has hung the body on it.
+    case 'entity.too.deep':
+      return tooDeep();
+    case 'encoding.refused':
+      return new TokenhubError('unsupported_media_type', 'Send JSON in UTF-8 (RFC 8259).');
     case 'entity.parse.failed':
       return new TokenhubError('invalid_json', `The body is not valid JSON: ${message}.`, { cause: error });
     default:
@@ -32,9 +44,9 @@ function explain(error: unknown): unknown {
   }
 }
 
-function isDeeperThan(value: unknown, levels: number): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  return levels === 0 || Object.values(value).some((child) => isDeeperThan(child, levels - 1));
+/** An error that the parser passes on by its type. */
+function refusal(type: 'encoding.refused' | 'entity.too.deep'): Error {
+  return Object.assign(new Error(type), { type });
 }
 
 function tooDeep(): TokenhubError {

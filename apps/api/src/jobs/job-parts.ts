@@ -13,6 +13,7 @@ import { GraphQueue } from '#queues/graph-queue.js';
 import { LiveViewsSource } from '#health/live-views-source.js';
 import { PoolLoads } from '#limits/pool-loads.js';
 import { LiveRegistry } from '#registry/live-registry.js';
+import { LiveEndpoints } from '#webhooks/live-endpoints.js';
 import { HookTargets } from './hook-targets.js';
 import { JobAccess } from './job-access.js';
 import { JobSubmission } from './job-submission.js';
@@ -23,7 +24,11 @@ import { StepPlanner } from '#planner/step-planner.js';
 /** What takes jobs in, waits for them and reads them. */
 export const JOB_PARTS: Provider[] = [
   { provide: JobStore, inject: [REDIS], useFactory: (redis: RedisClient) => new JobStore(redis) },
-  { provide: HookTargets, inject: [CONFIG], useFactory: (config: TokenhubConfig) => new HookTargets(config) },
+  {
+    provide: HookTargets,
+    inject: [CONFIG, LiveEndpoints],
+    useFactory: (config: TokenhubConfig, made: LiveEndpoints) => new HookTargets(config, made),
+  },
   {
     provide: JobAccess,
     inject: [KeptJobs, PoolLoads, LiveViewsSource],

@@ -14,8 +14,7 @@ import {
 } from '@nestjs/common';
 import { ApiBearerAuth, ApiBody, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
-import { TokenhubError } from '#contracts/error-catalogue.js';
-import { isTerminal } from '#contracts/job-state.js';
+import { isTerminal, type JobState } from '#contracts/job-state.js';
 import { EventReader } from '#jobs/event-reader.js';
 import { JobStore } from '#jobs/job-store.js';
 import { EndWaiter } from '#jobs/wait-for-end.js';
@@ -25,7 +24,8 @@ import { parsePrefer, parseWait } from '../http/prefer.js';
 import { showLimits } from '../http/rate-limit-headers.js';
 import { eventMessage, EventStream } from './event-stream.js';
 import { idempotencyOf, parseIdempotencyKey } from './idempotency.js';
-import { JobAccess, jobNotFound } from './job-access.js';
+import { cancelJob, requireErased } from './end-job.js';
+import { JobAccess } from './job-access.js';
 import { errorOfJob } from './job-error.js';
 import { JobRequestDto } from './job-request.dto.js';
 import { JobSubmission } from './job-submission.js';
@@ -166,17 +166,11 @@ export class JobsController {
   @HttpCode(200)
   @ApiOperation({ summary: 'Cancel: at once while queued, else the running call is dropped' })
   async cancel(@Req() request: AuthenticatedRequest, @Param('id') id: string): Promise<object> {
-    await this.access.look(request.principal, id);
-    switch (await this.store.cancel(id)) {
-      case 'missing':
-      case 'finished': {
-        const { state } = await this.access.read(request.principal, id);
-        throw new TokenhubError('job_finished', `The job is already ${state}.`, { shouldRetry: false });
-      }
-      case 'cancelled':
-      case 'requested':
-        return this.access.view(await this.access.read(request.principal, id));
-    }
+    const { principal } = request;
+    await this.access.look(principal, id);
+    const stateNow = (): Promise<JobState> => this.access.look(principal, id);
+    await cancelJob(id, { store: this.store, stateNow });
+    return this.access.view(await this.access.read(principal, id));
   }
 
   @Post(':id/retry')
@@ -202,16 +196,7 @@ export class JobsController {
   @ApiOperation({ summary: 'Erase a finished job' })
   async delete(@Req() request: AuthenticatedRequest, @Param('id') id: string): Promise<void> {
     await this.access.look(request.principal, id);
-    switch (await this.access.erase(request.principal, id)) {
-      case 'missing':
-        throw jobNotFound(id);
-      case 'unfinished':
-        throw new TokenhubError('job_unfinished', 'Cancel the job first: an unfinished job cannot be deleted.', {
-          shouldRetry: false,
-        });
-      case 'deleted':
-        return;
-    }
+    requireErased(await this.access.erase(request.principal, id), id);
   }
 }
 

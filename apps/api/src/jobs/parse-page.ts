@@ -67,8 +67,8 @@ function oneOf<T extends string>(known: readonly T[], name: string, value: strin
   return found;
 }
 
-/** ISO 8601: a day in UTC, or a time with its zone. */
-function readTime(name: string, value: string): number {
+/** ISO 8601: a day in UTC, or a time with its zone. Throws for anything else. */
+export function readTime(name: string, value: string): number {
   const [day] = value.split('T', 1);
   const ms = ISO_TIME.test(value) ? Date.parse(value) : NaN;
   // Date.parse takes the 30th of February for a day of March.

@@ -1,16 +1,17 @@
 import type { Provider } from '@nestjs/common';
 import { HttpClient } from '#http/http-client.js';
-import type { TokenhubConfig } from '#platform/config/config.js';
-import { processEnvironment } from '#platform/config/environment.js';
 import type { Logger } from '#platform/logging.js';
-import { CONFIG, LOGGER, REDIS, REDIS_SUBSCRIBER } from '#platform/platform.module.js';
+import { LOGGER, REDIS, REDIS_SUBSCRIBER } from '#platform/platform.module.js';
 import type { RedisClient } from '#platform/redis.js';
 import { HealthStore } from '#health/health-store.js';
 import { LiveViewsSource } from '#health/live-views-source.js';
+import { AdminPauses } from '#limits/admin-pauses.js';
 import { PoolLoads } from '#limits/pool-loads.js';
 import { PoolPauses } from '#limits/pool-pauses.js';
+import type { CredentialStores } from '#registry/credentials.js';
 import { LiveRegistry } from '#registry/live-registry.js';
 import { TokenCounter } from '#tokens/count-tokens.js';
+import { CREDENTIAL_STORES } from '#vault/vault.module.js';
 import { ExactCounts } from '#planner/exact-counts.js';
 import { RoutePlanner } from '#planner/route-planner.js';
 import { WorkerReports } from './worker-reports.js';
@@ -28,6 +29,7 @@ export const ROUTING_PARTS: Provider[] = [
       new LiveRegistry({ redis, subscriber, onError: (error) => logger.debug({ err: error }, 'registry') }),
   },
   { provide: PoolLoads, inject: [REDIS], useFactory: (redis: RedisClient) => new PoolLoads(redis) },
+  { provide: AdminPauses, inject: [REDIS], useFactory: (redis: RedisClient) => new AdminPauses(redis) },
   {
     provide: WorkerReports,
     inject: [REDIS, LiveRegistry],
@@ -35,13 +37,21 @@ export const ROUTING_PARTS: Provider[] = [
   },
   {
     provide: LiveViewsSource,
-    inject: [REDIS, LiveRegistry, WorkerReports, PoolLoads, LOGGER],
+    inject: [REDIS, AdminPauses, LiveRegistry, WorkerReports, PoolLoads, LOGGER],
     useFactory: (
-      ...[redis, registry, workers, loads, logger]: [RedisClient, LiveRegistry, WorkerReports, PoolLoads, Logger]
+      ...[redis, adminPauses, registry, workers, loads, logger]: [
+        RedisClient,
+        AdminPauses,
+        LiveRegistry,
+        WorkerReports,
+        PoolLoads,
+        Logger,
+      ]
     ) =>
       new LiveViewsSource({
         health: new HealthStore(redis),
         pauses: new PoolPauses(redis),
+        adminPauses,
         loads,
         snapshot: () => registry.current.snapshot,
         reports: () => workers.read(),
@@ -51,11 +61,11 @@ export const ROUTING_PARTS: Provider[] = [
   },
   {
     provide: ExactCounts,
-    inject: [HttpClient, CONFIG, LOGGER],
-    useFactory: (http: HttpClient, config: TokenhubConfig, logger: Logger) =>
+    inject: [HttpClient, CREDENTIAL_STORES, LOGGER],
+    useFactory: (http: HttpClient, stores: CredentialStores, logger: Logger) =>
       new ExactCounts({
         http,
-        stores: { env: processEnvironment(), configSecrets: config.secrets },
+        stores,
         onError: (error) => logger.debug({ err: error }, 'exact counts'),
       }),
   },

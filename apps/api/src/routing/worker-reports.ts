@@ -30,7 +30,8 @@ export class WorkerReports {
     if (workers.length === 0) return new Map();
     const readable = new Set(workers.flatMap((worker) => worker.credentials ?? []));
     const missing = this.registry.current.snapshot.providers.filter((provider) => !readable.has(provider.id));
-    return new Map(missing.map((provider) => [provider.id, 'credential_missing']));
+    const lockedOut = new Set(workers.flatMap((worker) => worker.lockedOut ?? []));
+    return new Map(missing.map(({ id }) => [id, lockedOut.has(id) ? 'vault_locked' : 'credential_missing']));
   }
 }
 

@@ -4,6 +4,7 @@ import { DatabaseProbe } from '#history/database-probe.js';
 import { REDIS } from '#platform/platform.module.js';
 import type { RedisClient } from '#platform/redis.js';
 import { LiveRegistry } from '#registry/live-registry.js';
+import { LiveVault, vaultView } from '#vault/live-vault.js';
 import { PoolSupervisor } from '../pools/pool-supervisor.js';
 
 /** `/health`: the process is up. `/ready`: it reaches Redis and knows the registry; the database does not fail it. */
@@ -14,6 +15,7 @@ export class HealthController {
     private readonly registry: LiveRegistry,
     private readonly pools: PoolSupervisor,
     private readonly database: DatabaseProbe,
+    private readonly vault: LiveVault,
   ) {}
 
   @Get('health')
@@ -29,6 +31,7 @@ export class HealthController {
     const ready = redis && version > 0;
     response.status(ready ? HttpStatus.OK : HttpStatus.SERVICE_UNAVAILABLE);
     const status = ready ? 'ready' : 'not_ready';
-    return { status, redis, database, registry_version: version, pools: this.pools.pools };
+    const vault = vaultView(this.vault);
+    return { status, redis, database, vault, registry_version: version, pools: this.pools.pools };
   }
 }

@@ -39,6 +39,11 @@ const NOT_WORTH_TRYING = new Set<TemporaryReason | null>(['pool_paused', 'disabl
 /** What needs no asking. */
 export const FREE: Permit = { ticket: null, lease: null };
 
+/** How soon a call is brought again whose secret lies in a vault that was just locked. */
+const LOCKED_MS = 500;
+/** How soon a call is back in the queue of a pool that an administrator paused after it had been taken from it. */
+const PAUSED_MS = 250;
+
 /** How soon a call looks again for a place where all are taken. */
 const NO_PLACE_MS = 500;
 
@@ -64,6 +69,8 @@ export class Admission {
     if (this.deps.views.views.offers(place) === 'removed') return { kind: 'go', permit: FREE };
     if (this.closedBy(place) === null && (await this.mayProbe(place))) return this.admit(run, begun, signal);
     const next = this.elsewhere(begun);
+    // Its queue is held back until an administrator ends the pause, and then it must be there.
+    if (next.kind === 'wait' && this.isPausedByAdmin(begun, next.index)) return { ...next, delayMs: PAUSED_MS };
     // Somebody waits for the answer and nobody else can give one: a provider that is down is asked all the same.
     const worthTrying = begun.plan.attended && next.kind === 'wait' && !NOT_WORTH_TRYING.has(this.closedBy(place));
     return worthTrying ? this.admit(run, begun, signal) : next;
@@ -72,6 +79,13 @@ export class Admission {
   /** Where a call goes that was started unasked, and whose model was disabled before this process had heard of it; null: it goes on. */
   disabled(begun: BegunRun): Reroute | null {
     return this.deps.views.views.offers(placeOf(begun)) === 'disabled' ? this.elsewhere(begun) : null;
+  }
+
+  /** Where a call goes whose secret could not be had just when it was to be sent. */
+  lockedOut(begun: BegunRun): { index: number; delayMs: number } {
+    const next = this.elsewhere(begun);
+    // What this process knows of the moment may not have caught up.
+    return { index: next.index, delayMs: next.index === begun.index ? LOCKED_MS : 0 };
   }
 
   /** What the provider said of its limits in its answer to a call that was sent so long ago. */
@@ -90,6 +104,10 @@ export class Admission {
     const type = directory.provider(used.provider)?.type;
     const counted = type && usedTokens(type, used.usage);
     if (counted) await tickets.settle(ticket, counted);
+  }
+
+  private isPausedByAdmin({ plan }: BegunRun, index: number): boolean {
+    return this.deps.views.adminPauseOf(plan.candidates[index]?.pool ?? '') !== undefined;
   }
 
   private elsewhere(begun: BegunRun): Reroute {

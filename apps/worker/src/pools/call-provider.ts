@@ -18,7 +18,9 @@ export interface CallReport {
   outcome:
     | { kind: 'answered'; body: string }
     | { kind: 'failed'; error: ProviderError }
-    | { kind: 'stopped'; stopped: AttemptStopped };
+    | { kind: 'stopped'; stopped: AttemptStopped }
+    /** The vault was locked at this moment, and nothing was sent. */
+    | { kind: 'locked' };
   usage: Usage | null;
   /** Of the model when it was called: it may be gone from the registry by now. Null when nothing was called. */
   price: Price | null;
@@ -66,6 +68,7 @@ export class CallProvider {
     try {
       stop.signal.throwIfAborted();
       const place = this.deps.directory.place(begun.plan.candidates[begun.index]?.model ?? '');
+      if (this.deps.directory.isLockedOut(place.provider.id)) return lockedReport(startedAt);
       price = place.model.price;
       answer = await this.execute(begun, place, { signal: stop.signal, writer });
       await writer?.flush();
@@ -137,6 +140,14 @@ export class CallProvider {
     const outputTokens = await this.deps.tokens.countText(writer?.text ?? (answer ? answerText(answer.body) : ''));
     return { ...NO_USAGE, inputTokens: begun.plan.inputTokens, outputTokens };
   }
+}
+
+/** Nothing was called, so nothing is owed for it. */
+function lockedReport(startedAt: number): CallReport {
+  return {
+    ...{ outcome: { kind: 'locked' }, usage: null, price: null, usageEstimated: false, ttftMs: null, dropped: [] },
+    ...{ durationMs: Math.round(performance.now() - startedAt), rateLimits: null, committed: false },
+  };
 }
 
 function wantsOutput(begun: BegunRun): boolean {

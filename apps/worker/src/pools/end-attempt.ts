@@ -43,6 +43,8 @@ export class EndAttempt {
         return this.afterFailure(run, begun, report, outcome.error);
       case 'stopped':
         return this.afterStop(run, begun, report, outcome.stopped);
+      case 'locked':
+        return this.giveBack(run, begun, { index: begun.index });
     }
   }
 

@@ -21,6 +21,8 @@ export interface PoolSupervisorDeps {
   /** Makes what still runs give its work back. */
   stopRunning: () => void;
   logger: Logger;
+  /** True for a provider whose secret lies in a vault that is closed to this process: others, or nobody, take its attempts. */
+  isLockedOut: (provider: string) => boolean;
   /** The pools that this process serves; null means all. */
   served: readonly string[] | null;
   /** Attempts at once, per pool and process. */
@@ -96,7 +98,8 @@ export class PoolSupervisor {
 
   private serves(pool: Pool, registry: Registry): boolean {
     const enabled = registry.provider(pool.provider)?.enabled ?? false;
-    return enabled && (this.deps.served === null || this.deps.served.includes(pool.id));
+    if (!enabled || this.deps.isLockedOut(pool.provider)) return false;
+    return this.deps.served === null || this.deps.served.includes(pool.id);
   }
 
   /** Over all workers; a provider with several endpoints has as many at each. */

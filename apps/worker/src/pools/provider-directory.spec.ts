@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it } from '@jest/globals';
 import type { CredentialSource, Model, Provider } from '#contracts/registry-snapshot.js';
 import { secretNames } from '#platform/config/config.js';
 import type { LiveRegistry } from '#registry/live-registry.js';
@@ -24,9 +24,17 @@ const registry = new Registry({
   aliases: [],
 });
 const live = { current: registry };
+let open = false;
+afterEach(() => {
+  open = false;
+});
 const directory = new ProviderDirectory(live as LiveRegistry, {
   env: { KEY: 'secret-1' },
   configSecrets: new Map([[secretNames.provider('file'), 'secret-2']]),
+  escrow: {
+    find: () =>
+      open ? { state: 'resolved', secret: 'secret-3' } : { state: 'unavailable', reason: 'the vault is locked' },
+  },
 });
 const found = (id: string): Provider => registry.provider(id) ?? provider(id, { source: 'none' });
 
@@ -82,5 +90,24 @@ describe('a credential', () => {
 
   it('decides which providers this process could call', () => {
     expect(directory.readableProviders()).toStrictEqual(['open', 'env', 'file', 'off']);
+  });
+
+  it('in the vault is there while it is open', () => {
+    expect(directory.isLockedOut('vault')).toBe(true);
+    expect(directory.lockedOutProviders()).toStrictEqual(['vault']);
+    expect(directory.missingCredentials()).toStrictEqual(
+      new Map([
+        ['lost', 'credential_missing'],
+        ['vault', 'vault_locked'],
+      ]),
+    );
+    open = true;
+    expect(directory.credentialOf(found('vault'))).toBe('secret-3');
+    expect(directory.isLockedOut('vault')).toBe(false);
+    expect(directory.missingCredentials()).toStrictEqual(new Map([['lost', 'credential_missing']]));
+  });
+
+  it('that is simply not there locks nobody out', () => {
+    expect(['open', 'lost', 'unknown'].map((id) => directory.isLockedOut(id))).toStrictEqual([false, false, false]);
   });
 });

@@ -3,7 +3,7 @@ import type { Model, Pool, Provider } from '#contracts/registry-snapshot.js';
 import type { LimitScope } from '#limits/tickets.js';
 import { ProviderError } from '#providers/provider-error.js';
 import { contextTokensOf } from '#routing/context-window.js';
-import { resolveCredential, type CredentialStores } from '#registry/credentials.js';
+import { resolveCredential, type CredentialResult, type CredentialStores } from '#registry/credentials.js';
 import type { LiveRegistry } from '#registry/live-registry.js';
 
 /** For a provider that has just left the registry. */
@@ -97,15 +97,28 @@ export class ProviderDirectory {
 
   /** The providers whose secret this process cannot read. */
   missingCredentials(): CredentialView {
-    const readable = new Set(this.readableProviders());
-    const missing = this.registry.current.snapshot.providers.filter(({ id }) => !readable.has(id));
-    return new Map(missing.map(({ id }) => [id, 'credential_missing']));
+    const missing = this.states().filter(([, state]) => state !== 'resolved');
+    return new Map(missing.map(([id, state]) => [id, state === 'unavailable' ? 'vault_locked' : 'credential_missing']));
   }
 
   /** The providers that this process could call. */
   readableProviders(): string[] {
-    return this.registry.current.snapshot.providers
-      .filter((provider) => resolveCredential(provider, this.stores).state === 'resolved')
-      .map((provider) => provider.id);
+    return this.states().flatMap(([id, state]) => (state === 'resolved' ? [id] : []));
+  }
+
+  /** The providers whose secret lies in the vault, which is closed to this process. */
+  lockedOutProviders(): string[] {
+    return this.states().flatMap(([id, state]) => (state === 'unavailable' ? [id] : []));
+  }
+
+  /** True when the secret of this provider lies in the vault, which is closed to this process at this moment. */
+  isLockedOut(providerId: string): boolean {
+    const provider = this.provider(providerId);
+    return provider !== undefined && resolveCredential(provider, this.stores).state === 'unavailable';
+  }
+
+  private states(): [string, CredentialResult['state']][] {
+    const { providers } = this.registry.current.snapshot;
+    return providers.map((provider) => [provider.id, resolveCredential(provider, this.stores).state]);
   }
 }

@@ -108,10 +108,13 @@ export class RunAttempt {
     begun: BegunRun,
     { permit, stop }: { permit: Permit; stop: AbortController },
   ): Promise<Ended> {
-    const report = await this.deps.callProvider.call(run, begun, stop);
+    const { admission, callProvider, endAttempt } = this.deps;
+    const report = await callProvider.call(run, begun, stop);
     await this.settle(permit, begun, report);
+    // Taken before this process had heard that the vault was locked: it waits like those that were not.
+    if (report.outcome.kind === 'locked') return endAttempt.giveBack(run, begun, admission.lockedOut(begun));
     await this.tell(begun, report);
-    return this.deps.endAttempt.end(run, begun, report);
+    return endAttempt.end(run, begun, report);
   }
 
   /** What failed after it was sent stays charged: nobody says what the provider counted. */

@@ -39,7 +39,7 @@ export interface MoveWaitingDeps {
 export async function moveWaiting(deps: MoveWaitingDeps): Promise<number> {
   const soon = Date.now() + WORTH_MOVING_MS;
   const unserved = await deps.unserved();
-  const paused = deps.pools().filter((pool) => (deps.views.pauseOf(pool)?.pausedUntil ?? 0) > soon);
+  const paused = deps.pools().filter((pool) => deps.views.pausedUntil(pool) > soon);
   let moved = 0;
   for (const pool of new Set([...unserved, ...paused])) {
     const { queues } = deps;

@@ -4,6 +4,7 @@ import { LedgerReader } from '#history/ledger-reader.js';
 import { Recorder } from '#history/recorder.js';
 import { Retention } from '#history/retention.js';
 import { JobStore } from '#jobs/job-store.js';
+import { DeliveryStore } from '#webhooks/delivery-store.js';
 import type { Logger } from '#platform/logging.js';
 import type { RedisClient } from '#platform/redis.js';
 
@@ -32,6 +33,7 @@ export class RecorderRole implements OnApplicationBootstrap, OnModuleDestroy {
     this.recorder = new Recorder({
       ledger: new LedgerReader({ redis, blocking, consumer: processId }),
       store: new JobStore(redis),
+      deliveries: new DeliveryStore(redis, { recorded: true }),
       db: database.db,
       onError: (error) => logger.warn({ err: error }, 'recorder'),
       onFatal: (error, message) => logger.error({ err: error }, message),

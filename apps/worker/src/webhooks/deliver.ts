@@ -1,31 +1,39 @@
-import { Webhook } from 'standardwebhooks';
+import type { DeliveryPayload } from '#contracts/queue-payloads.js';
+import type { Delivery, DeliveryTry, MadeEndpoint } from '#contracts/webhook.js';
 import type { HttpClient } from '#http/http-client.js';
-import { HttpError } from '#http/http-error.js';
-import type { HttpHead } from '#http/http-request.js';
 import type { JobStore } from '#jobs/job-store.js';
 import type { Logger } from '#platform/logging.js';
 import { RetryLater } from '#queues/webhook-worker.js';
-import type { Delivery, DeliveryStore, TryReport } from './delivery-store.js';
-import { eventBody, eventId } from './event-body.js';
-import { failedBecause, judgeAnswer, type Verdict } from './judge-answer.js';
+import type { DeliveryStore, Failing, TryReport } from '#webhooks/delivery-store.js';
+import type { EndpointMarks } from '#webhooks/endpoint-marks.js';
+import { eventBody, eventId } from '#webhooks/event-body.js';
+import { failedBecause, type Verdict } from '#webhooks/judge-answer.js';
+import { sendWebhook } from '#webhooks/send-webhook.js';
+import type { FoundTarget, TargetDirectory } from '#webhooks/target-directory.js';
+import type { EndpointDisabler } from './endpoint-disabler.js';
 import { delayAfter, MOST_TRIES } from './retry-schedule.js';
-import type { TargetDirectory } from './target-directory.js';
 
-/** A receiver must open a connection and answer within these; a stalled body counts too. */
-const CONNECT_MS = 5_000;
-const ANSWER_MS = 15_000;
-
-/** More of an answer is not read. */
-const ANSWER_BYTES = 64 * 1024;
+/** How soon a delivery that waits for something of ours looks again. */
+const HELD_MS = 5_000;
 
 export interface DeliverDeps {
   deliveries: DeliveryStore;
+  marks: EndpointMarks;
   targets: TargetDirectory;
+  disabler: EndpointDisabler;
   jobs: Pick<JobStore, 'read'>;
   /** Guarded: it calls no address that a stranger must not make us call. */
   http: HttpClient;
   logger: Logger;
   random: () => number;
+}
+
+type Ready = Extract<FoundTarget, { kind: 'ready' }>;
+
+/** A try that was made. */
+interface Tried {
+  verdict: Verdict;
+  made: DeliveryTry;
 }
 
 /** Makes one try of a delivery and writes down how it went; throws `RetryLater` when another is to follow. */
@@ -34,29 +42,34 @@ export class Deliver {
 
   constructor(private readonly deps: DeliverDeps) {}
 
-  async run(deliveryId: string): Promise<void> {
-    const { deliveries } = this.deps;
+  async run({ deliveryId, round = 1 }: DeliveryPayload): Promise<void> {
+    const { deliveries, targets } = this.deps;
     const delivery = await deliveries.read(deliveryId);
-    // Sent by a run that died before BullMQ heard of it, or enqueued twice.
-    if (delivery?.status !== 'pending') return;
+    // Sent by a run that died before BullMQ heard of it, enqueued twice, or begun anew since.
+    if (delivery?.status !== 'pending' || delivery.round !== round) return;
     // Begun anew after a crash between writing down a failure and going to wait.
     const earlyMs = (delivery.nextAt ?? 0) - Date.now();
     if (earlyMs > 0) throw new RetryLater(earlyMs);
-    const attempt = delivery.attempts + 1;
-    const target = this.deps.targets.find(delivery);
-    if (target === null) return this.giveUp(delivery, { attempt, httpStatus: null, reason: 'endpoint_removed' });
-    if (await deliveries.isDisabled(delivery, target.url)) {
-      return this.giveUp(delivery, { attempt, httpStatus: null, reason: 'endpoint_disabled' });
-    }
-    const verdict = 'fault' in target ? failedBecause(`secret_${target.fault}`) : await this.send(delivery, target);
-    switch (verdict.kind) {
-      case 'delivered':
-        return deliveries.delivered(delivery, { attempt, httpStatus: verdict.status, reason: null, nextAt: null });
-      case 'gone':
-        if (delivery.endpoint !== null) await deliveries.disable(delivery, { url: target.url, reason: 'http_410' });
-        return this.giveUp(delivery, { attempt, httpStatus: verdict.status, reason: 'http_410' });
-      case 'failed':
-        return this.postpone(delivery, { attempt, verdict });
+    const target = await targets.find(delivery);
+    switch (target.kind) {
+      case 'removed':
+        await this.giveUp(delivery, unmade(delivery, 'endpoint_removed'));
+        return;
+      case 'disabled':
+        await this.giveUp(delivery, unmade(delivery, 'endpoint_disabled'));
+        return;
+      case 'held':
+        await deliveries.held(delivery, target.by);
+        throw new RetryLater(Math.round(HELD_MS * (1 + this.deps.random())));
+      case 'fault': {
+        const { fault, cause } = target;
+        if (cause !== undefined)
+          this.deps.logger.error({ err: cause, ...about(delivery) }, 'a secret cannot be opened');
+        const verdict = failedBecause(`secret_${fault}`);
+        return this.failed(delivery, { tried: { verdict, made: untried(verdict) }, made: null });
+      }
+      case 'ready':
+        return this.deliver(delivery, target);
     }
   }
 
@@ -65,65 +78,120 @@ export class Deliver {
     this.closing.abort();
   }
 
-  private async send(delivery: Delivery, { url, secret }: { url: string; secret: string }): Promise<Verdict> {
-    let head: HttpHead | undefined;
-    try {
-      const body = eventBody(delivery, await this.deps.jobs.read(delivery.jobId));
-      const now = Date.now();
-      return judgeAnswer(
-        await this.deps.http.send({
-          method: 'POST',
-          url,
-          headers: signedHeaders(eventId(delivery.jobId, `job.${delivery.state}`), { body, secret, now }),
-          body,
-          connectMs: CONNECT_MS,
-          wait: { kind: 'answer', ms: ANSWER_MS },
-          deadlineMs: now + CONNECT_MS + ANSWER_MS,
-          signal: this.closing.signal,
-          cutBodyAt: ANSWER_BYTES,
-          onHead: (seen) => (head = seen),
-        }),
-      );
-    } catch (error) {
-      // The receiver has said what it thinks; how the rest of its answer breaks changes nothing.
-      if (head !== undefined) return judgeAnswer(head);
-      if (error instanceof HttpError && error.kind === 'aborted') throw new RetryLater(0);
-      if (error instanceof HttpError) return failedBecause(error.kind);
-      this.deps.logger.error({ err: error, delivery: delivery.id }, 'a webhook could not be sent');
-      return failedBecause('internal_error');
+  private async deliver(delivery: Delivery, target: Ready): Promise<void> {
+    const { deliveries, marks, disabler } = this.deps;
+    const { url, made } = target;
+    const name = delivery.endpoint === null ? null : { project: delivery.project, endpoint: delivery.endpoint };
+    const mark = name && (await marks.find(name, { url, sinceMs: made?.armedAtMs ?? 0 }));
+    if (mark) {
+      // What is stored of it may not say so yet.
+      if (made) await disabler.store(made, mark);
+      await this.giveUp(delivery, unmade(delivery, 'endpoint_disabled'));
+      return;
+    }
+    const tried = await this.send(delivery, target);
+    const { verdict } = tried;
+    const attempt = delivery.attempts + 1;
+    switch (verdict.kind) {
+      case 'delivered':
+        return deliveries.delivered(delivery, {
+          ...{
+            attempt,
+            made: tried.made,
+            httpStatus: verdict.status,
+            reason: null,
+            nextAt: null,
+            receiverFailed: false,
+          },
+        });
+      case 'gone': {
+        if (name) await disabler.disable(name, { url, made, reason: 'http_410', lastError: 'http_410' });
+        const report = { attempt, made: tried.made, httpStatus: verdict.status, reason: 'http_410' };
+        await this.giveUp(delivery, { ...report, receiverFailed: true });
+        return;
+      }
+      case 'failed':
+        return this.failed(delivery, { tried, made });
     }
   }
 
-  private async postpone(
+  private async send(delivery: Delivery, { url, secrets }: Ready): Promise<Tried> {
+    const at = Date.now();
+    try {
+      const body = eventBody(delivery, await this.deps.jobs.read(delivery.jobId));
+      const id = eventId(delivery.jobId, `job.${delivery.state}`);
+      const { signal } = this.closing;
+      const { verdict, durationMs } = await sendWebhook(this.deps.http, { url, id, body, secrets, signal });
+      if (verdict === 'aborted') throw new RetryLater(0);
+      return { verdict, made: { at, durationMs, ...outcomeOf(verdict) } };
+    } catch (error) {
+      if (error instanceof RetryLater) throw error;
+      this.deps.logger.error({ err: error, delivery: delivery.id }, 'a webhook could not be sent');
+      const verdict = failedBecause('internal_error');
+      return { verdict, made: untried(verdict) };
+    }
+  }
+
+  /** The next try, or the end; and perhaps the end of its endpoint. */
+  private async failed(
     delivery: Delivery,
-    { attempt, verdict }: { attempt: number; verdict: Extract<Verdict, { kind: 'failed' }> },
+    { tried: { verdict, made: tried }, made }: { tried: Tried; made: MadeEndpoint | null },
   ): Promise<void> {
+    if (verdict.kind !== 'failed') throw new TypeError(`${verdict.kind} is no failure`);
     const { status: httpStatus, reason, retryAfterMs, overloaded } = verdict;
-    if (attempt >= MOST_TRIES) return this.giveUp(delivery, { attempt, httpStatus, reason });
+    const attempt = delivery.attempts + 1;
+    const report = { attempt, made: tried, httpStatus, reason, receiverFailed: isReceivers(reason) };
+    if (attempt >= MOST_TRIES) {
+      const failing = await this.giveUp(delivery, report);
+      return this.disableFailing(made, { failing, lastError: reason });
+    }
     const delayMs = delayAfter({ attempt, retryAfterMs, overloaded }, this.deps.random());
-    await this.deps.deliveries.postponed(delivery, { attempt, httpStatus, reason, nextAt: Date.now() + delayMs });
+    const failing = await this.deps.deliveries.postponed(delivery, { ...report, nextAt: Date.now() + delayMs });
     this.deps.logger.info({ ...about(delivery), attempt, httpStatus, reason, delayMs }, 'webhook failed; trying again');
+    await this.disableFailing(made, { failing, lastError: reason });
     throw new RetryLater(delayMs);
   }
 
-  private async giveUp(delivery: Delivery, report: Omit<TryReport, 'nextAt'>): Promise<void> {
-    await this.deps.deliveries.dead(delivery, { ...report, nextAt: null });
-    this.deps.logger.warn({ ...about(delivery), ...report }, 'webhook given up');
+  /** Declared endpoints are the operator's: only their receiver ends them. */
+  private async disableFailing(
+    made: MadeEndpoint | null,
+    { failing, lastError }: { failing: Failing | null; lastError: string },
+  ): Promise<void> {
+    if (made && failing) await this.deps.disabler.disableFailing(made, { ...failing, lastError });
+  }
+
+  private async giveUp(delivery: Delivery, report: Omit<TryReport, 'nextAt'>): Promise<Failing | null> {
+    const failing = await this.deps.deliveries.dead(delivery, { ...report, nextAt: null });
+    const { attempt, httpStatus, reason } = report;
+    if (failing) this.deps.logger.warn({ ...about(delivery), attempt, httpStatus, reason }, 'webhook given up');
+    return failing;
   }
 }
 
-/** The headers of Standard Webhooks; the time is that of this try. */
-export function signedHeaders(
-  id: string,
-  { body, secret, now }: { body: string; secret: string; now: number },
-): Record<string, string> {
-  return {
-    'content-type': 'application/json',
-    'user-agent': 'tokenhub-webhooks',
-    'webhook-id': id,
-    'webhook-timestamp': String(Math.floor(now / 1_000)),
-    'webhook-signature': new Webhook(secret).sign(id, new Date(now), body),
-  };
+/** What is given up without a try: there is nowhere to send it. */
+function unmade({ attempts }: Delivery, reason: string): Omit<TryReport, 'nextAt'> {
+  return { attempt: attempts, made: null, httpStatus: null, reason, receiverFailed: false };
+}
+
+/** A try that failed before anything was sent. */
+function untried(verdict: Verdict): DeliveryTry {
+  return { at: Date.now(), durationMs: 0, ...outcomeOf(verdict) };
+}
+
+function outcomeOf(verdict: Verdict): Pick<DeliveryTry, 'httpStatus' | 'error'> {
+  switch (verdict.kind) {
+    case 'delivered':
+      return { httpStatus: verdict.status, error: null };
+    case 'gone':
+      return { httpStatus: verdict.status, error: 'http_410' };
+    case 'failed':
+      return { httpStatus: verdict.status, error: verdict.reason };
+  }
+}
+
+/** False for what we, and not the receiver, have done wrong. */
+function isReceivers(reason: string): boolean {
+  return reason !== 'internal_error' && !reason.startsWith('secret_');
 }
 
 /** Not the URL: a job's own may hold a token. */

@@ -2,7 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { keys } from '#platform/keys.js';
 import type { RedisClient } from '#platform/redis.js';
 import type { WebhookQueue } from '#queues/webhook-queue.js';
-import { fromFields, type DeliveryStore } from './delivery-store.js';
+import type { DeliveryPayload } from '#contracts/queue-payloads.js';
+import { fromFields } from '#webhooks/delivery-fields.js';
+import type { DeliveryStore } from '#webhooks/delivery-store.js';
 
 const BATCH = 100;
 
@@ -87,13 +89,27 @@ export class OutboxReader {
     const streams = await blocking.xread('COUNT', BATCH, 'BLOCK', BLOCK_MS, 'STREAMS', keys.webhookOutbox(), '0');
     const entries = streams?.[0]?.[1] ?? [];
     if (entries.length === 0) return;
-    const due = await deliveries.accept(entries.map(([, fields]) => fromFields(pairs(fields))));
-    await queue.enqueue(due.map((deliveryId) => ({ deliveryId })));
+    const written = entries.map(([, fields]) => pairs(fields));
+    const due = await deliveries.accept(written.filter(({ job }) => job !== undefined).map(fromFields));
+    await queue.enqueue([
+      ...due.map(({ deliveryId, round }) => payloadOf(deliveryId, round)),
+      ...written.flatMap(begunAnew),
+    ]);
     await redis.xdel(keys.webhookOutbox(), ...entries.map(([id]) => id));
   }
 }
 
-function pairs(fields: readonly string[]): Record<string, string> {
+/** An entry that a client's wish has made (`redeliver.lua`): the delivery is noted already. */
+function begunAnew({ delivery, round }: Partial<Record<string, string>>): DeliveryPayload[] {
+  return delivery === undefined ? [] : [payloadOf(delivery, Number(round))];
+}
+
+/** The first round goes without saying, also to a worker that knows of no others. */
+function payloadOf(deliveryId: string, round: number): DeliveryPayload {
+  return round === 1 ? { deliveryId } : { deliveryId, round };
+}
+
+function pairs(fields: readonly string[]): Partial<Record<string, string>> {
   const names = fields.filter((_field, i) => i % 2 === 0);
   return Object.fromEntries(names.map((name, i) => [name, fields[2 * i + 1] ?? '']));
 }

@@ -7,10 +7,14 @@ import type { RedisClient } from '#platform/redis.js';
 import { WebhookQueue } from '#queues/webhook-queue.js';
 import { startWebhookWorker, type WebhookWorker } from '#queues/webhook-worker.js';
 import type { CredentialStores } from '#registry/credentials.js';
+import type { Cipher } from '#vault/cipher.js';
+import { DeliveryStore } from '#webhooks/delivery-store.js';
+import type { EndpointMarks } from '#webhooks/endpoint-marks.js';
+import type { LiveEndpoints } from '#webhooks/live-endpoints.js';
+import { TargetDirectory } from '#webhooks/target-directory.js';
 import { Deliver } from './deliver.js';
-import { DeliveryStore } from './delivery-store.js';
+import type { EndpointDisabler } from './endpoint-disabler.js';
 import { OutboxReader } from './outbox-reader.js';
-import { TargetDirectory } from './target-directory.js';
 
 /** Deliveries at once in one process; each may wait 15 s for its receiver. */
 const CONCURRENCY = 100;
@@ -25,6 +29,13 @@ export interface WebhookRoleDeps {
   http: HttpClient;
   projects: readonly WebhookProject[];
   secrets: CredentialStores;
+  /** Those that were made over the API. */
+  made: LiveEndpoints;
+  marks: EndpointMarks;
+  disabler: EndpointDisabler;
+  cipher: Pick<Cipher, 'open'>;
+  /** True where what has ended is recorded. */
+  recorded: boolean;
   random: () => number;
   logger: Logger;
 }
@@ -37,21 +48,22 @@ export class WebhookRole implements OnApplicationBootstrap, OnModuleDestroy {
   private worker: WebhookWorker | null = null;
 
   constructor(private readonly deps: WebhookRoleDeps) {
-    const { redis, blocking, processId, jobs, http, random, logger } = deps;
+    const { redis, blocking, processId, jobs, http, random, logger, made, marks, disabler, cipher } = deps;
     const onError = (error: unknown): void => logger.warn({ err: error }, 'webhooks');
-    const deliveries = new DeliveryStore(redis);
-    const targets = new TargetDirectory(deps, deps.secrets);
+    const deliveries = new DeliveryStore(redis, { recorded: deps.recorded });
+    const targets = new TargetDirectory({ config: deps, stores: deps.secrets, made, cipher });
     this.queue = new WebhookQueue(redis, onError);
     this.outbox = new OutboxReader({ redis, blocking, processId, deliveries, queue: this.queue, onError });
-    this.deliver = new Deliver({ deliveries, targets, jobs, http, random, logger });
+    this.deliver = new Deliver({ deliveries, marks, targets, disabler, jobs, http, random, logger });
   }
 
-  onApplicationBootstrap(): void {
-    const { redis, logger } = this.deps;
+  async onApplicationBootstrap(): Promise<void> {
+    const { redis, logger, made } = this.deps;
+    await made.start();
     this.worker = startWebhookWorker({
       redis,
       concurrency: CONCURRENCY,
-      process: ({ deliveryId }) => this.deliver.run(deliveryId),
+      process: (payload) => this.deliver.run(payload),
       giveBack: () => this.deliver.giveBack(),
       onError: (error) => logger.warn({ err: error }, 'webhook worker'),
     });
@@ -62,6 +74,7 @@ export class WebhookRole implements OnApplicationBootstrap, OnModuleDestroy {
     await this.outbox.stop();
     await this.worker?.close();
     await this.queue.close();
+    this.deps.made.stop();
     await this.deps.http.close();
   }
 }

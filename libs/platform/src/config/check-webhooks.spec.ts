@@ -73,14 +73,14 @@ describe('a webhook secret', () => {
     expect(message).not.toContain('canary');
   });
 
-  it('that this process was not given is warned of, and one in the vault too', () => {
+  it('that this process was not given is warned of, and one in a vault whose key it can never have', () => {
     const { warnings } = load(endpoint('https://example.org/', { source: 'escrow', name: 'x' }), {
       W: '',
       TOKENHUB_API_KEY: `th_${'k'.repeat(16)}`,
     });
     expect(warnings).toEqual([
       'project p: the variable W that should hold its secret is not set',
-      'webhook endpoint hook: its secret is in the vault, which this version does not have',
+      'webhook endpoint hook: its secret is in the vault, whose key cannot be given to this process without TOKENHUB_CLUSTER_SECRET',
     ]);
   });
 });

@@ -20,11 +20,14 @@ export interface TokenhubConfig {
   /** Null keeps nothing beyond Redis. */
   readonly history: HistoryConfig | null;
   readonly worker: WorkerConfig;
+  readonly vault: VaultConfig;
   /** How long a synchronous call may wait before it is answered with 504. */
   readonly syncTimeoutMs: number;
   readonly logLevel: LogLevel;
   /** Host names, addresses and subnets that webhooks may go to although they are private, or speak plain http. */
   readonly webhookAllow: readonly string[];
+  /** How long a webhook endpoint that was made over the API may fail without a success before it is disabled. */
+  readonly webhookDisableMs: number;
   /** Absolute path of the folder for private files: the admin token, embedded stores. */
   readonly stateDir: string;
   readonly providers: readonly ProviderConfig[];
@@ -51,6 +54,20 @@ export interface HistoryConfig {
   readonly retentionMs: number;
   /** How many bytes may wait in Redis to be recorded before jobs are refused. */
   readonly backlogBytes: number;
+}
+
+export interface VaultConfig {
+  /** A function, so that a configuration that is logged or serialised shows none. */
+  readonly keys: () => VaultKeys;
+  /** How long the administration of secrets stays open when nobody uses it; with a password only. */
+  readonly autoLockMs: number;
+}
+
+export interface VaultKeys {
+  /** 32 bytes that the vault's data keys are encrypted with in mode `env`; null where this process has none. */
+  readonly encryptionKey: Buffer | null;
+  /** What processes know one another by; null where this process has none. */
+  readonly clusterSecret: Buffer | null;
 }
 
 export interface WorkerConfig {

@@ -67,9 +67,11 @@ describe('without a file or variables', () => {
       redis: { kind: 'single', url: 'redis://127.0.0.1:6379' },
       history: null,
       worker: { host: '127.0.0.1', port: 8081, pools: null, concurrency: 200 },
+      vault: { keys: expect.any(Function), autoLockMs: 900_000 },
       syncTimeoutMs: 280_000,
       logLevel: 'info',
       webhookAllow: [],
+      webhookDisableMs: 5 * 86_400_000,
       stateDir: join(cwd, '.tokenhub'),
       providers: [],
       models: [],
@@ -396,6 +398,7 @@ describe('a wrong value in the file is refused with one line that names it', () 
 });
 
 describe('the environment', () => {
+  const encoded = (bytes: number): string => Buffer.alloc(bytes, 7).toString('base64');
   const text = 'k'.repeat(20);
 
   it.each<[Env, object]>([
@@ -446,6 +449,13 @@ describe('the environment', () => {
     [{ TOKENHUB_WORKER_PORT: '1e3' }, 'TOKENHUB_WORKER_PORT: must be a whole number'],
     [{ TOKENHUB_LOG_LEVEL: 'loud' }, 'TOKENHUB_LOG_LEVEL: must be one of fatal, error'],
     [{ TOKENHUB_POOLS: 'a,,b' }, 'TOKENHUB_POOLS: must be a comma-separated list'],
+    [{ TOKENHUB_ENCRYPTION_KEY: CANARY }, 'TOKENHUB_ENCRYPTION_KEY: must be the base64 of 32 bytes'],
+    [{ TOKENHUB_ENCRYPTION_KEY: encoded(31) }, 'TOKENHUB_ENCRYPTION_KEY: must be the base64 of 32 bytes'],
+    [{ TOKENHUB_ENCRYPTION_KEY: encoded(33) }, 'TOKENHUB_ENCRYPTION_KEY: must be the base64 of 32 bytes'],
+    [{ TOKENHUB_ENCRYPTION_KEY: `${encoded(32)}!` }, 'TOKENHUB_ENCRYPTION_KEY: must be the base64 of 32 bytes'],
+    [{ TOKENHUB_CLUSTER_SECRET: CANARY }, 'TOKENHUB_CLUSTER_SECRET: must have at least 32 bytes'],
+    [{ TOKENHUB_CLUSTER_SECRET: 'k'.repeat(31) }, 'TOKENHUB_CLUSTER_SECRET: must have at least 32 bytes'],
+    [{ TOKENHUB_VAULT_AUTO_LOCK_MINUTES: '0' }, 'TOKENHUB_VAULT_AUTO_LOCK_MINUTES: must be a whole number from 1'],
     [{ REDIS_URL: `http://me:${CANARY}@h` }, 'REDIS_URL: must be a redis:// or rediss:// URL'],
   ])('%j is refused', (env, expected) => {
     const { message } = failureOf(() => loadConfig({ env, cwd, now }));
@@ -454,16 +464,33 @@ describe('the environment', () => {
     expect(message).not.toContain('\n');
   });
 
+  it('gives the vault its keys, which a configuration that is shown does not show', () => {
+    const env = { TOKENHUB_ENCRYPTION_KEY: encoded(32), TOKENHUB_CLUSTER_SECRET: 's'.repeat(32) };
+    const { config, warnings } = load(
+      {},
+      { ...env, TOKENHUB_API_KEY: `th_${text}`, TOKENHUB_VAULT_AUTO_LOCK_MINUTES: '2' },
+    );
+    const { encryptionKey, clusterSecret } = config.vault.keys();
+    expect([encryptionKey?.length, clusterSecret?.toString(), config.vault.autoLockMs]).toEqual([
+      32,
+      's'.repeat(32),
+      120_000,
+    ]);
+    expect(warnings).toEqual([]);
+    expect(JSON.stringify(config)).not.toContain('ssss');
+    expect(load({}).config.vault.keys()).toEqual({ encryptionKey: null, clusterSecret: null });
+  });
+
   it('is warned of where it does nothing', () => {
     const env = {
       TOKENHUB_PROT: '1',
-      TOKENHUB_ENCRYPTION_KEY: CANARY,
+      TOKENHUB_BLOB_STORE: CANARY,
       TOKENHUB_POOLS: 'nowhere',
     };
     const { warnings } = load({}, { ...env, TOKENHUB_API_KEY: `th_${text}` });
     expect(warnings).toEqual([
       'TOKENHUB_PROT: is not a known variable',
-      'TOKENHUB_ENCRYPTION_KEY: has no effect in this version',
+      'TOKENHUB_BLOB_STORE: has no effect in this version',
       'TOKENHUB_POOLS: there is no pool nowhere in this configuration',
     ]);
   });

@@ -76,10 +76,18 @@ function warnOfSecrets(config: TokenhubConfig, env: Environment): string[] {
   return sources.flatMap(([owner, source]) => {
     if (source?.source === 'config')
       return [`${owner}: its secret is written in the configuration file; an environment variable is safer`];
-    if (source?.source === 'escrow') return [`${owner}: its secret is in the vault, which this version does not have`];
+    if (source?.source === 'escrow' && !canBeHandedKeys(config))
+      return [
+        `${owner}: its secret is in the vault, whose key cannot be given to this process without TOKENHUB_CLUSTER_SECRET`,
+      ];
     if (source?.source !== 'env' || readVariable(env, source.name) !== undefined) return [];
     return [`${owner}: the variable ${source.name} that should hold its secret is not set`];
   });
+}
+
+function canBeHandedKeys({ vault }: TokenhubConfig): boolean {
+  const { clusterSecret, encryptionKey } = vault.keys();
+  return clusterSecret !== null || encryptionKey !== null;
 }
 
 function warnOfUse(config: TokenhubConfig): string[] {

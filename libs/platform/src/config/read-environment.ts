@@ -9,6 +9,9 @@ import { readHistory } from './read-history.js';
 import { readInteger } from './read-integer.js';
 import { readRedisTarget } from './read-redis-target.js';
 import { readTrustedProxies } from './read-trusted-proxies.js';
+import { readVault } from './read-vault.js';
+
+const DAY_MS = 24 * 3_600_000;
 
 /** The part of the configuration that the environment decides, alone or over the file. */
 export type EnvironmentSettings = Omit<TokenhubConfig, 'providers' | 'models' | 'aliases' | 'projects' | 'secrets'>;
@@ -30,6 +33,7 @@ export function readEnvironment(env: Environment, cwd: string, server: ConfigFil
     adminToken: readMatching(env, 'TOKENHUB_ADMIN_TOKEN', /^\S{16,}$/, 'at least 16 characters without spaces') ?? null,
     redis: readRedisTarget(env),
     history: readHistory(env),
+    vault: readVault(env),
     worker: {
       host: readHost(env, 'TOKENHUB_WORKER_HOST') ?? '127.0.0.1',
       port: readInteger(env, 'TOKENHUB_WORKER_PORT', { min: 0, max: 65_535 }) ?? 8081,
@@ -40,6 +44,7 @@ export function readEnvironment(env: Environment, cwd: string, server: ConfigFil
     syncTimeoutMs: readInteger(env, 'TOKENHUB_SYNC_TIMEOUT_MS', { min: 1, max: 2_147_483_647 }) ?? 280_000,
     logLevel: readLogLevel(env),
     webhookAllow: readWebhookAllow(env),
+    webhookDisableMs: (readInteger(env, 'TOKENHUB_WEBHOOK_DISABLE_DAYS', { min: 1, max: 365 }) ?? 5) * DAY_MS,
     stateDir: resolve(cwd, readVariable(env, 'TOKENHUB_STATE_DIR') ?? '.tokenhub'),
   };
 }
@@ -63,6 +68,7 @@ const KNOWN = [
     'CONCURRENCY',
     'SYNC_TIMEOUT_MS',
     'WEBHOOK_ALLOW',
+    'WEBHOOK_DISABLE_DAYS',
     'TRUSTED_PROXIES',
     'LOG_LEVEL',
     'LOG_FORMAT',
@@ -72,10 +78,13 @@ const KNOWN = [
     'HOT_MINUTES',
     'RETENTION_DAYS',
     'HISTORY_BACKLOG_MB',
+    'ENCRYPTION_KEY',
+    'CLUSTER_SECRET',
+    'VAULT_AUTO_LOCK_MINUTES',
   ],
 ].map((name) => `TOKENHUB_${name}`);
 
-const LATER = ['ENCRYPTION_KEY', 'CLUSTER_SECRET', 'BLOB_STORE'].map((name) => `TOKENHUB_${name}`);
+const LATER = ['BLOB_STORE'].map((name) => `TOKENHUB_${name}`);
 
 function readAuth(env: Environment, host: string): 'on' | 'off' {
   const value = readVariable(env, 'TOKENHUB_AUTH') ?? 'on';

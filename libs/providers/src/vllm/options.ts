@@ -11,6 +11,9 @@ export interface ServerAccess {
   signal: AbortSignal;
 }
 
+/** A million tokens, each with its number. */
+const LONGEST_BODY = 16 * 1024 * 1024;
+
 /** The HTTP request for one of the questions. */
 export function toServerRequest(
   access: ServerAccess,
@@ -25,6 +28,7 @@ export function toServerRequest(
     wait: { kind: 'answer', ms: access.answerMs },
     deadlineMs: Date.now() + access.connectMs + access.answerMs,
     signal: access.signal,
+    cutBodyAt: LONGEST_BODY,
   };
 }
 

@@ -2,12 +2,12 @@ import { randomInt } from 'node:crypto';
 import { TokenhubError } from '#contracts/error-catalogue.js';
 import { KEY_KIND, type KeyDefinition } from '#registry/made-keys.js';
 import { newSecret } from '#registry/key-secret.js';
-import type { SettingsDocument } from '#settings/settings-store.js';
+import type { ChangedBy, SettingsDocument } from '#settings/settings-store.js';
 import type { KeyDefinitionDto, KeyFieldsDto, NewKeyDto } from './key.dto.js';
 import { changedKey, definedKey, iso, liveSecrets, rotated, secretOf } from './key-definition.js';
 import { declaredViews, keyView, type AdminView, type KeyView } from './key-views.js';
 import { type AdminDeps, type Shown } from './project-admin.js';
-import { asPrecondition, declaredError, requireNoVersion, requireVersion, type Preconditions } from './stored-keys.js';
+import { asPrecondition, declaredError, requireNoVersion, requireVersion, type ChangeRequest } from './stored-keys.js';
 
 const ID_LETTERS = 'abcdefghijklmnopqrstuvwxyz0123456789';
 const ID_LENGTH = 16;
@@ -36,43 +36,46 @@ export class KeyAdmin {
   }
 
   /** The new key with its secret. Throws `already_exists`. */
-  async create({ id = newKeyId(), ...body }: NewKeyDto): Promise<Shown> {
+  async create({ id = newKeyId(), ...body }: NewKeyDto, by: ChangedBy): Promise<Shown> {
     this.requireStored(id);
-    return this.insert(id, body);
+    return this.insert(id, body, by);
   }
 
   /** Makes it, with a new secret, or puts this in the place of all that it was and leaves its secrets as they are. */
   async put(
     id: string,
     body: KeyDefinitionDto,
-    { ifMatch, ifNoneMatch }: Preconditions,
+    { ifMatch, ifNoneMatch, by }: ChangeRequest,
   ): Promise<Shown & { created: boolean }> {
     this.requireStored(id);
-    if (ifNoneMatch?.trim() === '*') return { ...(await this.insert(id, body).catch(asPrecondition)), created: true };
+    if (ifNoneMatch?.trim() === '*') {
+      return { ...(await this.insert(id, body, by).catch(asPrecondition)), created: true };
+    }
     try {
-      return { ...(await this.replace(id, body, ifMatch)), created: false };
+      return { ...(await this.replace(id, body, { ifMatch, by })), created: false };
     } catch (error) {
       if (!(error instanceof TokenhubError && error.code === 'key_not_found')) throw error;
       requireNoVersion(ifMatch, { kind: KEY_KIND, id });
-      return { ...(await this.insert(id, body)), created: true };
+      return { ...(await this.insert(id, body, by)), created: true };
     }
   }
 
   /** What is given takes the place of what was. */
-  async patch(id: string, body: KeyFieldsDto, ifMatch: string | undefined): Promise<Shown> {
+  async patch(id: string, body: KeyFieldsDto, request: ChangeRequest): Promise<Shown> {
     this.requireStored(id);
     await this.deps.models.check(body);
-    return this.update(id, ifMatch, (current) => {
+    return this.update(id, request, (current) => {
       this.requireFuture(body, current.expires_at);
       return changedKey(current, body);
     });
   }
 
   /** A new secret beside the newest, which works until the overlap ends; with the key as it is now. */
-  async rotate(id: string, overlapMs: number, ifMatch: string | undefined): Promise<Shown> {
+  async rotate(id: string, overlapMs: number, { ifMatch, by }: ChangeRequest): Promise<Shown> {
     this.requireStored(id);
     const made = newSecret();
-    const { view, version } = await this.update(id, ifMatch, (current) => {
+    const request = { ifMatch, by: { ...by, verb: 'rotated' } };
+    const { view, version } = await this.update(id, request, (current) => {
       const nowMs = this.deps.now();
       const secrets = rotated(current.secrets, secretOf(made, nowMs), { nowMs, overlapMs });
       return { ...current, secrets };
@@ -81,17 +84,17 @@ export class KeyAdmin {
   }
 
   /** Its jobs go on. Of what is declared it deletes the one that is hidden by it. */
-  async delete(id: string, ifMatch: string | undefined): Promise<void> {
+  async delete(id: string, { ifMatch, by }: ChangeRequest): Promise<void> {
     const { stored } = this.deps;
     const { version } = await stored.read(KEY_KIND, id).catch((error: unknown) => {
       throw this.declared.has(id) ? declaredError(KEY_KIND, id) : error;
     });
     requireVersion(ifMatch, { kind: KEY_KIND, id, version });
     const change = { change: 'delete', kind: KEY_KIND, id, version: ifMatch === undefined ? null : version } as const;
-    await stored.write(change, { check: () => undefined });
+    await stored.write(change, { check: () => undefined, by });
   }
 
-  private async insert(id: string, body: KeyDefinitionDto): Promise<Shown> {
+  private async insert(id: string, body: KeyDefinitionDto, by: ChangedBy): Promise<Shown> {
     const { stored, models, now } = this.deps;
     this.requireFuture(body, null);
     await models.check(body);
@@ -99,16 +102,16 @@ export class KeyAdmin {
     const definition = definedKey(body, [secretOf(made, now())]);
     const document = await stored.write(
       { change: 'insert', kind: KEY_KIND, id, definition },
-      { check: (projects) => this.requireProject(body.project, projects) },
+      { check: (projects) => this.requireProject(body.project, projects), by },
     );
     if (!document) throw new Error(`the new key ${id} is not there`);
     const { view, version } = this.shown(document);
     return { view: { ...view, secret: made.secret }, version };
   }
 
-  private async replace(id: string, body: KeyDefinitionDto, ifMatch: string | undefined): Promise<Shown> {
+  private async replace(id: string, body: KeyDefinitionDto, request: ChangeRequest): Promise<Shown> {
     await this.deps.models.check(body);
-    return this.update(id, ifMatch, (current) => {
+    return this.update(id, request, (current) => {
       if (body.project !== current.project) {
         const message = `project: the key "${id}" belongs to the project "${current.project}" for good.`;
         throw new TokenhubError('invalid_value', message, { param: 'project' });
@@ -120,11 +123,11 @@ export class KeyAdmin {
 
   private async update(
     id: string,
-    ifMatch: string | undefined,
+    { ifMatch, by }: ChangeRequest,
     next: (current: KeyDefinition) => KeyDefinition,
   ): Promise<Shown> {
     const document = await this.deps.stored.update<KeyDefinition>(
-      { kind: KEY_KIND, id, ifMatch },
+      { kind: KEY_KIND, id, ifMatch, by },
       {
         next: (current) => next({ ...current, secrets: liveSecrets(current.secrets, this.deps.now()) }),
         check: () => undefined,

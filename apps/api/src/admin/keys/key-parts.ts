@@ -1,5 +1,6 @@
 import type { Provider } from '@nestjs/common';
 import type { MadeKeys } from '#contracts/key-rules.js';
+import type { MadeEndpoints } from '#contracts/webhook.js';
 import type { TokenhubConfig } from '#platform/config/config.js';
 import type { Logger } from '#platform/logging.js';
 import { CONFIG, LOGGER, REDIS, REDIS_SUBSCRIBER } from '#platform/platform.module.js';
@@ -10,6 +11,7 @@ import { LiveRegistry } from '#registry/live-registry.js';
 import { KEY_KIND, madeKeys, PROJECT_KIND } from '#registry/made-keys.js';
 import { SettingsPublisher } from '#settings/settings-publisher.js';
 import { SettingsStore } from '#settings/settings-store.js';
+import { ENDPOINT_PUBLISHER } from '../../webhooks/endpoint-publisher.js';
 import { KeyAdmin } from './key-admin.js';
 import { KnownModels } from './known-models.js';
 import { ProjectAdmin, type AdminDeps } from './project-admin.js';
@@ -33,7 +35,7 @@ export const KEY_PARTS: Provider[] = [
   { provide: KEY_PUBLISHER, inject: [SettingsStore, REDIS, LOGGER], useFactory: buildPublisher },
   {
     provide: KEY_ADMIN_DEPS,
-    inject: [CONFIG, SettingsStore, KEY_PUBLISHER, LiveKeys, LiveRegistry, LOGGER],
+    inject: [CONFIG, SettingsStore, KEY_PUBLISHER, ENDPOINT_PUBLISHER, LiveKeys, LiveRegistry, LOGGER],
     useFactory: buildAdminDeps,
   },
   ...[ProjectAdmin, KeyAdmin].map((part) => ({
@@ -67,10 +69,11 @@ function buildPublisher(
 }
 
 function buildAdminDeps(
-  ...[config, settings, publisher, live, registry, logger]: [
+  ...[config, settings, publisher, endpoints, live, registry, logger]: [
     TokenhubConfig,
     SettingsStore | null,
     SettingsPublisher<MadeKeys>,
+    SettingsPublisher<MadeEndpoints>,
     LiveKeys,
     LiveRegistry,
     Logger,
@@ -78,5 +81,5 @@ function buildAdminDeps(
 ): AdminDeps {
   const onError = (error: unknown): void => logger.warn({ err: error }, 'a change of keys is not known here yet');
   const stored = new StoredKeys({ settings, publisher, live, onError });
-  return { config, stored, models: new KnownModels(registry, settings), now: Date.now };
+  return { config, stored, models: new KnownModels(registry, settings), endpoints, now: Date.now };
 }

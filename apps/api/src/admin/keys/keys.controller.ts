@@ -15,8 +15,10 @@ import {
 } from '@nestjs/common';
 import { ApiBearerAuth, ApiBody, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
+import type { DoneBy } from '#audit/audit-log.js';
 import { AdminGuard } from '../../auth/admin.guard.js';
 import { validateDto } from '../../jobs/validate-dto.js';
+import { By } from '../audit/done-by.js';
 import { listOf, projectFilter, show } from './answer.js';
 import { KeyAdmin } from './key-admin.js';
 import { KeyDefinitionDto, KeyFieldsDto, NewKeyDto, RotationDto, USUAL_OVERLAP_S } from './key.dto.js';
@@ -40,8 +42,12 @@ export class KeysController {
   @Post()
   @ApiOperation({ summary: 'A new key; `secret` is in this answer and in no other' })
   @ApiBody({ type: NewKeyDto })
-  async create(@Body() body: unknown, @Res({ passthrough: true }) response: Response): Promise<object> {
-    const shown = await this.keys.create(validateDto(NewKeyDto, body));
+  async create(
+    @Body() body: unknown,
+    @By() by: DoneBy,
+    @Res({ passthrough: true }) response: Response,
+  ): Promise<object> {
+    const shown = await this.keys.create(validateDto(NewKeyDto, body), by);
     response.setHeader('location', `/admin/v1/keys/${shown.view.id}`);
     return show(response, shown);
   }
@@ -59,11 +65,13 @@ export class KeysController {
     @Param('id') id: string,
     @Body() body: unknown,
     @Headers() headers: Record<string, string | undefined>,
+    @By() by: DoneBy,
     @Res({ passthrough: true }) response: Response,
   ): Promise<object> {
     const shown = await this.keys.put(requireId(id), validateDto(KeyDefinitionDto, body), {
       ifMatch: headers['if-match'],
       ifNoneMatch: headers['if-none-match'],
+      by,
     });
     response.status(shown.created ? 201 : 200);
     return show(response, shown);
@@ -76,9 +84,10 @@ export class KeysController {
     @Param('id') id: string,
     @Headers('if-match') ifMatch: string | undefined,
     @Body() body: unknown,
+    @By() by: DoneBy,
     @Res({ passthrough: true }) response: Response,
   ): Promise<object> {
-    return show(response, await this.keys.patch(id, validateDto(KeyFieldsDto, body), ifMatch));
+    return show(response, await this.keys.patch(id, validateDto(KeyFieldsDto, body), { ifMatch, by }));
   }
 
   @Post(':id/rotate')
@@ -89,16 +98,21 @@ export class KeysController {
     @Param('id') id: string,
     @Headers('if-match') ifMatch: string | undefined,
     @Body() body: unknown,
+    @By() by: DoneBy,
     @Res({ passthrough: true }) response: Response,
   ): Promise<object> {
     const { overlap_seconds: overlapS } = validateDto(RotationDto, body ?? {});
-    return show(response, await this.keys.rotate(id, (overlapS ?? USUAL_OVERLAP_S) * 1_000, ifMatch));
+    return show(response, await this.keys.rotate(id, (overlapS ?? USUAL_OVERLAP_S) * 1_000, { ifMatch, by }));
   }
 
   @Delete(':id')
   @HttpCode(204)
   @ApiOperation({ summary: 'Delete a key; its jobs go on' })
-  async delete(@Param('id') id: string, @Headers('if-match') ifMatch: string | undefined): Promise<void> {
-    await this.keys.delete(id, ifMatch);
+  async delete(
+    @Param('id') id: string,
+    @Headers('if-match') ifMatch: string | undefined,
+    @By() by: DoneBy,
+  ): Promise<void> {
+    await this.keys.delete(id, { ifMatch, by });
   }
 }

@@ -15,8 +15,10 @@ import {
 } from '@nestjs/common';
 import { ApiBearerAuth, ApiBody, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
+import type { DoneBy } from '#audit/audit-log.js';
 import { AdminGuard } from '../../auth/admin.guard.js';
 import { validateDto } from '../../jobs/validate-dto.js';
+import { By } from '../audit/done-by.js';
 import { listOf, show } from './answer.js';
 import { ProjectAdmin } from './project-admin.js';
 import { NewProjectDto, ProjectFieldsDto } from './project.dto.js';
@@ -39,8 +41,12 @@ export class ProjectsController {
   @Post()
   @ApiOperation({ summary: 'A new project' })
   @ApiBody({ type: NewProjectDto })
-  async create(@Body() body: unknown, @Res({ passthrough: true }) response: Response): Promise<object> {
-    const shown = await this.projects.create(validateDto(NewProjectDto, body));
+  async create(
+    @Body() body: unknown,
+    @By() by: DoneBy,
+    @Res({ passthrough: true }) response: Response,
+  ): Promise<object> {
+    const shown = await this.projects.create(validateDto(NewProjectDto, body), by);
     response.setHeader('location', `/admin/v1/projects/${shown.view.id}`);
     return show(response, shown);
   }
@@ -58,11 +64,13 @@ export class ProjectsController {
     @Param('id') id: string,
     @Body() body: unknown,
     @Headers() headers: Record<string, string | undefined>,
+    @By() by: DoneBy,
     @Res({ passthrough: true }) response: Response,
   ): Promise<object> {
     const shown = await this.projects.put(requireId(id), validateDto(ProjectFieldsDto, body), {
       ifMatch: headers['if-match'],
       ifNoneMatch: headers['if-none-match'],
+      by,
     });
     response.status(shown.created ? 201 : 200);
     return show(response, shown);
@@ -75,15 +83,20 @@ export class ProjectsController {
     @Param('id') id: string,
     @Headers('if-match') ifMatch: string | undefined,
     @Body() body: unknown,
+    @By() by: DoneBy,
     @Res({ passthrough: true }) response: Response,
   ): Promise<object> {
-    return show(response, await this.projects.patch(id, validateDto(ProjectFieldsDto, body), ifMatch));
+    return show(response, await this.projects.patch(id, validateDto(ProjectFieldsDto, body), { ifMatch, by }));
   }
 
   @Delete(':id')
   @HttpCode(204)
   @ApiOperation({ summary: 'Delete a project without keys' })
-  async delete(@Param('id') id: string, @Headers('if-match') ifMatch: string | undefined): Promise<void> {
-    await this.projects.delete(id, ifMatch);
+  async delete(
+    @Param('id') id: string,
+    @Headers('if-match') ifMatch: string | undefined,
+    @By() by: DoneBy,
+  ): Promise<void> {
+    await this.projects.delete(id, { ifMatch, by });
   }
 }

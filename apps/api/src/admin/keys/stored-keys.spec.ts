@@ -6,7 +6,8 @@ const DOCUMENT: SettingsDocument = {
   ...{ kind: 'key', id: 'k', definition: { share: 1 }, version: 7, createdMs: 0, updatedMs: 0 },
 };
 const INSERT = { change: 'insert', kind: 'key', id: 'k', definition: {} } as const;
-const UNCHECKED = { check: () => undefined };
+const by = { actor: 'token', requestId: 'req_1' };
+const UNCHECKED = { check: () => undefined, by };
 
 function stored(settings: Partial<SettingsStore> | null, deps: Partial<StoredKeysDeps> = {}) {
   const told: string[] = [];
@@ -73,9 +74,9 @@ describe('a change', () => {
         : Promise.resolve({ documents: [DOCUMENT] });
     const { keys } = stored(changing(once));
     const how = { next: (current: object) => current, ...UNCHECKED };
-    expect(await keys.update({ kind: 'key', id: 'k', ifMatch: undefined }, how)).toBe(DOCUMENT);
+    expect(await keys.update({ kind: 'key', id: 'k', ifMatch: undefined, by }, how)).toBe(DOCUMENT);
     turn = 0;
-    const subject = { kind: 'key', id: 'k', ifMatch: '"7"' } as const;
+    const subject = { kind: 'key', id: 'k', ifMatch: '"7"', by } as const;
     await expect(keys.update(subject, how)).rejects.toMatchObject({ code: 'precondition_failed' });
     await expect(keys.update({ ...subject, ifMatch: '"6"' }, how)).rejects.toMatchObject({ status: 412 });
   });

@@ -5,6 +5,7 @@ import { allowsVersion } from '#settings/etag.js';
 import type { SettingsPublisher } from '#settings/settings-publisher.js';
 import {
   SettingsConflict,
+  type ChangedBy,
   type SettingsChange,
   type SettingsDocument,
   type SettingsStore,
@@ -12,10 +13,11 @@ import {
 
 export type KeyThing = typeof PROJECT_KIND | typeof KEY_KIND;
 
-/** `If-Match` and `If-None-Match`, as they were sent. */
-export interface Preconditions {
+/** `If-Match` and `If-None-Match`, as they were sent, and who sent them. */
+export interface ChangeRequest {
   ifMatch?: string | undefined;
   ifNoneMatch?: string | undefined;
+  by: ChangedBy;
 }
 
 export interface StoredKeysDeps {
@@ -25,6 +27,15 @@ export interface StoredKeysDeps {
   live: Pick<LiveKeys, 'catchUp'>;
   /** Hears of a change that is made and that this process may not know yet. */
   onError: (error: unknown) => void;
+}
+
+export interface WriteOptions {
+  /** What `check` and `alongside` see. */
+  kinds?: readonly string[];
+  check: (current: SettingsDocument[]) => void;
+  /** What is changed together with it. */
+  alongside?: (current: SettingsDocument[]) => SettingsChange[];
+  by: ChangedBy;
 }
 
 const NOT_FOUND: Record<KeyThing, ErrorCode> = { [PROJECT_KIND]: 'project_not_found', [KEY_KIND]: 'key_not_found' };
@@ -47,12 +58,12 @@ export class StoredKeys {
   }
 
   /**
-   * Makes one change, checked against all projects as they are in that moment, and gives the document as it is now. Once it is
-   * committed it is published; this process's own ring has it when this resolves.
+   * Makes one change, checked against all projects as they are in that moment, and what goes with it, and gives the document as it is
+   * now. Once it is committed it is published; this process's own ring has it when this resolves.
    */
   async write(
     change: SettingsChange,
-    { kinds = [PROJECT_KIND], check }: { kinds?: readonly KeyThing[]; check: (current: SettingsDocument[]) => void },
+    { kinds = [PROJECT_KIND], check, alongside = () => [], by }: WriteOptions,
   ): Promise<SettingsDocument | null> {
     const { settings } = this.deps;
     if (settings === null) {
@@ -63,9 +74,9 @@ export class StoredKeys {
     }
     const decide = (current: SettingsDocument[]): SettingsChange[] => {
       check(current);
-      return [change];
+      return [change, ...alongside(current)];
     };
-    const { documents } = await settings.change(kinds, decide).catch(refuse);
+    const { documents } = await settings.change(kinds, decide, by).catch(refuse);
     await this.tell();
     return documents[0] ?? null;
   }
@@ -75,7 +86,7 @@ export class StoredKeys {
    * Throws `precondition_failed` when that header names another version.
    */
   async update<D extends object>(
-    { kind, id, ifMatch }: { kind: KeyThing; id: string; ifMatch: string | undefined },
+    { kind, id, ifMatch, by }: { kind: KeyThing; id: string; ifMatch: string | undefined; by: ChangedBy },
     { next, check }: { next: (current: D) => D | Promise<D>; check: (current: SettingsDocument[]) => void },
   ): Promise<SettingsDocument> {
     for (;;) {
@@ -83,7 +94,7 @@ export class StoredKeys {
       requireVersion(ifMatch, { kind, id, version });
       const change = { change: 'update', kind, id, definition: await next(definition as D), version } as const;
       try {
-        const written = await this.write(change, { check });
+        const written = await this.write(change, { check, by });
         if (written) return written;
         throw new Error(`the update of ${kind} ${id} gave nothing`);
       } catch (error) {

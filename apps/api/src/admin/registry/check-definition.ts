@@ -57,18 +57,15 @@ function check(kind: RegistryKind, definition: JsonObject, others: MergedRegistr
   }
 }
 
-/** A secret must not come to lie in the database in clear, nor be waited for in a vault that is not there. */
+/** A secret must not come to lie in the database in clear. */
 function checkCredential({ source }: FileCredential): void {
-  const reason = REFUSED_SOURCES[source];
-  if (reason === undefined) return;
-  throw new TokenhubError('credential_source_refused', `credential.source ${reason}`, { param: 'credential.source' });
+  if (source !== 'config') return;
+  throw new TokenhubError(
+    'credential_source_refused',
+    'credential.source config is for the configuration file: put the secret into the vault and name it with source escrow, or give it to the workers in an environment variable.',
+    { param: 'credential.source' },
+  );
 }
-
-const REFUSED_SOURCES: Partial<Record<FileCredential['source'], string>> = {
-  config:
-    'config is for the configuration file: give the secret to the workers in an environment variable, and name it with source env.',
-  escrow: 'escrow needs the vault, which this version does not have: use source env.',
-};
 
 function toTokenhubError(kind: RegistryKind, { where, problem, fault }: ConfigError): TokenhubError {
   const subject = where === '' ? `The ${kind}` : where;

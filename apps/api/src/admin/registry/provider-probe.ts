@@ -96,6 +96,8 @@ export class ProviderProbe {
     if (!provider) throw new TokenhubError('provider_not_found', `There is no provider ${id.slice(0, 64)}.`);
     const found = resolveCredential(provider, this.deps.stores);
     if (found.state === 'resolved') return { provider, credential: found.secret };
+    if (found.state === 'unavailable')
+      throw new TokenhubError('vault_locked', `The provider ${id} cannot be called: ${found.reason}.`);
     throw new TokenhubError(
       'credential_not_here',
       `This API process cannot call the provider ${id}: ${found.reason}. Workers may have it all the same: see ready.`,

@@ -74,7 +74,7 @@ function secretOf({ credential }: ProviderConfig): string {
     case 'env':
       return `the variable ${credential.name} that should hold its secret`;
     case 'escrow':
-      return 'the vault that should hold its secret';
+      return `the secret ${credential.name} of the vault`;
     case 'config':
     case 'none':
       return 'its secret in the configuration file';

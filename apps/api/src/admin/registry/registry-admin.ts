@@ -1,3 +1,4 @@
+import type { DoneBy } from '#audit/audit-log.js';
 import { TokenhubError, type ErrorCode } from '#contracts/error-catalogue.js';
 import type { JsonObject } from '#contracts/json.js';
 import type { DeclaredRegistry } from '#registry/build-snapshot.js';
@@ -10,7 +11,7 @@ import {
 } from '#registry/merge-registry.js';
 import { allowsVersion, etagOf } from '#settings/etag.js';
 import type { SettingsPublisher } from '#settings/settings-publisher.js';
-import type { SettingsDocument, SettingsStore } from '#settings/settings-store.js';
+import type { SettingsChange, SettingsDocument, SettingsStore } from '#settings/settings-store.js';
 import { mergePatch } from '../merge-patch.js';
 import { pageOf, type ListRequest } from '../parse-list.js';
 import { checkDefinition } from './check-definition.js';
@@ -38,6 +39,11 @@ export interface Preconditions {
   ifNoneMatch?: string | undefined;
 }
 
+/** What a change is made on condition of, and who makes it. */
+export interface ChangeRequest extends Preconditions {
+  by: DoneBy;
+}
+
 /** Providers, models and aliases, as an administrator reads and sets them. Whatever it refuses, it has written nothing. */
 export class RegistryAdmin {
   constructor(private readonly deps: RegistryAdminDeps) {}
@@ -56,9 +62,9 @@ export class RegistryAdmin {
   }
 
   /** Throws `already_exists`, `declared`, or for the definition's fault. */
-  async create(kind: RegistryKind, definition: JsonObject): Promise<Shown> {
+  async create(kind: RegistryKind, definition: JsonObject, by: DoneBy): Promise<Shown> {
     const id = typeof definition.id === 'string' ? definition.id : '';
-    return this.set({ kind, id }, (entry) => {
+    return this.set({ kind, id }, by, (entry) => {
       if (entry) throw new TokenhubError('already_exists', `There is a ${kind} ${id} already.`, { param: 'id' });
       return definition;
     });
@@ -68,10 +74,10 @@ export class RegistryAdmin {
   async put(
     subject: Subject,
     definition: JsonObject,
-    { ifMatch, ifNoneMatch }: Preconditions,
+    { ifMatch, ifNoneMatch, by }: ChangeRequest,
   ): Promise<Shown & { isNew: boolean }> {
     let isNew = false;
-    const shown = await this.set(subject, (entry) => {
+    const shown = await this.set(subject, by, (entry) => {
       if (entry && ifNoneMatch?.trim() === '*') throw preconditionFailed(`There is a ${subject.kind} ${subject.id}.`);
       checkMatch(entry, ifMatch);
       isNew = !entry;
@@ -81,8 +87,8 @@ export class RegistryAdmin {
   }
 
   /** Changes some fields of it. Throws `…_not_found`. */
-  async patch(subject: Subject, patch: JsonObject, { ifMatch }: Preconditions): Promise<Shown> {
-    return this.set(subject, (entry) => {
+  async patch(subject: Subject, patch: JsonObject, { ifMatch, by }: ChangeRequest): Promise<Shown> {
+    return this.set(subject, by, (entry) => {
       if (!entry?.stored) throw notFound(subject);
       checkMatch(entry, ifMatch);
       return { ...mergePatch(entry.stored.definition, patch), id: idFor(subject, patch) };
@@ -90,10 +96,10 @@ export class RegistryAdmin {
   }
 
   /** Throws `…_not_found`, and `in_use` while something refers to it. Of what is declared it removes what was hidden by that. */
-  async remove(subject: Subject, { ifMatch }: Preconditions): Promise<void> {
+  async remove(subject: Subject, { ifMatch, by }: ChangeRequest): Promise<void> {
     const { declared } = this.deps;
     const { kind, id } = subject;
-    await this.store().change(REGISTRY_KINDS, (documents) => {
+    const decide = (documents: readonly SettingsDocument[]): SettingsChange[] => {
       const merged = mergeRegistry(declared, documents);
       const entry = find(subject, merged);
       if (entry?.declared && !entry.stored) throw isDeclared(subject);
@@ -105,25 +111,31 @@ export class RegistryAdmin {
         throw new TokenhubError('in_use', `The ${kind} ${id} is used by ${names}.`, { extensions: { used_by: users } });
       }
       return [{ change: 'delete', kind, id, version: entry.stored.version }];
-    });
+    };
+    await this.store().change(REGISTRY_KINDS, decide, by);
     await this.deps.publisher.publish();
   }
 
-  private async set(subject: Subject, decide: (entry: RegistryEntry<unknown> | null) => JsonObject): Promise<Shown> {
+  private async set(
+    subject: Subject,
+    by: DoneBy,
+    next: (entry: RegistryEntry<unknown> | null) => JsonObject,
+  ): Promise<Shown> {
     const { declared, publisher } = this.deps;
     const { kind, id } = subject;
     let others: SettingsDocument[] = [];
-    const { documents } = await this.store().change(REGISTRY_KINDS, (current) => {
+    const decide = (current: readonly SettingsDocument[]): SettingsChange[] => {
       const entry = find(subject, mergeRegistry(declared, current));
       if (entry?.declared) throw isDeclared(subject);
-      const definition = decide(entry);
+      const definition = next(entry);
       others = current.filter((document) => document.kind !== kind || document.id !== id);
       checkDefinition(kind, definition, mergeRegistry(declared, others));
       const version = entry?.stored?.version;
       return version === undefined
         ? [{ change: 'insert', kind, id, definition }]
         : [{ change: 'update', kind, id, definition, version }];
-    });
+    };
+    const { documents } = await this.store().change(REGISTRY_KINDS, decide, by);
     await publisher.publish();
     return this.show(subject, mergeRegistry(declared, [...others, ...documents]));
   }

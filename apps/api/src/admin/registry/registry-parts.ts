@@ -3,15 +3,16 @@ import type { Database } from '#database/connect-database.js';
 import { HISTORY_DATABASE } from '#history/history.module.js';
 import { HttpClient } from '#http/http-client.js';
 import type { TokenhubConfig } from '#platform/config/config.js';
-import { processEnvironment } from '#platform/config/environment.js';
 import type { Logger } from '#platform/logging.js';
 import { CONFIG, LOGGER, REDIS } from '#platform/platform.module.js';
 import type { RedisClient } from '#platform/redis.js';
 import { buildSnapshot, type SnapshotContent } from '#registry/build-snapshot.js';
+import type { CredentialStores } from '#registry/credentials.js';
 import { LiveRegistry } from '#registry/live-registry.js';
 import { mergeRegistry, REGISTRY_KINDS, usableRegistry } from '#registry/merge-registry.js';
 import { SettingsPublisher } from '#settings/settings-publisher.js';
 import { SettingsStore } from '#settings/settings-store.js';
+import { CREDENTIAL_STORES } from '#vault/vault.module.js';
 import { ProviderProbe } from './provider-probe.js';
 import { WorkerSight } from './readiness.js';
 import { RegistryAdmin } from './registry-admin.js';
@@ -40,9 +41,9 @@ export const REGISTRY_PARTS: Provider[] = [
   },
   {
     provide: ProviderProbe,
-    inject: [HttpClient, LiveRegistry, CONFIG],
-    useFactory: (http: HttpClient, registry: LiveRegistry, { secrets }: TokenhubConfig) =>
-      new ProviderProbe({ http, registry, stores: { env: processEnvironment(), configSecrets: secrets } }),
+    inject: [HttpClient, LiveRegistry, CREDENTIAL_STORES],
+    useFactory: (http: HttpClient, registry: LiveRegistry, stores: CredentialStores) =>
+      new ProviderProbe({ http, registry, stores }),
   },
 ];
 

@@ -15,10 +15,12 @@ import {
 } from '@nestjs/common';
 import { ApiBearerAuth, ApiBody, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Request, Response } from 'express';
+import type { DoneBy } from '#audit/audit-log.js';
 import { TokenhubError } from '#contracts/error-catalogue.js';
 import { CONFIG_SCHEMA } from '#platform/config/config-schema.js';
 import { REGISTRY_KINDS, REGISTRY_LISTS, type RegistryKind } from '#registry/merge-registry.js';
 import { AdminGuard } from '../../auth/admin.guard.js';
+import { By } from '../audit/done-by.js';
 import { parseList } from '../parse-list.js';
 import { definitionOf } from './check-definition.js';
 import { RegistryAdmin, type Shown } from './registry-admin.js';
@@ -44,10 +46,11 @@ export class RegistryController {
   async create(
     @Req() request: Request,
     @Body() body: unknown,
+    @By() by: DoneBy,
     @Res({ passthrough: true }) response: Response,
   ): Promise<object> {
     const kind = kindOf(request);
-    const shown = await this.registry.create(kind, definitionOf(body));
+    const shown = await this.registry.create(kind, definitionOf(body), by);
     response.setHeader('location', locationOf({ kind, id: String(shown.view.id) }));
     return answer(shown, response);
   }
@@ -80,12 +83,14 @@ export class RegistryController {
     @Req() request: Request,
     @Body() body: unknown,
     @Headers() headers: Record<string, string | undefined>,
+    @By() by: DoneBy,
     @Res({ passthrough: true }) response: Response,
   ): Promise<object> {
     const subject = subjectOf(request);
     const { isNew, ...shown } = await this.registry.put(subject, definitionOf(body), {
       ifMatch: headers['if-match'],
       ifNoneMatch: headers['if-none-match'],
+      by,
     });
     response.status(isNew ? 201 : 200);
     if (isNew) response.setHeader('location', locationOf(subject));
@@ -99,16 +104,21 @@ export class RegistryController {
     @Req() request: Request,
     @Body() body: unknown,
     @Headers('if-match') ifMatch: string | undefined,
+    @By() by: DoneBy,
     @Res({ passthrough: true }) response: Response,
   ): Promise<object> {
-    return answer(await this.registry.patch(subjectOf(request), definitionOf(body), { ifMatch }), response);
+    return answer(await this.registry.patch(subjectOf(request), definitionOf(body), { ifMatch, by }), response);
   }
 
   @Delete('*id')
   @HttpCode(204)
   @ApiOperation({ summary: 'Remove it; refused while something refers to it' })
-  async remove(@Req() request: Request, @Headers('if-match') ifMatch: string | undefined): Promise<void> {
-    await this.registry.remove(subjectOf(request), { ifMatch });
+  async remove(
+    @Req() request: Request,
+    @Headers('if-match') ifMatch: string | undefined,
+    @By() by: DoneBy,
+  ): Promise<void> {
+    await this.registry.remove(subjectOf(request), { ifMatch, by });
   }
 }
 

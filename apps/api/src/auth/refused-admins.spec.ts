@@ -1,0 +1,24 @@
+import { afterEach, beforeEach, expect, it, jest } from '@jest/globals';
+import { RefusedAdmins } from './refused-admins.js';
+
+const lines: object[] = [];
+const logger = { warn: (fields: object) => void lines.push(fields) };
+
+beforeEach(() => {
+  lines.length = 0;
+  jest.useFakeTimers();
+});
+afterEach(() => {
+  jest.useRealTimers();
+});
+
+it('tells of the first at once, and of all that follow in one line', () => {
+  const refused = new RefusedAdmins(logger as never, 1_000);
+  for (let i = 0; i < 500; i++) refused.add('admin_token_required', '10.0.0.7');
+  expect(lines).toEqual([{ refused: 1, code: 'admin_token_required', address: '10.0.0.7' }]);
+  jest.advanceTimersByTime(1_000);
+  expect(lines).toHaveLength(2);
+  expect(lines[1]).toMatchObject({ refused: 499 });
+  jest.advanceTimersByTime(10_000);
+  expect(lines).toHaveLength(2);
+});

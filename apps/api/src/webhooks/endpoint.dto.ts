@@ -1,0 +1,95 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import {
+  ArrayNotEmpty,
+  ArrayUnique,
+  IsArray,
+  IsBoolean,
+  IsIn,
+  IsInt,
+  IsOptional,
+  IsString,
+  Length,
+  Matches,
+  Max,
+  MaxLength,
+  Min,
+  ValidateIf,
+} from 'class-validator';
+import { WEBHOOK_FILTERS, type WebhookFilter } from '#contracts/webhook.js';
+import { ID_PATTERN, ID_RULE } from '../admin/keys/use.dto.js';
+
+/** No control characters: what people read must not steer a terminal or a page. */
+const PLAIN_TEXT = /^[^\p{Cc}\p{Cs}\u2028\u2029\u202a-\u202e\u2066-\u2069]*$/u;
+const LONGEST_URL = 2_048;
+
+function Given(): PropertyDecorator {
+  return ValidateIf((_endpoint, value) => value !== undefined);
+}
+
+/** The body of `PATCH /v1/webhook-endpoints/:id`. */
+export class EndpointFieldsDto {
+  @ApiPropertyOptional({ type: String, format: 'uri', description: 'Public https; port 443 or 8443' })
+  @Given()
+  @IsString()
+  @MaxLength(LONGEST_URL)
+  url?: string;
+
+  @ApiPropertyOptional({ enum: WEBHOOK_FILTERS, isArray: true, description: 'job.* when absent' })
+  @Given()
+  @IsArray()
+  @ArrayNotEmpty()
+  @ArrayUnique()
+  @IsIn(WEBHOOK_FILTERS, { each: true })
+  events?: WebhookFilter[];
+
+  @ApiPropertyOptional({ type: String, nullable: true, description: 'For people' })
+  @IsOptional()
+  @IsString()
+  @Length(1, 200)
+  @Matches(PLAIN_TEXT, { message: '$property must not have control characters' })
+  description?: string | null;
+
+  @ApiPropertyOptional({ type: Boolean, default: true, description: 'True also ends a disabling by Tokenhub' })
+  @Given()
+  @IsBoolean()
+  enabled?: boolean;
+}
+
+/** The body of `POST /v1/webhook-endpoints`. */
+export class NewEndpointDto extends EndpointFieldsDto {
+  @ApiPropertyOptional({ type: String, pattern: ID_PATTERN.source, description: 'Made up when absent' })
+  @IsOptional()
+  @Matches(ID_PATTERN, { message: ID_RULE })
+  id?: string;
+
+  @ApiProperty({ type: String, format: 'uri', description: 'Public https; port 443 or 8443' })
+  @IsString()
+  @MaxLength(LONGEST_URL)
+  declare url: string;
+
+  @ApiPropertyOptional({ type: String, description: 'whsec_ and the base64 of 24 to 64 bytes; made up when absent' })
+  @IsOptional()
+  @IsString()
+  @MaxLength(200)
+  secret?: string;
+}
+
+/** How long the secret before goes on signing when nothing is said. */
+export const USUAL_OVERLAP_S = 24 * 3_600;
+const LONGEST_OVERLAP_S = 90 * 24 * 3_600;
+
+/** The body of `POST /v1/webhook-endpoints/:id/rotate`. */
+export class SecretRotationDto {
+  @ApiPropertyOptional({ type: Number, minimum: 0, maximum: LONGEST_OVERLAP_S, default: USUAL_OVERLAP_S })
+  @IsOptional()
+  @IsInt()
+  @Min(0)
+  @Max(LONGEST_OVERLAP_S)
+  overlap_seconds?: number | null;
+
+  @ApiPropertyOptional({ type: String, description: 'whsec_ and the base64 of 24 to 64 bytes; made up when absent' })
+  @IsOptional()
+  @IsString()
+  @MaxLength(200)
+  secret?: string;
+}

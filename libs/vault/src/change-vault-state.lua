@@ -1,0 +1,12 @@
+-- Says how it is with the vault. The epoch grows with each word of it, and is never behind the clock: a Redis that lost its data goes
+-- on after what it said before.
+-- KEYS[1] hash: epoch, state, mode, at (ms)
+-- ARGV[1] state   ARGV[2] mode, empty without a vault   ARGV[3] 1: only where nothing is said yet
+-- Returns the epoch, and 1 when this was said, else 0.
+local epoch = redis.call('HGET', KEYS[1], 'epoch')
+if ARGV[3] == '1' and epoch then return { epoch, 0 } end
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local nextEpoch = string.format('%.0f', math.max((tonumber(epoch) or 0) + 1, now))
+redis.call('HSET', KEYS[1], 'epoch', nextEpoch, 'state', ARGV[1], 'mode', ARGV[2], 'at', now)
+return { nextEpoch, 1 }

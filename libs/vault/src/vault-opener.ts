@@ -1,0 +1,47 @@
+import { TokenhubError } from '#contracts/error-catalogue.js';
+import type { DataKeys } from './data-keys.js';
+import { unwrapKeys, type VaultMode } from './vault-record.js';
+import type { VaultStore } from './vault-store.js';
+import type { VaultState } from './vault-status.js';
+
+export interface VaultOpenerDeps {
+  store: Pick<VaultStore, 'read'>;
+  /** `TOKENHUB_ENCRYPTION_KEY`; null where it is not set. */
+  encryptionKey: Buffer | null;
+}
+
+/** What a process that reaches the database knows of the vault by itself. */
+export class VaultOpener {
+  constructor(private readonly deps: VaultOpenerDeps) {}
+
+  /**
+   * The data keys, where this process has the key that they are wrapped with; null where it has not. Throws `vault_corrupt`, or
+   * `vault_not_configured` when the key is another.
+   */
+  async open(): Promise<DataKeys | null> {
+    const { store, encryptionKey } = this.deps;
+    if (encryptionKey === null) return null;
+    const vault = await store.read();
+    if (vault?.record.mode !== 'env') return null;
+    const keys = unwrapKeys(vault.record, encryptionKey);
+    if (keys === null) throw wrongEncryptionKey();
+    return keys;
+  }
+
+  /** How it is with the vault where Redis does not say; `held` tells whether this process holds the data keys. */
+  async recall(held: boolean): Promise<{ state: VaultState; mode: VaultMode | null }> {
+    const vault = await this.deps.store.read();
+    if (vault === null) return { state: 'uninitialised', mode: null };
+    const { mode } = vault.record;
+    const open = !vault.locked && (held || mode === 'env');
+    return { state: open ? 'unlocked' : 'locked', mode };
+  }
+}
+
+/** The answer where the variable holds another key than the vault was made with. */
+export function wrongEncryptionKey(): TokenhubError {
+  return new TokenhubError(
+    'vault_not_configured',
+    'TOKENHUB_ENCRYPTION_KEY of this process is not the key that the vault is encrypted with.',
+  );
+}

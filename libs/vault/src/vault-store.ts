@@ -1,0 +1,131 @@
+import type { Selectable } from 'kysely';
+import { sql, type Transaction } from 'kysely';
+import { isJsonObject } from '#contracts/json.js';
+import { answered } from '#database/answered.js';
+import type { Db } from '#database/connect-database.js';
+import type { DatabaseSchema, VaultTable } from '#database/schema.js';
+import { SETTINGS_LOCK } from '#settings/settings-store.js';
+import { isPasswordKdf } from './key-encryption.js';
+import { vaultCorrupt } from './vault-error.js';
+import { checksumOf, VAULT_MODES, type VaultRecord, type WrappedKey } from './vault-record.js';
+
+/** The record as it is stored. */
+export interface StoredVault {
+  record: VaultRecord;
+  /** Locked by an administrator: no process opens it by itself. */
+  locked: boolean;
+  /** Grows with each change. */
+  version: number;
+}
+
+/** The vault's record. Every method throws `store_unavailable` while the database is away. */
+export class VaultStore {
+  constructor(private readonly db: Db) {}
+
+  /** Null when there is no vault. Throws `vault_corrupt` when the record is not as it was written. */
+  async read(): Promise<StoredVault | null> {
+    const row = await answered(this.db.selectFrom('vault').selectAll().executeTakeFirst());
+    return row ? toStored(row) : null;
+  }
+
+  /** False when there is a vault already. */
+  async insert(record: VaultRecord): Promise<boolean> {
+    const nowMs = Date.now();
+    const row = { ...columnsOf(record), locked: false, version: nowMs, created_ms: nowMs, updated_ms: nowMs };
+    const made = await answered(
+      this.db
+        .insertInto('vault')
+        .values(row)
+        .onConflict((conflict) => conflict.doNothing())
+        .executeTakeFirst(),
+    );
+    return made.numInsertedOrUpdatedRows === 1n;
+  }
+
+  /** Puts this record in the place of the one of that version. False when it has changed since. */
+  async replace(record: VaultRecord, version: number): Promise<boolean> {
+    return answered(this.change((trx) => replaceRecord(trx, record, version)));
+  }
+
+  /** Notes whether an administrator has locked it. */
+  async setLocked(locked: boolean): Promise<void> {
+    await answered(this.db.updateTable('vault').set({ locked, updated_ms: Date.now() }).execute());
+  }
+
+  /**
+   * Puts this record in the place of the one of that version, and seals every secret anew, in one step. What `reseal` throws leaves
+   * everything as it was. False when the record has changed since.
+   */
+  async rotate(
+    { record, version }: { record: VaultRecord; version: number },
+    reseal: (name: string, sealed: string) => string,
+  ): Promise<boolean> {
+    const rotated = this.change(async (trx) => {
+      if (!(await replaceRecord(trx, record, version))) return false;
+      const secrets = await trx.selectFrom('vault_secrets').select(['name', 'sealed']).execute();
+      for (const { name, sealed } of secrets) {
+        const resealed = reseal(name, sealed);
+        await trx.updateTable('vault_secrets').set({ sealed: resealed }).where('name', '=', name).execute();
+      }
+      await nextRevision(trx);
+      return true;
+    });
+    return answered(rotated);
+  }
+
+  private change<T>(work: (trx: Transaction<DatabaseSchema>) => Promise<T>): Promise<T> {
+    return underSettingsLock(this.db, work);
+  }
+}
+
+/** One change of settings or of the vault at a time, anywhere: what it was checked against stands until it is committed. */
+export function underSettingsLock<T>(db: Db, work: (trx: Transaction<DatabaseSchema>) => Promise<T>): Promise<T> {
+  return db.transaction().execute(async (trx) => {
+    await sql`SELECT pg_advisory_xact_lock(${sql.lit(SETTINGS_LOCK)})`.execute(trx);
+    return work(trx);
+  });
+}
+
+/** The settings' revision orders what is published of the vault, too. Gives the new one, never behind the clock. */
+export async function nextRevision(trx: Transaction<DatabaseSchema>): Promise<number> {
+  const { revision } = await trx.selectFrom('settings_revision').select('revision').executeTakeFirstOrThrow();
+  const next = Math.max(revision + 1, Date.now());
+  await trx.updateTable('settings_revision').set({ revision: next }).execute();
+  return next;
+}
+
+async function replaceRecord(trx: Transaction<DatabaseSchema>, record: VaultRecord, version: number): Promise<boolean> {
+  const nowMs = Date.now();
+  const changed = await trx
+    .updateTable('vault')
+    .set({ ...columnsOf(record), version: Math.max(version + 1, nowMs), updated_ms: nowMs })
+    .where('version', '=', version)
+    .executeTakeFirst();
+  return changed.numUpdatedRows === 1n;
+}
+
+function columnsOf(record: VaultRecord) {
+  const { id, mode, kdf, dataKeys } = record;
+  return {
+    ...{ id, mode, kdf: kdf === null ? null : JSON.stringify(kdf) },
+    data_keys: JSON.stringify(dataKeys),
+    checksum: checksumOf(record),
+  };
+}
+
+function toStored(row: Selectable<VaultTable>): StoredVault {
+  const record = toRecord(row);
+  if (record === null || checksumOf(record) !== row.checksum) throw vaultCorrupt('the vault record');
+  return { record, locked: row.locked, version: row.version };
+}
+
+function toRecord({ id, mode: written, kdf, data_keys: dataKeys }: Selectable<VaultTable>): VaultRecord | null {
+  const mode = VAULT_MODES.find((known) => known === written);
+  if (mode === undefined || !Array.isArray(dataKeys) || !dataKeys.every(isWrappedKey)) return null;
+  if (mode === 'env') return { id, mode, kdf: null, dataKeys };
+  return isPasswordKdf(kdf) ? { id, mode, kdf, dataKeys } : null;
+}
+
+function isWrappedKey(value: unknown): value is WrappedKey {
+  return isJsonObject(value) && Number.isSafeInteger(value.version) && typeof value.wrapped === 'string';
+}

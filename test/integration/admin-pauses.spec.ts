@@ -1,0 +1,198 @@
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import { AdminPauses, type AdminPause } from '#limits/admin-pauses.js';
+import { LimitUsage } from '#limits/limit-usage.js';
+import { PoolPauses } from '#limits/pool-pauses.js';
+import { Tickets } from '#limits/tickets.js';
+import { keys } from '#platform/keys.js';
+import { temporaryReasonOf } from '#routing/temporary-reason.js';
+import { waitFor } from '#testing/wait-for.js';
+import { PausedQueues } from '../../apps/worker/src/pools/paused-queues.js';
+import { moveWaiting } from '../../apps/worker/src/reconciler/move-waiting.js';
+import { newJob } from './support/new-job.js';
+import { RedisFixture } from './support/redis-fixture.js';
+import { model, provider, registryContent } from './support/registry-content.js';
+import { answers, fails, Gate } from './support/turns.js';
+import { ended, ScriptedAdapter, startWorkerRig, submit, type WorkerRig } from './support/worker-rig.js';
+
+const fixture = new RedisFixture();
+const content = registryContent({ providers: [provider('acme')], models: [model('small')] });
+const SMALL = { model: 'small', provider: 'acme', pool: 'acme' };
+const one = { candidates: [SMALL] };
+let pauses: AdminPauses;
+
+beforeEach(() => {
+  pauses = new AdminPauses(fixture.redis);
+});
+
+const pausedFor = (ms: number | null): AdminPause => ({
+  ...{ sinceMs: Date.now(), untilMs: ms === null ? null : Date.now() + ms, reason: 'maintenance', actor: 'token' },
+});
+/** As the admin API does it. */
+async function pause(ms: number | null = null): Promise<void> {
+  await pauses.pause('acme', pausedFor(ms));
+  await fixture.queues.setPaused('acme', true);
+}
+async function resume(): Promise<void> {
+  await pauses.resume('acme');
+  await fixture.queues.setPaused('acme', false);
+}
+const isPaused = async (): Promise<boolean> => (await fixture.queues.pausedOf(['acme'])).has('acme');
+const seen = (rig: WorkerRig, reason: string | null): Promise<unknown> =>
+  waitFor(() => temporaryReasonOf(SMALL, rig.views.views) === reason, { describe: reason ?? 'an open pool' });
+
+describe('a pool that an administrator paused', () => {
+  it('gives no attempt to any worker, lets calls under way end, and goes on when it is resumed', async () => {
+    const gate = new Gate();
+    const adapter = new ScriptedAdapter([gate.turn(answers('slow')), answers('x')]);
+    const [rig] = await Promise.all([1, 2].map(() => startWorkerRig(fixture, { adapter, content, concurrency: 3 })));
+    if (!rig) throw new Error('no rig');
+    const slow = await submit(fixture, newJob({ plan: one }));
+    await waitFor(() => gate.waiting === 1, { describe: 'the slow call' });
+    await pause();
+    const jobs = await Promise.all(Array.from({ length: 5 }, () => submit(fixture, newJob({ plan: one }))));
+    await seen(rig, 'pool_paused');
+    gate.open();
+    expect((await ended(fixture, slow)).state).toBe('completed');
+    // What a worker would have taken it would have taken when that call ended.
+    expect(adapter.calls.length).toBe(1);
+    expect((await fixture.queues.depthOf('acme')).waiting).toBe(5);
+    const resumedAt = Date.now();
+    await resume();
+    const records = await Promise.all(jobs.map((job) => ended(fixture, job)));
+    expect(Math.min(...records.map(({ startedAt }) => startedAt ?? 0))).toBeGreaterThanOrEqual(resumedAt);
+    await seen(rig, null);
+  });
+
+  it('opens by itself when its time is over, with nobody there who paused it', async () => {
+    const adapter = new ScriptedAdapter([answers('x')]);
+    await startWorkerRig(fixture, { adapter, content });
+    await pause(700);
+    const { untilMs } = (await pauses.read()).get('acme') ?? {};
+    const record = await ended(fixture, await submit(fixture, newJob({ plan: one })));
+    expect(record.startedAt).toBeGreaterThanOrEqual(untilMs ?? Infinity);
+    expect(await isPaused()).toBe(false);
+  });
+
+  it('stays paused through a restart of every worker, and where only the queue has forgotten it', async () => {
+    await pause();
+    await fixture.redis.hdel(keys.poolMeta('acme'), 'paused');
+    const adapter = new ScriptedAdapter([answers('x')]);
+    await startWorkerRig(fixture, { adapter, content });
+    await waitFor(isPaused, { describe: 'the queue to be held back again' });
+    await submit(fixture, newJob({ plan: one }));
+    expect((await fixture.queues.depthOf('acme')).waiting).toBe(1);
+  });
+
+  it('is let go where its process ended before the queue was told', async () => {
+    await pause();
+    await pauses.resume('acme');
+    const adapter = new ScriptedAdapter([answers('x')]);
+    await startWorkerRig(fixture, { adapter, content });
+    expect((await ended(fixture, await submit(fixture, newJob({ plan: one })))).state).toBe('completed');
+  });
+
+  it('is neither lengthened nor ended by refusals of its provider, and does not end their pause', async () => {
+    const refusals = new PoolPauses(fixture.redis);
+    const until = async (): Promise<number> => (await refusals.read(['acme']))[0]?.pausedUntil ?? 0;
+    await pause(5_000);
+    const before = await pauses.read();
+    await refusals.pause('acme', { retryAfterMs: 20_000, ageMs: 0 });
+    await refusals.relax('acme');
+    await refusals.reopen('acme');
+    expect(await pauses.read()).toEqual(before);
+    expect(await isPaused()).toBe(true);
+    const refusedUntil = await until();
+    await resume();
+    expect(Math.abs((await until()) - refusedUntil)).toBeLessThan(100);
+  });
+
+  it('is not seen as open when a refusal is noted meanwhile', async () => {
+    const rig = await startWorkerRig(fixture, { adapter: new ScriptedAdapter([]), content });
+    await pause();
+    await seen(rig, 'pool_paused');
+    rig.views.notePause('acme', { pausedUntil: 0, strikes: 0 });
+    expect(temporaryReasonOf(SMALL, rig.views.views)).toBe('pool_paused');
+    expect(rig.views.pausedUntil('acme')).toBe(Infinity);
+    expect(rig.views.views.load.pools.get('acme')?.expectedWaitMs).toBeLessThanOrEqual(30_000);
+  });
+
+  it('takes back what a worker had taken and not sent, and loses nothing of it', async () => {
+    const refused = new Gate();
+    const adapter = new ScriptedAdapter([refused.turn(fails('transient')), answers('x')]);
+    const rig = await startWorkerRig(fixture, { adapter, content });
+    const job = await submit(fixture, newJob({ plan: one }));
+    await waitFor(() => refused.waiting === 1, { describe: 'the call' });
+    await pause();
+    await seen(rig, 'pool_paused');
+    refused.open();
+    await waitFor(async () => (await fixture.queues.depthOf('acme')).active === 0, { describe: 'the attempt given back' });
+    expect(adapter.calls.length).toBe(1);
+    await resume();
+    expect((await ended(fixture, job)).state).toBe('completed');
+  });
+
+  it('gives its jobs to another open candidate, as one that its provider closed for long', async () => {
+    const rig = await startWorkerRig(fixture, { adapter: new ScriptedAdapter([answers('x')]) });
+    await pause();
+    await seen(rig, 'pool_paused');
+    const job = await submit(fixture, newJob({ plan: { maxAttempts: 1 } }));
+    const moved = await moveWaiting({
+      ...{ unfinished: fixture.unfinished, queues: fixture.queues, views: rig.views, cursors: new Map() },
+      pools: () => ['acme', 'bolt'],
+      unserved: () => Promise.resolve([]),
+      poolOf: (id) => rig.registry.current.poolOf({ id, provider: id === 'small' ? 'acme' : 'bolt', limits: null }),
+      contextTokensOf: (id) => rig.registry.current.model(id)?.contextTokens,
+      run: (payload) => Promise.reject(new Error(`${payload.jobId} waits for a model that is gone`)),
+    });
+    expect(moved).toBe(1);
+    expect(await ended(fixture, job)).toMatchObject({ state: 'completed', attempts: [{ model: 'large' }] });
+  });
+});
+
+describe('the follower', () => {
+  const follower = (): PausedQueues =>
+    new PausedQueues({
+      ...{ pauses, queues: fixture.queues, pools: () => ['acme'] },
+      onError: (error) => {
+        throw error;
+      },
+    });
+
+  it('does not let go what is paused while it looks', async () => {
+    const queues = {
+      pausedOf: async (pools: readonly string[]) => {
+        const held = await fixture.queues.pausedOf(pools);
+        await pause();
+        return held;
+      },
+      setPaused: (pool: string, paused: boolean) => fixture.queues.setPaused(pool, paused),
+    };
+    const racing = new PausedQueues({ pauses, queues, pools: () => ['acme'], onError: () => undefined });
+    await racing.follow();
+    expect(await isPaused()).toBe(true);
+  });
+
+  it('changes nothing where nothing differs', async () => {
+    await pause();
+    const before = await fixture.snapshot();
+    await follower().follow();
+    expect(await fixture.snapshot()).toEqual(before);
+  });
+});
+
+describe('what is used of limits', () => {
+  it('is what tickets charged in the last minute, and of a day its part', async () => {
+    const limits = { rpm: 600, tpm: 60_000, rpd: 1_000 };
+    const scopes = [{ id: 'acme', limits }];
+    const tickets = new Tickets(fixture.redis);
+    for (let i = 0; i < 5; i++) {
+      await tickets.take('acme', { scopes, cost: { tokens: 100, inputTokens: 60, outputTokens: 40 } });
+    }
+    expect(await new LimitUsage(fixture.redis).read(scopes)).toEqual([
+      { scope: 'acme', rule: 'rpm', limit: 600, used: 5 },
+      { scope: 'acme', rule: 'rpd', limit: 1_000, used: 5 },
+      { scope: 'acme', rule: 'tpm', limit: 60_000, used: 500 },
+    ]);
+    expect(await new LimitUsage(fixture.redis).read([])).toEqual([]);
+  });
+});
