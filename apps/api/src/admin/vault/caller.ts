@@ -8,6 +8,5 @@ export type Caller = Pick<AuditEntry, 'actor' | 'requestId'>;
 
 /** The administrator who sent this request. */
 export function callerOf(request: Request): Caller {
-  const { via, id } = actorOf(request);
-  return { actor: via === 'token' ? 'token' : `session:${id}`, requestId: requestIdOf(request.res as Response) };
+  return { actor: actorOf(request).id, requestId: requestIdOf(request.res as Response) };
 }
