@@ -121,10 +121,10 @@ describe('the board in a browser', () => {
 
   it('shows every queue in its group, asks nobody else for anything, and breaks no rule of its policy', async () => {
     for (const group of ['Pools', 'Orchestrations', 'Webhooks', 'Housekeeping']) {
-      expect(await page.getByText(group, { exact: true }).first().isVisible()).toBe(true);
+      await page.getByText(group, { exact: true }).first().waitFor();
     }
     for (const title of ['simulator', 'simulator›sim-large', 'simulator/sim-large', 'graphs', 'deliveries']) {
-      expect(await page.getByText(title, { exact: true }).first().isVisible()).toBe(true);
+      await page.getByText(title, { exact: true }).first().waitFor();
     }
     await visitor.picture('board');
     expect(await page.title()).toContain('Tokenhub');
@@ -154,8 +154,11 @@ describe('the board in a browser', () => {
       await page.getByText(`job_planted-${name}`).first().waitFor();
       await page.getByText(HOSTILE_ID).first().waitFor();
       for (const tab of ['Error', 'Logs', 'Options', 'Progress', 'Data']) {
-        const button = page.getByRole('tab', { name: tab }).or(page.getByRole('button', { name: tab, exact: true }));
-        if ((await button.count()) > 0) await button.first().click();
+        await page
+          .getByRole('tab', { name: tab })
+          .or(page.getByRole('button', { name: tab, exact: true }))
+          .first()
+          .click();
         expect(await page.content()).not.toContain(CANARY);
       }
       await visitor.picture(`board-job-${name}`);
