@@ -4,14 +4,12 @@ import type { Browser, Page } from 'playwright-core';
 import { startBrowser } from '#testing/browser.js';
 import { type Stack, startStack } from '#testing/stack.js';
 import { ADMIN } from './admin-client.js';
-import { ask } from './doors.js';
+import { ask, type Json } from './doors.js';
 import { Visitor } from './browser-tab.js';
-import { type AdminSite, adminSite } from './vault-stand-in.js';
 
 const PASSWORD = 'correct horse battery <b>staple</b>';
 
 let stack: Stack;
-let site: AdminSite;
 let browser: Browser;
 let visitor: Visitor;
 let page: Page;
@@ -25,17 +23,16 @@ beforeAll(async () => {
       TOKENHUB_LOG_LEVEL: 'trace',
     },
   });
-  [browser, site] = await Promise.all([startBrowser(), adminSite(stack.url, ADMIN)]);
+  browser = await startBrowser();
 }, 90_000);
 
 afterAll(async () => {
   await browser.close();
-  await site.stop();
   await stack.stop();
 }, 30_000);
 
 beforeEach(async () => {
-  visitor = await Visitor.arrive(browser, site.url);
+  visitor = await Visitor.arrive(browser, stack.url);
   ({ page } = visitor);
 });
 
@@ -202,10 +199,27 @@ describe('the vault', () => {
     expect(visitor.complaints).toHaveLength(1);
     const logged = stack.apis.flatMap(({ lines }) => lines).join('\n');
     expect(logged).not.toContain('staple');
+    expect(logged).not.toContain('not the password');
+  });
+
+  it('and the session are in the audit, under the name of the session', async () => {
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.getByText('Signed out.').waitFor();
+    const headers = { authorization: `Bearer ${ADMIN}` };
+    const entries = async (action: string): Promise<Json[]> =>
+      (await ask(`${stack.url}/admin/v1/audit?action=${action}&limit=100`, { headers })).body.data as Json[];
+    const [opened, closed] = [await entries('session.opened'), await entries('session.closed')];
+    const { actor } = closed.at(-1) ?? {};
+    expect(actor).toMatch(/^session:[0-9a-f]{8}$/);
+    expect(opened.at(-1)).toMatchObject({ actor, target: actor });
+    const others = [...(await entries('session.refused')), ...(await entries('vault.*'))];
+    const actors = new Set(others.map((entry) => String(entry.actor).replace(/^(session:)[0-9a-f]{8}$/, '$1…')));
+    expect(actors).toEqual(new Set(['nobody', 'session:…']));
+    expect(JSON.stringify([opened, closed, others])).not.toMatch(/staple|wrong token|an-administrators/);
   });
 
   it('is shown in the dark, and on a small screen', async () => {
-    const dark = await Visitor.arrive(browser, site.url, 'dark');
+    const dark = await Visitor.arrive(browser, stack.url, 'dark');
     await dark.context.addCookies(await visitor.context.cookies());
     await dark.page.goto('/admin/');
     await dark.page.getByRole('heading', { name: /Vault/ }).waitFor();
@@ -224,7 +238,7 @@ describe('the page', () => {
     await page.route('**/admin/v1/vault', (route) =>
       route.fulfill({
         json: {
-          ...{ state: hostile, mode: hostile, epoch: hostile, processes: [], warnings: [hostile] },
+          ...{ state: hostile, mode: hostile, processes: [], warnings: [hostile] },
           administration: { open: true, closes_at: hostile, auto_lock_minutes: hostile },
         },
       }),
@@ -249,7 +263,7 @@ describe('the page', () => {
     expect(answer.headers()['content-security-policy']).toContain("frame-ancestors 'none'");
     const evil = await visitor.context.newPage();
     await evil.setContent(
-      `<form method="post" enctype="text/plain" action="${site.url}/admin/v1/session"><input name='{"token":"' value='x"}'><button>go</button></form>`,
+      `<form method="post" enctype="text/plain" action="${stack.url}/admin/v1/session"><input name='{"token":"' value='x"}'><button>go</button></form>`,
     );
     await evil.getByRole('button').click();
     await evil.getByText('unsupported_media_type').waitFor();
@@ -258,9 +272,53 @@ describe('the page', () => {
   it('leads to the description of the API, which breaks no rule of its policy either', async () => {
     await page.goto('/docs');
     await page.getByText('/admin/v1/session').first().waitFor();
-    await visitor.picture('docs');
+    await visitor.picture('docs', { long: true });
     expect(visitor.complaints).toEqual([]);
   });
+
+  it('does its work for a browser on the network without https, which says less of where a request comes from', async () => {
+    const { port } = new URL(stack.url);
+    const far = await Visitor.arrive(browser, `http://hub.test:${port}`);
+    const said: (string | undefined)[] = [];
+    far.page.on('request', (request) => void request.allHeaders().then((all) => said.push(all['sec-fetch-site'])));
+    await far.page.goto('/admin/');
+    await far.page.getByLabel('Admin token').fill(ADMIN);
+    await far.page.getByRole('button', { name: 'Sign in' }).click();
+    await far.page.getByRole('heading', { name: /Vault/ }).waitFor();
+    await far.page.getByRole('button', { name: 'Sign out' }).click();
+    await far.page.getByText('Signed out.').waitFor();
+    expect(new Set(said)).toEqual(new Set([undefined]));
+    await far.leave();
+  });
+
+  it.each(['127.0.0.1', 'hub.test', 'neighbour.hub.test'])(
+    'cannot be worked by a page of %s, also where the browser sends the cookie along',
+    async (neighbour) => {
+      const { port } = new URL(stack.url);
+      const host = neighbour === '127.0.0.1' ? '127.0.0.1' : 'hub.test';
+      const victim = await Visitor.arrive(browser, `http://${host}:${port}`);
+      const { page: tab, context } = victim;
+      await tab.goto('/admin/');
+      await tab.getByLabel('Admin token').fill(ADMIN);
+      await tab.getByRole('button', { name: 'Sign in' }).click();
+      await tab.getByRole('heading', { name: /Vault/ }).waitFor();
+
+      // Another port of the same host, or a host beside it: the same site, so that SameSite=Strict is no help.
+      const evil = `http://${neighbour}:9999`;
+      const target = `http://${host}:${port}/admin/v1/vault/lock`;
+      const body = `<!doctype html><form method="post" action="${target}"><button>go</button></form>`;
+      await context.route(`${evil}/**`, (route) => route.fulfill({ contentType: 'text/html', body }));
+      const trap = await context.newPage();
+      await trap.goto(`${evil}/`);
+      const unread = await trap.evaluate(`fetch('${target}', { credentials: 'include' }).catch((error) => error.name)`);
+      expect(unread).toBe('TypeError');
+      const [answer] = await Promise.all([trap.waitForResponse(target), trap.getByRole('button').click()]);
+      const { cookie = '' } = await answer.request().allHeaders();
+      expect([cookie.startsWith('tokenhub-admin='), answer.status()]).toEqual([true, 403]);
+      await trap.getByText('csrf_refused').waitFor();
+      await victim.leave();
+    },
+  );
 
   it('says when nobody answers', async () => {
     await signIn();

@@ -15,6 +15,9 @@ const HOSTILE = `<img src=x onerror=alert(1)>${CANARY}`;
 /** An id is shown, as text. */
 const HOSTILE_ID = '"><script>alert(2)</script>';
 
+/** A pool's id that no configuration would take. */
+const DEPARTED = '<img src=x onerror=alert(3)>';
+
 /** Queues, and as what the board shows them. */
 const PLANTED: [string, string][] = [
   ['pool.simulator', 'Pools:simulator'],
@@ -74,12 +77,12 @@ async function plant(name: string): Promise<void> {
 
 /** A pool that left the registry, with something in it; the board learns of it with the next change of the registry. */
 async function leftOverPool(): Promise<void> {
-  await open('pool.departed').add(
+  await open(`pool.${encodeURIComponent(DEPARTED)}`).add(
     'planted',
     { jobId: 'job_left', callId: 'job_left-answer', attempt: 1 },
     { jobId: 'left-over', delay: 3_600_000 },
   );
-  await redis.zadd('{th}:pools', Date.now(), 'departed', Date.now(), 'departed-and-empty');
+  await redis.zadd('{th}:pools', Date.now(), DEPARTED, Date.now(), 'departed-and-empty');
 }
 
 async function runJobs(): Promise<void> {
@@ -93,14 +96,20 @@ async function runJobs(): Promise<void> {
   expect(ended.state).toBe('completed');
 }
 
+/** The board of this API process, in a tab of somebody who has signed in. */
+async function boardAt(url: string): Promise<Visitor> {
+  const arrived = await Visitor.arrive(browser, url);
+  const [name = '', value = ''] = (await signIn(url)).cookie.split('=');
+  await arrived.context.addCookies([{ name, value, domain: '127.0.0.1', path: '/admin', httpOnly: true }]);
+  await arrived.page.goto('/admin/queues/');
+  await arrived.page.getByText('reconciler').first().waitFor();
+  return arrived;
+}
+
 describe('the board in a browser', () => {
   beforeEach(async () => {
-    visitor = await Visitor.arrive(browser, stack.url);
+    visitor = await boardAt(stack.url);
     ({ page } = visitor);
-    const [name = '', value = ''] = (await signIn(stack.url)).cookie.split('=');
-    await visitor.context.addCookies([{ name, value, domain: '127.0.0.1', path: '/admin', httpOnly: true }]);
-    await page.goto('/admin/queues/');
-    await page.getByText('reconciler').first().waitFor();
   });
 
   afterEach(async () => {
@@ -112,10 +121,10 @@ describe('the board in a browser', () => {
 
   it('shows every queue in its group, asks nobody else for anything, and breaks no rule of its policy', async () => {
     for (const group of ['Pools', 'Orchestrations', 'Webhooks', 'Housekeeping']) {
-      expect(await page.getByText(group, { exact: true }).first().isVisible()).toBe(true);
+      await page.getByText(group, { exact: true }).first().waitFor();
     }
     for (const title of ['simulator', 'simulator›sim-large', 'simulator/sim-large', 'graphs', 'deliveries']) {
-      expect(await page.getByText(title, { exact: true }).first().isVisible()).toBe(true);
+      await page.getByText(title, { exact: true }).first().waitFor();
     }
     await visitor.picture('board');
     expect(await page.title()).toContain('Tokenhub');
@@ -145,8 +154,11 @@ describe('the board in a browser', () => {
       await page.getByText(`job_planted-${name}`).first().waitFor();
       await page.getByText(HOSTILE_ID).first().waitFor();
       for (const tab of ['Error', 'Logs', 'Options', 'Progress', 'Data']) {
-        const button = page.getByRole('tab', { name: tab }).or(page.getByRole('button', { name: tab, exact: true }));
-        if ((await button.count()) > 0) await button.first().click();
+        await page
+          .getByRole('tab', { name: tab })
+          .or(page.getByRole('button', { name: tab, exact: true }))
+          .first()
+          .click();
         expect(await page.content()).not.toContain(CANARY);
       }
       await visitor.picture(`board-job-${name}`);
@@ -170,10 +182,15 @@ describe('the API of the board', () => {
       const answer = await ask(`${url}/admin/queues/api/queues`, { headers: { authorization: `Bearer ${ADMIN}` } });
       return (answer.body.queues as { name: string }[]).map(({ name }) => name);
     };
-    await waitFor(async () => (await names()).includes('Pools without a provider:departed'));
+    const name = `Pools without a provider:${DEPARTED}`;
+    await waitFor(async () => (await names()).includes(name));
+    const visitor = await boardAt(url);
+    await visitor.page.getByText(DEPARTED).first().waitFor();
+    await visitor.leave();
+    expect([visitor.dialogs, visitor.outside, visitor.complaints]).toEqual([[], [], []]);
     expect(await names()).not.toContain('Pools without a provider:departed-and-empty');
-    await open('pool.departed').obliterate({ force: true });
-    await waitFor(async () => !(await names()).includes('Pools without a provider:departed'));
+    await open(`pool.${encodeURIComponent(DEPARTED)}`).obliterate({ force: true });
+    await waitFor(async () => !(await names()).includes(name));
   });
 
   it('says of planted jobs nothing but ids, counts, times and outcomes', async () => {

@@ -43,11 +43,11 @@ export class Visitor {
     return visitor;
   }
 
-  /** Writes what is seen to `.tokenhub/screenshots/<name>.png`. */
-  async picture(name: string): Promise<void> {
+  /** Writes the page to `.tokenhub/screenshots/<name>.png`; of a long one what is in sight. */
+  async picture(name: string, { long = false } = {}): Promise<void> {
     const folder = join(repositoryRoot(), '.tokenhub', 'screenshots');
     mkdirSync(folder, { recursive: true });
-    await this.page.screenshot({ path: join(folder, `${name}.png`), fullPage: true });
+    await this.page.screenshot({ path: join(folder, `${name}.png`), fullPage: !long });
   }
 
   async leave(): Promise<void> {

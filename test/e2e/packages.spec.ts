@@ -120,6 +120,9 @@ async function expectServedWithTheKeyAlone(url: string): Promise<void> {
   }
   expect((await fetch(`${url}/v1/models`)).status).toBe(401);
   expect((await fetch(`${url}/admin/queues`)).status).toBe(401);
+  for (const part of ['', 'page.js', 'client.js', 'page.css', 'icon.svg']) {
+    expect([part, (await fetch(`${url}/admin/${part}`)).status]).toEqual([part, 200]);
+  }
 }
 
 describe('the Dockerfile', () => {

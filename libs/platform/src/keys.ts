@@ -100,8 +100,8 @@ export const keys = {
   webhookEndpoints: () => `${KEY_PREFIX}:webhook-endpoints`,
   /** String with a time to live: a session of the admin page, under a keyed hash of its id. */
   adminSession: (hash: string) => `${KEY_PREFIX}:admin-session:${hash}`,
-  /** Numbers with a time to live: wrong admin tokens, by what is counted (`sign-in`) and by address block. */
-  adminRefusals: (what: string) => `${KEY_PREFIX}:admin-refusals:${what}`,
+  /** What begins the names of numbers with a time to live, which count wrong admin tokens: of `address`, `overall`, `bearer`. */
+  adminRefusals: (of: string) => `${KEY_PREFIX}:admin-refusals:${of}`,
   /** String with a time to live: an administrator has signed in from this address block. */
   adminAddress: (block: string) => `${KEY_PREFIX}:admin-address:${block}`,
 } as const;

@@ -14,6 +14,8 @@ const SECRET_FIELDS = new Set([
   'xapikey',
   'apikey',
   'admintoken',
+  'csrftoken',
+  'xcsrftoken',
   'credential',
   'password',
   'newpassword',

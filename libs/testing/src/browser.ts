@@ -3,9 +3,16 @@ import { delimiter, join } from 'node:path';
 import process from 'node:process';
 import { chromium, type Browser } from 'playwright-core';
 
-/** Chromium without a window. Throws when there is none. Root, as which containers run tests, may only start it without its sandbox. */
+/**
+ * Chromium without a window; `hub.test` and what ends in it are this machine, as a network's name would be another. Throws when there
+ * is none. Root, as which containers run tests, may only start it without its sandbox.
+ */
 export async function startBrowser(): Promise<Browser> {
-  return chromium.launch({ executablePath: browserProgram(), chromiumSandbox: process.getuid?.() !== 0 });
+  return chromium.launch({
+    executablePath: browserProgram(),
+    chromiumSandbox: process.getuid?.() !== 0,
+    args: ['--host-resolver-rules=MAP hub.test 127.0.0.1, MAP *.hub.test 127.0.0.1'],
+  });
 }
 
 const PROGRAMS = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];

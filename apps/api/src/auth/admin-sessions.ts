@@ -34,7 +34,7 @@ const ID = /^[\w-]{43}$/;
  * id, but a hash of it that is keyed with the admin token: another token ends them all. Rejects while Redis is away.
  */
 export class AdminSessions {
-  readonly idleMs: number;
+  private readonly idleMs: number;
   private readonly absoluteMs: number;
 
   constructor(private readonly deps: AdminSessionsDeps) {

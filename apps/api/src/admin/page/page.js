@@ -134,14 +134,13 @@ function fillWithout({ message }) {
   showForms({});
 }
 
-function factsOf({ state, mode, epoch, administration, processes }) {
+function factsOf({ state, mode, administration, processes }) {
   if (state === 'uninitialised') return [];
   const holders = processes.filter(({ key }) => key).length;
   return [
     ['Opened by', mode === 'env' ? 'TOKENHUB_ENCRYPTION_KEY' : 'a password'],
     ['Processes with the key', `${holders} of ${processes.length}`],
     ['Changing secrets', changing(administration)],
-    ['Epoch', String(epoch)],
   ];
 }
 
