@@ -15,6 +15,9 @@ export interface Known {
   key: string;
   idempotencyKey: string;
   alias: string;
+  /** A webhook endpoint, and a delivery to it. */
+  endpoint: string;
+  delivery: string;
   canary: string;
 }
 
@@ -50,6 +53,26 @@ function asModel(path: string, body: (model: string) => Json): Attempt[] {
       status: [200, 202],
     },
   ];
+}
+
+const ENDPOINTS = '/v1/webhook-endpoints';
+
+/** An endpoint that is not of this project, which the suite calls by an id that it has not got itself. */
+function endpointDoor(below: string): Door {
+  const path = (known: Known): string => `${ENDPOINTS}/${known.endpoint}${below}`;
+  const body = (): Json => (below === '/redeliver' ? { from: '2020-01-01', to: '2100-01-01' } : {});
+  return { door: 'key', scope: 'jobs', foreign: [{ name: 'an endpoint', path, body, status: HIDDEN }] };
+}
+
+function deliveryDoor(below: string): Door {
+  const at = (id: string, { delivery }: Known): string => `${ENDPOINTS}/${id}/deliveries/${delivery}${below}`;
+  return {
+    ...{ door: 'key', scope: 'jobs' },
+    foreign: [
+      { name: 'a delivery', path: (known) => at(known.endpoint, known), status: HIDDEN },
+      { name: 'a delivery, asked for as one to a job’s own URL', path: (known) => at('job', known), status: HIDDEN },
+    ],
+  };
 }
 
 const job = (model: string): Json => ({ type: 'chat', request: chat(model) });
@@ -160,6 +183,47 @@ export const TENANCY: Readonly<Record<string, Door>> = {
     ],
   },
 
+  'GET /v1/webhook-endpoints': {
+    ...{ door: 'key', scope: 'jobs' },
+    foreign: [
+      { name: 'its own list', path: () => ENDPOINTS, status: [200] },
+      {
+        name: 'a page after an endpoint of the other project',
+        path: (k) => `${ENDPOINTS}?after=${k.endpoint}`,
+        status: [200],
+      },
+    ],
+  },
+  'POST /v1/webhook-endpoints': {
+    ...{ door: 'key', scope: 'jobs' },
+    foreign: [
+      {
+        name: 'its endpoints, whatever it makes itself',
+        path: () => ENDPOINTS,
+        body: () => ({ url: 'http://127.0.0.1:9/' }),
+        status: [201],
+      },
+    ],
+  },
+  ...Object.fromEntries(
+    (
+      [
+        ['GET', ''],
+        ['PATCH', ''],
+        ['DELETE', ''],
+        ['POST', '/rotate'],
+        ['POST', '/test'],
+        ['GET', '/deliveries'],
+        ['POST', '/redeliver'],
+      ] as const
+    ).map(([method, below]) => [`${method} ${ENDPOINTS}/{id}${below}`, endpointDoor(below)]),
+  ),
+  'GET /v1/webhook-endpoints/{id}/deliveries/{deliveryId}': deliveryDoor(''),
+  'POST /v1/webhook-endpoints/{id}/deliveries/{deliveryId}/redeliver': deliveryDoor('/redeliver'),
+
+  'GET /admin/v1/session': { door: 'public' },
+  'POST /admin/v1/session': { door: 'public' },
+  'DELETE /admin/v1/session': ADMIN,
   'GET /admin/v1/usage': ADMIN,
   'GET /admin/v1/usage/attempts': ADMIN,
   'GET /admin/v1/audit': ADMIN,
@@ -173,6 +237,7 @@ export const TENANCY: Readonly<Record<string, Door>> = {
   'POST /admin/v1/pools/{id}/pause': ADMIN,
   'POST /admin/v1/pools/{id}/resume': ADMIN,
   'GET /admin/v1/budgets': ADMIN,
+  'PUT /admin/v1/budgets': ADMIN,
   'POST /admin/v1/budgets/recount': ADMIN,
   'POST /admin/v1/keys/{id}/rotate': ADMIN,
   'POST /admin/v1/providers/{id}/discover': ADMIN,

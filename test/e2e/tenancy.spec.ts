@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { hash } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import process from 'node:process';
 import { promisify } from 'node:util';
@@ -51,7 +51,8 @@ function twoProjects(simulatorUrl: string): StackConfig {
 /** The route's path with something in the place of its id. */
 function pathOf(route: string, known: Known): string {
   const path = route.slice(route.indexOf(' ') + 1);
-  return path.replace('{id}', path.startsWith('/admin') ? 'sim-small' : known.finished);
+  const id = path.startsWith('/v1/webhook-endpoints') ? known.endpoint : known.finished;
+  return path.replace('{id}', path.startsWith('/admin') ? 'sim-small' : id).replace('{deliveryId}', known.delivery);
 }
 const methodOf = (route: string): string => route.slice(0, route.indexOf(' '));
 
@@ -110,11 +111,37 @@ describe('of two projects', () => {
     }));
   };
 
+  const asAlpha = <T extends Json>(path: string, body?: Json): Promise<Answer<T>> =>
+    ask<T>(`${stack.url}${path}`, { headers: bearer(ALPHA), ...(body && { body }) });
+  const makeEndpoint = async (): Promise<string> => {
+    const init = await ask(`${stack.url}/admin/v1/vault/init`, { body: { mode: 'env' }, headers: bearer(ADMIN_TOKEN) });
+    expect([init.status, init.body.code]).toEqual([201, undefined]);
+    // Nobody listens there: what is sent is tried again and again.
+    const endpoint = { url: 'http://127.0.0.1:9/', description: CANARIES.note };
+    const made = await asAlpha<{ id: string }>('/v1/webhook-endpoints', endpoint);
+    expect(made.status).toBe(201);
+    return made.body.id;
+  };
+  const firstDelivery = (endpoint: string): Promise<string> =>
+    waitFor(
+      async () => {
+        const path = `/v1/webhook-endpoints/${endpoint}/deliveries`;
+        return (await asAlpha<{ data: { id: string }[] }>(path)).body.data[0]?.id;
+      },
+      { describe: 'a delivery' },
+    );
+
   beforeAll(async () => {
     stack = await startStack({
       ...{ auth: 'on', appendfsync: 'no', database: 'postgres', config: twoProjects },
-      env: { TOKENHUB_ADMIN_TOKEN: ADMIN_TOKEN },
+      env: {
+        TOKENHUB_ADMIN_TOKEN: ADMIN_TOKEN,
+        TOKENHUB_ENCRYPTION_KEY: randomBytes(32).toString('base64'),
+        TOKENHUB_CLUSTER_SECRET: randomBytes(32).toString('base64'),
+        TOKENHUB_WEBHOOK_ALLOW: '127.0.0.1',
+      },
     });
+    const endpoint = await makeEndpoint();
     const body = (more: Json): Json =>
       chatJob(
         {
@@ -137,7 +164,7 @@ describe('of two projects', () => {
     const failed = await make({ timeout_ms: 1 });
     known = {
       ...{ finished: finished.id, queued: queued.id, failed: failed.id, idempotencyKey },
-      ...{ key: 'alpha-all', alias: ALIAS, canary: CANARIES.note },
+      ...{ key: 'alpha-all', alias: ALIAS, canary: CANARIES.note, endpoint, delivery: await firstDelivery(endpoint) },
     };
     await waitFor(async () => (await read(stack.url, failed.id, bearer(ALPHA))).state === 'expired', {
       describe: 'the job that expires',

@@ -51,11 +51,14 @@ describe('a receiver that fails', () => {
     await waitFor(async () => (await hub.redis.xlen('{th}:ledger')) === 0);
     await hub.redis.del(`{th}:webhook-delivery:${dead.id}`);
     expect((await hub.deliveries(id)).data).toEqual([dead]);
-    heal('/returns');
     const before = hub.receiver.at('/returns').length;
+    // It is under way until both have asked.
+    const asked = Promise.withResolvers<undefined>();
+    hub.receiver.answer('/returns', (response) => void asked.promise.then(() => response.writeHead(204).end()));
     const answers = await Promise.all(
       [0, 1].map((api) => hub.ask('POST', `/${id}/deliveries/${dead.id}/redeliver`, { api })),
     );
+    asked.resolve(undefined);
     expect(answers.map(({ status }) => status).toSorted()).toEqual([202, 409]);
     const delivered = await hub.untilDelivery(id, jobId, ({ state }) => state === 'delivered');
     expect(delivered).toMatchObject({ id: dead.id, error: null, tries: { length: TRIES + 1 } });
@@ -194,7 +197,7 @@ describe('the list of deliveries', () => {
 describe('while the vault is locked', () => {
   it('nothing is made, rotated or tested; deliveries wait without a try, and go on afterwards', async () => {
     const { id } = await hub.newEndpoint('/locked');
-    hub.lockVault();
+    await hub.lockVault();
     try {
       for (const [method, path, body] of [
         ['POST', '', { url: hub.receiver.url('/x') }],
@@ -208,14 +211,14 @@ describe('while the vault is locked', () => {
       const jobId = await hub.endedJob();
       const waiting = await hub.untilDelivery(id, jobId, ({ waiting_for: by }) => by === 'vault');
       expect(waiting).toMatchObject({ state: 'pending', tries: [] });
-      hub.unlockVault();
+      await hub.unlockVault();
       const delivered = await waitFor(
         async () => (await hub.deliveries(id)).data.find(({ job, state }) => job === jobId && state === 'delivered'),
         { timeoutMs: HELD_MS },
       );
       expect([delivered.tries.length, delivered.waiting_for]).toEqual([1, null]);
     } finally {
-      hub.unlockVault();
+      await hub.unlockVault();
     }
     expect((await hub.ask('DELETE', `/${id}`)).status).toBe(204);
   }, 60_000);

@@ -1,15 +1,9 @@
-import { createHash } from 'node:crypto';
-import { rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { createHash, randomBytes } from 'node:crypto';
 import { expect } from '@jest/globals';
 import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import { sql } from 'kysely';
 import { connectDatabase, type Database } from '#database/connect-database.js';
-import { LOCK_VARIABLE } from '#testing/lock-variable.js';
-import { temporaryFolder } from '#testing/reaper.js';
-import { repositoryRoot } from '#testing/repository-root.js';
 import { simulatorConfig } from '#testing/simulator-config.js';
 import { startStack, type Stack } from '#testing/stack.js';
 import { waitFor } from '#testing/wait-for.js';
@@ -57,19 +51,16 @@ export class WebhookStack {
     readonly stack: Stack,
     readonly receiver: WebhookReceiver,
     readonly redis: Redis,
-    private readonly lockFile: string,
     private readonly database: Database,
   ) {}
 
   static async start(): Promise<WebhookStack> {
     const receiver = await WebhookReceiver.start();
-    const lockFile = join(temporaryFolder('vault-lock'), 'locked');
-    const vault = pathToFileURL(join(repositoryRoot(), 'dist/libs/testing/src/fixed-vault.js')).href;
     const stack = await startStack({
       ...{ appendfsync: 'no', auth: 'on', apis: 2, database: 'pglite' },
       env: {
-        NODE_OPTIONS: `--import=${vault}`,
-        [LOCK_VARIABLE]: lockFile,
+        TOKENHUB_ENCRYPTION_KEY: randomBytes(32).toString('base64'),
+        TOKENHUB_CLUSTER_SECRET: randomBytes(32).toString('base64'),
         TOKENHUB_WEBHOOK_ALLOW: '127.0.0.1',
         TOKENHUB_ADMIN_TOKEN: ADMIN,
         TOKENHUB_LOG_LEVEL: 'debug',
@@ -78,7 +69,9 @@ export class WebhookStack {
       config: (url) => ({ ...simulatorConfig(url), projects: projects(receiver) }),
     });
     const database = connectDatabase(stack.database?.url ?? '', { name: 'test', onError: () => undefined });
-    return new WebhookStack(stack, receiver, new Redis(stack.redis.url), lockFile, database);
+    const hub = new WebhookStack(stack, receiver, new Redis(stack.redis.url), database);
+    await hub.vault('init', { mode: 'env' });
+    return hub;
   }
 
   /** Asks under /v1/webhook-endpoints as a key of this project; what it shows of secrets is remembered. */
@@ -189,12 +182,29 @@ export class WebhookStack {
     expect((await this.ask('PATCH', `/${id}`, { body: { description: 'Old' } })).status).toBe(200);
   }
 
-  lockVault(): void {
-    writeFileSync(this.lockFile, '');
+  async lockVault(): Promise<void> {
+    await this.vault('lock');
   }
 
-  unlockVault(): void {
-    rmSync(this.lockFile, { force: true });
+  async unlockVault(): Promise<void> {
+    await this.vault('unlock');
+  }
+
+  /** Resolves once every process holds the key of the vault, or after a lock none does. */
+  private async vault(verb: 'init' | 'lock' | 'unlock', body: Json = {}): Promise<void> {
+    const headers = { authorization: `Bearer ${ADMIN}` };
+    const answer = await ask(`${this.stack.url}/admin/v1/vault/${verb}`, { body, headers });
+    expect([verb, answer.status < 300 ? 'done' : answer.text]).toEqual([verb, 'done']);
+    const processes = [...this.stack.apis, ...this.stack.workers];
+    await waitFor(
+      async () => {
+        const states = await Promise.all(
+          processes.map(async ({ url }) => (await (await fetch(`${url}/ready`)).json()) as { vault: { key: boolean } }),
+        );
+        return states.every(({ vault }) => vault.key === (verb !== 'lock'));
+      },
+      { describe: `the vault to be known after its ${verb}` },
+    );
   }
 
   /** All that the processes have logged. */
