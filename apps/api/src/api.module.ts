@@ -19,7 +19,7 @@ import { LiveKeys } from '#registry/live-keys.js';
 import { LiveViewsSource } from '#health/live-views-source.js';
 import { LiveRegistry } from '#registry/live-registry.js';
 import { SettingsPublisher } from '#settings/settings-publisher.js';
-import { LiveVault } from '#vault/live-vault.js';
+import { LiveVault, vaultView } from '#vault/live-vault.js';
 import { VaultModule } from '#vault/vault.module.js';
 import { LiveEndpoints } from '#webhooks/live-endpoints.js';
 import { KEY_PUBLISHER } from './admin/keys/key-parts.js';
@@ -29,7 +29,7 @@ import { SECRET_PUBLISHER } from './admin/vault/vault-parts.js';
 import { JOB_PARTS } from './jobs/job-parts.js';
 import { ROUTING_PARTS } from './routing/routing-parts.js';
 import { ApiLifecycle, type ApiParts } from './api-lifecycle.js';
-import { HealthController } from './health/health.controller.js';
+import { HealthController, READY_FACTS } from './health/health.controller.js';
 import { StoreProbe } from './health/store-probe.js';
 import { JobSubmission } from './jobs/job-submission.js';
 import { JobsController } from './jobs/jobs.controller.js';
@@ -41,6 +41,7 @@ import { SynchronousAnswer } from './openai/synchronous-answer.js';
 import { EnvelopeAnswer } from './orchestrations/envelope-answer.js';
 import { EnvelopesController } from './orchestrations/envelopes.controller.js';
 import { RouteController } from './routing/route.controller.js';
+import { WorkerReports } from './routing/worker-reports.js';
 import { ENDPOINT_PUBLISHER } from './webhooks/endpoint-publisher.js';
 import { WEBHOOK_CONTROLLERS, WEBHOOK_HTTP, WEBHOOK_PARTS } from './webhooks/webhook-parts.js';
 
@@ -78,6 +79,15 @@ const PUBLISHERS = Symbol('publishers');
       provide: StoreProbe,
       inject: [REDIS, DatabaseProbe],
       useFactory: (redis: RedisClient, database: DatabaseProbe) => new StoreProbe(redis, database),
+    },
+    {
+      provide: READY_FACTS,
+      inject: [LiveVault, WorkerReports, LiveRegistry],
+      useFactory: (vault: LiveVault, workers: WorkerReports, registry: LiveRegistry) => () => ({
+        vault: vaultView(vault),
+        workers_seen: workers.seen,
+        registry_version: registry.current.version,
+      }),
     },
     {
       provide: Presence,

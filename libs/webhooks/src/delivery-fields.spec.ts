@@ -26,6 +26,13 @@ it('a record of an earlier version is in its first round, without tries', () => 
 it('no fields are no delivery', () => expect(toDelivery('evt_1', {})).toBeNull());
 
 it('an entry of the outbox is the same after it was written and read', () => {
-  const entry = { jobId: 'job_1', project: 'p', state: 'expired', at: 7, endpoint: null, url: 'https://e.org/' } as const;
+  const entry = {
+    jobId: 'job_1',
+    project: 'p',
+    state: 'expired',
+    at: 7,
+    endpoint: null,
+    url: 'https://e.org/',
+  } as const;
   expect(fromFields(texts(toFields(entry)))).toEqual(entry);
 });

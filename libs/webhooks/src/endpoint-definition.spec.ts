@@ -20,7 +20,7 @@ it.each([
 
 it('what is published is what processes need, and nothing that people wrote', () => {
   const id = documentId('p', 'hook');
-  const published = madeEndpoints([{ id, definition: { ...definition, more: 'than is known' } as object }]);
+  const published = madeEndpoints([{ id, definition: { ...definition, more: 'than is known' } }]);
   expect(published.endpoints).toEqual([
     {
       ...{ project: 'p', id: 'hook', url: 'https://e.org/', events: ['job.failed'], enabled: true },

@@ -1,11 +1,11 @@
-import { Controller, Get, Res, ServiceUnavailableException } from '@nestjs/common';
+import { Controller, Get, Inject, Res, ServiceUnavailableException } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { HealthCheckService, HealthIndicatorService, type HealthIndicatorResult } from '@nestjs/terminus';
 import type { Response } from 'express';
-import { LiveRegistry } from '#registry/live-registry.js';
-import { LiveVault, vaultView } from '#vault/live-vault.js';
-import { WorkerReports } from '../routing/worker-reports.js';
 import { StoreProbe } from './store-probe.js';
+
+/** `@Inject(READY_FACTS)`: a function that gives what else `/ready` tells. */
+export const READY_FACTS = Symbol('ready facts');
 
 /** `/health`: the process is up. `/ready`: it can take work. */
 @ApiTags('operations')
@@ -15,9 +15,7 @@ export class HealthController {
     private readonly checks: HealthCheckService,
     private readonly indicators: HealthIndicatorService,
     private readonly probe: StoreProbe,
-    private readonly registry: LiveRegistry,
-    private readonly workers: WorkerReports,
-    private readonly vault: LiveVault,
+    @Inject(READY_FACTS) private readonly facts: () => object,
   ) {}
 
   @Get('health')
@@ -38,13 +36,7 @@ export class HealthController {
     });
     const database = await this.probe.database();
     const ready = 'status' in result && result.status === 'ok';
-    response.status(ready ? 200 : 503).json({
-      ...result,
-      database,
-      vault: vaultView(this.vault),
-      workers_seen: this.workers.seen,
-      registry_version: this.registry.current.version,
-    });
+    response.status(ready ? 200 : 503).json({ ...result, database, ...this.facts() });
   }
 
   private async redis(): Promise<HealthIndicatorResult> {

@@ -57,7 +57,7 @@ export class EndpointDisabler {
     try {
       const decide = (all: SettingsDocument[]): SettingsChange[] => {
         const definition = all.find((one) => one.id === id)?.definition as EndpointDefinition | undefined;
-        if (!definition || definition.disabled !== null || definition.url !== made.url) return [];
+        if (definition?.disabled !== null || definition.url !== made.url) return [];
         if (Date.parse(definition.armed_at) > at) return [];
         return [{ change: 'update', kind: ENDPOINT_KIND, id, definition: { ...definition, disabled }, version: null }];
       };

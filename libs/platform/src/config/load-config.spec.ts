@@ -486,16 +486,14 @@ describe('with a vendor key and no provider in the file', () => {
     expect(config.providers).toMatchObject([
       { id: 'openai', endpoints: ['https://api.openai.com/v1'], credential: { source: 'env', name: 'OPENAI_API_KEY' } },
     ]);
-    expect(config.models.find((entry) => entry.id === 'gpt-4o')).toMatchObject({
+    const models = new Map(config.models.map((model) => [model.id, model]));
+    expect(models.get('gpt-4o')).toMatchObject({
       contextTokens: 128_000,
       maxOutputTokens: 16_384,
       price: { inputPer1k: 0.0025, outputPer1k: 0.01, cachedInputPer1k: 0.00125, cacheWritePer1k: 0.0025 },
       kinds: ['chat', 'completion'],
     });
-    expect(config.models.find((entry) => entry.id === 'text-embedding-3-small')).toMatchObject({
-      kinds: ['embedding'],
-      maxOutputTokens: 0,
-    });
+    expect(models.get('text-embedding-3-small')).toMatchObject({ kinds: ['embedding'], maxOutputTokens: 0 });
     expect(JSON.stringify(config)).not.toContain(CANARY);
   });
 
