@@ -2,6 +2,7 @@ import { expect, it } from '@jest/globals';
 import { TokenhubError } from '#contracts/error-catalogue.js';
 import type { MadeEndpoint } from '#contracts/webhook.js';
 import type { SecretSource, WebhookProject } from '#platform/config/config.js';
+import type { CredentialResult } from '#registry/credentials.js';
 import { TargetDirectory } from './target-directory.js';
 
 const GOOD = `whsec_${Buffer.alloc(32, 1).toString('base64')}`;
@@ -36,7 +37,11 @@ function directory({ webhookSecret = null, env = {}, known = [[], []], open = op
       return Promise.resolve();
     },
   };
-  const stores = { env, configSecrets };
+  const escrow = {
+    find: (name: string): CredentialResult =>
+      name === 'open' ? { state: 'resolved', secret: GOOD } : { state: 'unavailable', reason: 'the vault is locked' },
+  };
+  const stores = { env, configSecrets, escrow };
   return new TargetDirectory({ config: { projects: [project] }, stores, made, cipher: { open }, now: () => NOW });
 }
 
@@ -67,6 +72,11 @@ it('a job’s own URL is signed with its project’s secret', async () => {
   expect(await env.find(own)).toEqual({ ...ready, secrets: [GOOD] });
 });
 
+it('a secret in the vault signs while it is open', async () => {
+  const found = await directory({ webhookSecret: { source: 'escrow', name: 'open' } }).find(own);
+  expect(found).toMatchObject({ kind: 'ready', secrets: [GOOD] });
+});
+
 it.each<[string, SecretSource | null, Record<string, string>, object]>([
   ['the project has none', null, {}, { kind: 'fault', url: 'https://o.org/', fault: 'missing' }],
   [
@@ -81,7 +91,7 @@ it.each<[string, SecretSource | null, Record<string, string>, object]>([
     { W: 'secret' },
     { kind: 'fault', url: 'https://o.org/', fault: 'invalid' },
   ],
-  ['it lies in the vault', { source: 'escrow', name: 'w' }, {}, { kind: 'held', by: 'vault' }],
+  ['it lies in the vault, which is locked', { source: 'escrow', name: 'w' }, {}, { kind: 'held', by: 'vault' }],
 ])('without a usable secret it says why: %s', async (_case, webhookSecret, env, found) => {
   expect(await directory({ webhookSecret, env }).find(own)).toEqual(found);
 });
