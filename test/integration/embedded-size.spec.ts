@@ -29,12 +29,13 @@ afterEach(async () => {
   await server.stop();
 });
 
-/** Of this folder of the data, and everything in it. */
+/** Of this folder of the data, and everything in it; the server may take a file away at any time. */
 function bytesOf(folder: string): number {
   const entries = readdirSync(join(server.dir, 'data', folder), { recursive: true, withFileTypes: true });
   return entries
     .filter((entry) => entry.isFile())
-    .reduce((sum, entry) => sum + statSync(join(entry.parentPath, entry.name)).size, 0);
+    .map((entry) => statSync(join(entry.parentPath, entry.name), { throwIfNoEntry: false })?.size ?? 0)
+    .reduce((sum, size) => sum + size, 0);
 }
 
 /** Jobs with answers of some thousand characters, of which none is like another. */

@@ -46,7 +46,7 @@ export class SettingsConflict extends Error {
 }
 
 /** Everybody who changes settings takes this lock: what a change was checked against stands until it is committed. */
-const SETTINGS_LOCK = 7_401_955;
+const SETTINGS_LOCK = 7_401_956;
 
 /** What administrators set. Every method throws `store_unavailable` while the database is away. */
 export class SettingsStore {
