@@ -25,8 +25,14 @@ function explain(error: unknown): unknown {
       return new TokenhubError('body_too_large', `The body is larger than the limit of ${limit} bytes.`, {
         cause: error,
       });
-    case 'entity.parse.failed':
-      return new TokenhubError('invalid_json', `The body is not valid JSON: ${message}.`, { cause: error });
+    case 'entity.parse.failed': {
+      // Without a cause, and with the place alone: the parser's own words repeat the body, which may hold a secret.
+      const place = /at position \d+/.exec(message ?? '')?.[0];
+      return new TokenhubError(
+        'invalid_json',
+        `The body is not valid JSON${place === undefined ? '' : ` (${place})`}.`,
+      );
+    }
     default:
       return error;
   }
