@@ -4,7 +4,10 @@ import { resolveCredential, type CredentialResult } from './credentials.js';
 
 describe('resolveCredential', () => {
   const stores = {
-    env: { OPENAI_API_KEY: 'sk-env', EMPTY: ' ' },
+    env: {
+      ...{ OPENAI_API_KEY: 'sk-env', EMPTY: ' ' },
+      ...{ TOKENHUB_ADMIN_TOKEN: 'a', tokenhub_api_key: 'b', REDIS_URL: 'c', DATABASE_URL: 'd', PGPASSWORD: 'e' },
+    },
     configSecrets: new Map([['provider:a', 'sk-config']]),
     escrow: {
       find: (name: string): CredentialResult =>
@@ -19,6 +22,13 @@ describe('resolveCredential', () => {
     ['a', { source: 'env', name: 'OPENAI_API_KEY' }, { state: 'resolved', secret: 'sk-env' }],
     ['a', { source: 'env', name: 'ABSENT' }, { state: 'missing', reason: 'the variable ABSENT is not set' }],
     ['a', { source: 'env', name: 'EMPTY' }, { state: 'missing', reason: 'the variable EMPTY is not set' }],
+    ['a', { source: 'env', name: 'constructor' }, { state: 'missing', reason: 'the variable constructor is not set' }],
+    ...['TOKENHUB_ADMIN_TOKEN', 'tokenhub_api_key', 'REDIS_URL', 'DATABASE_URL', 'PGPASSWORD'].map(
+      (name): [string, CredentialSource, CredentialResult] => [
+        ...(['a', { source: 'env', name }] as const),
+        { state: 'missing', reason: `the variable ${name} is Tokenhub's own` },
+      ],
+    ),
     ['a', { source: 'config' }, { state: 'resolved', secret: 'sk-config' }],
     [
       'b',

@@ -33,6 +33,9 @@ export function resolveCredential(
   );
 }
 
+/** What Tokenhub itself is opened with: as a credential it would go to whatever address a provider has. */
+const OWN_VARIABLE = /^(TOKENHUB_|(REDIS|DATABASE)_URL$|PG[A-Z])/i;
+
 /** The secret that lies at this source; `name` is what the configuration's own secrets are kept under, `owner` is for messages. */
 export function resolveSecret(
   source: CredentialSource,
@@ -43,6 +46,9 @@ export function resolveSecret(
     case 'none':
       return { state: 'resolved', secret: null };
     case 'env':
+      if (OWN_VARIABLE.test(source.name)) {
+        return { state: 'missing', reason: `the variable ${source.name} is Tokenhub's own` };
+      }
       return found(readVariable(env, source.name), `the variable ${source.name} is not set`);
     case 'config':
       return found(configSecrets.get(name), `this process's configuration file has no secret for ${owner}`);

@@ -75,6 +75,15 @@ it.each<[string, string, string]>([
   ['deep objects', '{"a":'.repeat(300) + '1' + '}'.repeat(300), 'invalid_value'],
 ])('%s is refused', async (_name, text, code) => expect((await read(text)).error).toMatchObject({ code }));
 
+it.each([
+  ['{"password":"hunter2hunter2",}', 'The body is not valid JSON (at position 29).'],
+  ['{"password":hunter2hunter2}', 'The body is not valid JSON.'],
+])('what is broken is told by its place where that is known, and never repeated: %s', async (text, message) => {
+  const { error } = await read(text);
+  expect(error).toHaveProperty('message', message);
+  expect((error as Error).cause).toBeUndefined();
+});
+
 it('an unknown charset keeps the status that the parser gave it', async () => {
   const { error } = await read('{}', { 'content-type': 'application/json; charset=klingon' });
   expect(error).toMatchObject({ statusCode: 415, expose: true });

@@ -37,8 +37,14 @@ function explain(error: unknown): unknown {
       return tooDeep();
     case 'encoding.refused':
       return new TokenhubError('unsupported_media_type', 'Send JSON in UTF-8 (RFC 8259).');
-    case 'entity.parse.failed':
-      return new TokenhubError('invalid_json', `The body is not valid JSON: ${message}.`, { cause: error });
+    case 'entity.parse.failed': {
+      // Without a cause, and with the place alone: the parser's own words repeat the body, which may hold a secret.
+      const place = /at position \d+/.exec(message ?? '')?.[0];
+      return new TokenhubError(
+        'invalid_json',
+        `The body is not valid JSON${place === undefined ? '' : ` (${place})`}.`,
+      );
+    }
     default:
       return error;
   }

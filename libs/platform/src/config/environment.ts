@@ -15,6 +15,7 @@ export function processDirectory(): string {
 
 /** A variable's value; an empty one counts as unset, as compose files and shells write `VAR=`. */
 export function readVariable(env: Environment, name: string): string | undefined {
-  const value = env[name]?.trim();
+  // The environment inherits from every object: `constructor` is no variable.
+  const value = Object.hasOwn(env, name) ? env[name]?.trim() : undefined;
   return value === '' ? undefined : value;
 }
