@@ -4,9 +4,12 @@
  */
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
-import { ApiModule } from '../../dist/apps/api/src/api.module.js';
-import { prepareApi } from '../../dist/apps/api/src/prepare-api.js';
-import { CONFIG } from '../../dist/libs/platform/src/platform.module.js';
+
+// By computed names: the check of the import arrows also runs where nothing is built yet.
+const built = (file) => import(new URL(`../../dist/${file}`, import.meta.url).href);
+const { ApiModule } = await built('apps/api/src/api.module.js');
+const { prepareApi } = await built('apps/api/src/prepare-api.js');
+const { CONFIG } = await built('libs/platform/src/platform.module.js');
 
 /** Where something is mounted is known only by what it takes: these are tried. */
 const TRIED = process.argv.slice(2);

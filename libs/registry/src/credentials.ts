@@ -1,6 +1,6 @@
 import type { CredentialSource, Provider } from '#contracts/registry-snapshot.js';
 import { secretNames } from '#platform/config/config.js';
-import { readVariable, type Environment } from '#platform/config/environment.js';
+import { isOwnVariable, readVariable, type Environment } from '#platform/config/environment.js';
 
 /** `missing`: this process was not given the secret. `unavailable`: it lies in the vault, which is locked. Reasons hold no secret. */
 export type CredentialResult =
@@ -33,9 +33,6 @@ export function resolveCredential(
   );
 }
 
-/** What Tokenhub itself is opened with: as a credential it would go to whatever address a provider has. */
-const OWN_VARIABLE = /^(TOKENHUB_|(REDIS|DATABASE)_URL$|PG[A-Z])/i;
-
 /** The secret that lies at this source; `name` is what the configuration's own secrets are kept under, `owner` is for messages. */
 export function resolveSecret(
   source: CredentialSource,
@@ -46,7 +43,7 @@ export function resolveSecret(
     case 'none':
       return { state: 'resolved', secret: null };
     case 'env':
-      if (OWN_VARIABLE.test(source.name)) {
+      if (isOwnVariable(source.name)) {
         return { state: 'missing', reason: `the variable ${source.name} is Tokenhub's own` };
       }
       return found(readVariable(env, source.name), `the variable ${source.name} is not set`);

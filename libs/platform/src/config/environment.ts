@@ -19,3 +19,10 @@ export function readVariable(env: Environment, name: string): string | undefined
   const value = Object.hasOwn(env, name) ? env[name]?.trim() : undefined;
   return value === '' ? undefined : value;
 }
+
+const OWN_VARIABLE = /^(TOKENHUB_|(REDIS|DATABASE)_URL$|PG[A-Z])/i;
+
+/** True for what Tokenhub itself is opened with: as a credential it would go to whatever address a provider has. */
+export function isOwnVariable(name: string): boolean {
+  return OWN_VARIABLE.test(name);
+}

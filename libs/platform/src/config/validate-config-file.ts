@@ -91,5 +91,5 @@ const PATTERN_MEANINGS = new Map([
   ['id', `${NAME} (models and aliases also : / @ +)`],
   ['provider', NAME],
   ...['models', 'allowed_models'].map((field): [string, string] => [field, `${NAME} or : / @ +`]),
-  ['name', 'must be a name made of letters, digits and _'],
+  ['name', 'must be a name made of letters, digits and _, and no variable of Tokenhub’s own'],
 ]);
