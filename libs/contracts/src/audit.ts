@@ -7,7 +7,10 @@ export interface AuditEntry {
   requestId: string | null;
 }
 
-/** Where administrators' actions are noted; throws when it cannot be noted. */
+/** Where administrators' actions are noted; throws when it cannot be noted, and then does nothing. */
 export interface AuditSink {
+  /** Notes what is about to be done, or was refused. */
   record(entry: AuditEntry): Promise<void>;
+  /** Does what the entry tells, after noting it; when that fails, a second entry says so, and the error is thrown. */
+  around<T>(entry: AuditEntry, effect: () => Promise<T>): Promise<T>;
 }

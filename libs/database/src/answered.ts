@@ -5,10 +5,13 @@ import { isDatabaseUnavailable } from './connect-database.js';
 const ANSWER_MS = 5_000;
 const RETRY_S = 2;
 
-/** What the database answers, or the error `store_unavailable` that tells the client to come back. */
-export async function answered<T>(answer: Promise<T>): Promise<T> {
+/**
+ * What the database answers, or the error `store_unavailable` that tells the client to come back. It ends the waiting alone: what was begun
+ * may still be done. Who must know whether it was waits longer.
+ */
+export async function answered<T>(answer: Promise<T>, waitMs = ANSWER_MS): Promise<T> {
   const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(storeUnavailable()), ANSWER_MS);
+  const timer = setTimeout(() => late.reject(storeUnavailable()), waitMs);
   try {
     return await Promise.race([answer, late.promise]);
   } catch (error) {

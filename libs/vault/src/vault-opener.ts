@@ -15,14 +15,15 @@ export class VaultOpener {
   constructor(private readonly deps: VaultOpenerDeps) {}
 
   /**
-   * The data keys, where this process has the key that they are wrapped with; null where it has not. Throws `vault_corrupt`, or
-   * `vault_not_configured` when the key is another.
+   * The data keys, where this process has the key that they are wrapped with; null where it has not, and where an administrator has locked
+   * the vault: a Redis that forgot it, or was told otherwise, opens nothing. Throws `vault_corrupt`, or `vault_not_configured` when the
+   * key is another.
    */
   async open(): Promise<DataKeys | null> {
     const { store, encryptionKey } = this.deps;
     if (encryptionKey === null) return null;
     const vault = await store.read();
-    if (vault?.record.mode !== 'env') return null;
+    if (vault?.record.mode !== 'env' || vault.locked) return null;
     const keys = unwrapKeys(vault.record, encryptionKey);
     if (keys === null) throw wrongEncryptionKey();
     return keys;

@@ -15,6 +15,9 @@ export interface VaultStatus {
   epoch: number;
 }
 
+/** When something is said: as change-vault-state.lua knows it. */
+const [ALWAYS, UNSAID, NOT_LOCKED] = [0, 1, 2];
+
 /** What every process is told of the vault, in Redis; no key is in it. */
 export class VaultStatusStore {
   private readonly change: LuaScript;
@@ -35,18 +38,33 @@ export class VaultStatusStore {
 
   /** Says it, and gives the new epoch. Nobody hears of it before `announce`, or before the next look. */
   async say(state: VaultState, mode: VaultMode | null): Promise<number> {
-    const [epoch] = (await this.change([keys.vault()], [state, mode ?? '', 0])) as [string, number];
-    return Number(epoch);
+    const { epoch } = await this.saying({ state, mode, when: ALWAYS });
+    return epoch;
   }
 
   /** Says it where nothing is said; null where something is. */
   async sayFirst(state: VaultState, mode: VaultMode | null): Promise<number | null> {
-    const [epoch, said] = (await this.change([keys.vault()], [state, mode ?? '', 1])) as [string, number];
-    return said === 1 ? Number(epoch) : null;
+    const { epoch, said } = await this.saying({ state, mode, when: UNSAID });
+    return said ? epoch : null;
+  }
+
+  /** Says it, but never over the word of who has locked the vault: null when it is locked. */
+  async sayUnlessLocked(state: VaultState, mode: VaultMode | null): Promise<number | null> {
+    const { epoch, said } = await this.saying({ state, mode, when: NOT_LOCKED });
+    return said ? epoch : null;
   }
 
   /** Makes every process look. */
   async announce(): Promise<void> {
     await this.redis.publish(channels.vault(), 'state');
+  }
+
+  private async saying({
+    state,
+    mode,
+    when,
+  }: Omit<VaultStatus, 'epoch'> & { when: number }): Promise<{ epoch: number; said: boolean }> {
+    const [epoch, said] = (await this.change([keys.vault()], [state, mode ?? '', when])) as [string, number];
+    return { epoch: Number(epoch), said: said === 1 };
   }
 }

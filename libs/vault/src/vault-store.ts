@@ -18,6 +18,9 @@ export interface StoredVault {
   version: number;
 }
 
+/** Many secrets are sealed anew in it; a rotation that is done without anybody knowing leaves them to a key that no process has. */
+const ROTATION_MS = 60_000;
+
 /** The vault's record. Every method throws `store_unavailable` while the database is away. */
 export class VaultStore {
   constructor(private readonly db: Db) {}
@@ -70,7 +73,7 @@ export class VaultStore {
       await nextRevision(trx);
       return true;
     });
-    return answered(rotated);
+    return answered(rotated, ROTATION_MS);
   }
 
   private change<T>(work: (trx: Transaction<DatabaseSchema>) => Promise<T>): Promise<T> {

@@ -9,7 +9,7 @@ export interface SignInDeps {
   token: Pick<AdminToken, 'matches'>;
   sessions: Pick<AdminSessions, 'open' | 'find' | 'close'>;
   throttle: Pick<SignInThrottle, 'count' | 'forgive'>;
-  audit: AuditSink;
+  audit: Pick<AuditSink, 'record'>;
 }
 
 /** Who signs in or out. */

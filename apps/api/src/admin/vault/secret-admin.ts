@@ -61,15 +61,17 @@ export class SecretAdmin {
     const sealed = vault.cipher.seal(boundName(name), value);
     const before = await store.read(name);
     const verb = before ? 'updated' : 'created';
-    await audit.record({
+    const entry = {
       ...{ ...by, action: `vault_secret.${verb}`, target: name },
       ...{ before: before && { version: before.version }, after: { value: '[masked]' } },
-    });
-    const written = await store.write(name, (current) => {
-      if (current && ifNoneMatch?.trim() === '*') throw unmatched(`There is a secret ${name}.`);
-      if (ifMatch !== undefined && !(current && allowsVersion(ifMatch, current.version))) throw unmatched(STALE);
-      return sealed;
-    });
+    };
+    const written = await audit.around(entry, () =>
+      store.write(name, (current) => {
+        if (current && ifNoneMatch?.trim() === '*') throw unmatched(`There is a secret ${name}.`);
+        if (ifMatch !== undefined && !(current && allowsVersion(ifMatch, current.version))) throw unmatched(STALE);
+        return sealed;
+      }),
+    );
     await this.tell();
     return written;
   }
@@ -78,17 +80,22 @@ export class SecretAdmin {
   async remove(name: string, { ifMatch, by }: Preconditions & { by: Caller }): Promise<void> {
     await this.requireSession();
     const { version } = await this.read(name);
-    const target = { ...by, action: 'vault_secret.deleted', target: name };
-    await this.deps.audit.record({ ...target, before: { version }, after: null });
-    await this.store().remove(name, (current, referrers) => {
-      if (ifMatch !== undefined && !allowsVersion(ifMatch, current.version)) throw unmatched(STALE);
-      const users = [...this.declaredUsers(name), ...referrers.filter((one) => refersTo(one, name))];
-      if (users.length === 0) return;
-      const used = users.map(({ kind, id }) => ({ kind, id }));
-      const names = used.map(({ kind, id }) => `${kind} ${id}`).join(', ');
-      throw new TokenhubError('in_use', `The secret ${name} is used by ${names}.`, { extensions: { used_by: used } });
-    });
+    const entry = { ...by, action: 'vault_secret.deleted', target: name, before: { version }, after: null };
+    await this.deps.audit.around(entry, () =>
+      this.store().remove(name, (current, referrers) => {
+        if (ifMatch !== undefined && !allowsVersion(ifMatch, current.version)) throw unmatched(STALE);
+        this.requireUnused(name, referrers);
+      }),
+    );
     await this.tell();
+  }
+
+  private requireUnused(name: string, referrers: readonly Referrer[]): void {
+    const users = [...this.declaredUsers(name), ...referrers.filter((one) => refersTo(one, name))];
+    if (users.length === 0) return;
+    const used = users.map(({ kind, id }) => ({ kind, id }));
+    const names = used.map(({ kind, id }) => `${kind} ${id}`).join(', ');
+    throw new TokenhubError('in_use', `The secret ${name} is used by ${names}.`, { extensions: { used_by: used } });
   }
 
   private declaredUsers(name: string): Pick<Referrer, 'kind' | 'id'>[] {

@@ -1,0 +1,122 @@
+import { TokenhubError } from '#contracts/error-catalogue.js';
+import type { DataKeys } from '#vault/data-keys.js';
+import { newPasswordKdf } from '#vault/key-encryption.js';
+import { resealWith } from '#vault/reseal.js';
+import { vaultLocked } from '#vault/vault-error.js';
+import type { VaultRecord } from '#vault/vault-record.js';
+import type { Caller } from './caller.js';
+import { entryOf, type VaultAccess, type VaultAccessDeps } from './vault-access.js';
+import type { RotateVaultDto } from './vault.dto.js';
+
+export interface VaultRotationDeps extends Pick<VaultAccessDeps, 'status' | 'vault' | 'audit'> {
+  access: VaultAccess;
+  /** Makes every process know the secrets as they are sealed now. */
+  publishSecrets: () => Promise<void>;
+}
+
+/** A new password, a new data key, or the wrapping with a new encryption key. What it refuses leaves the record as it was. */
+export class VaultRotation {
+  constructor(private readonly deps: VaultRotationDeps) {}
+
+  /** One of them. */
+  async rotate(
+    { password, new_password: next, data_key: dataKey, encryption_key: rewrap }: RotateVaultDto,
+    by: Caller,
+  ): Promise<void> {
+    if ([next, dataKey, rewrap].filter((one) => one != null).length !== 1) {
+      throw new TokenhubError('invalid_request', 'Give one of new_password, data_key and encryption_key.');
+    }
+    if (next != null) return this.rotatePassword({ password: password ?? null, next }, by);
+    return dataKey ? this.rotateDataKey(password ?? null, by) : this.rotateEncryptionKey(by);
+  }
+
+  private async rotatePassword(
+    { password, next }: { password: string | null; next: string },
+    by: Caller,
+  ): Promise<void> {
+    const { access, audit } = this.deps;
+    const { record, version } = await access.stored();
+    if (record.mode !== 'password') {
+      throw new TokenhubError('invalid_value', 'This vault has no password: its mode is env.', {
+        param: 'new_password',
+      });
+    }
+    const keys = await access.unwrapped(record, password, by);
+    const frame = { id: record.id, mode: record.mode, kdf: newPasswordKdf() };
+    const rotated = await access.wrapped(frame, keys, next);
+    keys.wipe();
+    await audit.around(entryOf(by, 'vault.password_rotated'), () => this.replace(rotated, version));
+  }
+
+  /** The keys before stay in the record: what other parts have sealed with them can still be opened. */
+  private async rotateDataKey(password: string | null, by: Caller): Promise<void> {
+    const { access, audit } = this.deps;
+    const { record, version, locked } = await access.stored();
+    if (locked || (await access.current())?.state !== 'unlocked') throw vaultLocked();
+    const before = await access.unwrapped(record, password, by);
+    const keys = before.withNext();
+    before.wipe();
+    const rotated = await access.wrapped(record, keys, password);
+    const [was, is] = [record, rotated].map(newestOf);
+    try {
+      await audit.around(entryOf(by, 'vault.data_key_rotated', { before: was, after: is }), async () => {
+        const isDone = await access.store().rotate({ record: rotated, version }, resealWith(keys));
+        if (!isDone) throw changedMeanwhile();
+      });
+    } catch (error) {
+      // What is still under way in the database cannot seal anything any more, and is undone.
+      keys.wipe();
+      throw error;
+    }
+    await this.makeKnown(keys, record);
+  }
+
+  /** Somebody may have locked the vault since the rotation began, and it stays so. */
+  private async makeKnown(keys: DataKeys, { mode }: Pick<VaultRecord, 'mode'>): Promise<void> {
+    const { access, status, publishSecrets } = this.deps;
+    const epoch = await status.sayUnlessLocked('unlocked', mode);
+    if (epoch === null) {
+      keys.wipe();
+      await publishSecrets();
+      throw new TokenhubError(
+        'vault_locked',
+        'The data key is rotated; the vault was locked meanwhile, and stays so.',
+      );
+    }
+    await access.opened(keys, { state: 'unlocked', mode, epoch });
+    await publishSecrets();
+  }
+
+  /** For a process that was given the data keys by others, and a new encryption key by its environment. */
+  private async rotateEncryptionKey(by: Caller): Promise<void> {
+    const { access, audit, vault } = this.deps;
+    const { record, version } = await access.stored();
+    if (record.mode !== 'env') {
+      throw new TokenhubError('invalid_value', 'The mode of this vault is password.', { param: 'encryption_key' });
+    }
+    const status = await access.current();
+    const { keys, holds } = vault;
+    if (keys === null || status?.state !== 'unlocked') throw vaultLocked();
+    // Others may have a newer one, which this process has not been given yet: it must not get lost.
+    const isNewest = holds === status.epoch && versionsOf(keys.all()) === versionsOf(record.dataKeys);
+    if (!isNewest) throw changedMeanwhile();
+    const rotated = await access.wrapped(record, keys, null);
+    await audit.around(entryOf(by, 'vault.encryption_key_rotated'), () => this.replace(rotated, version));
+  }
+
+  private async replace(record: VaultRecord, version: number): Promise<void> {
+    if (!(await this.deps.access.store().replace(record, version))) throw changedMeanwhile();
+  }
+}
+
+function newestOf({ dataKeys }: VaultRecord): object {
+  return { data_key_version: dataKeys.at(-1)?.version ?? null };
+}
+
+function versionsOf(dataKeys: readonly { version: number }[]): string {
+  return dataKeys.map(({ version }) => version).join();
+}
+
+function changedMeanwhile(): TokenhubError {
+  return new TokenhubError('precondition_failed', 'Somebody else has rotated the vault at this moment: try again.');
+}
