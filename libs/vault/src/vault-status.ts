@@ -16,7 +16,7 @@ export interface VaultStatus {
 }
 
 /** When something is said: as change-vault-state.lua knows it. */
-const [ALWAYS, UNSAID, NOT_LOCKED] = [0, 1, 2];
+const WHEN = { always: 0, unsaid: 1, notLocked: 2 } as const;
 
 /** What every process is told of the vault, in Redis; no key is in it. */
 export class VaultStatusStore {
@@ -38,19 +38,19 @@ export class VaultStatusStore {
 
   /** Says it, and gives the new epoch. Nobody hears of it before `announce`, or before the next look. */
   async say(state: VaultState, mode: VaultMode | null): Promise<number> {
-    const { epoch } = await this.saying({ state, mode, when: ALWAYS });
+    const { epoch } = await this.saying({ state, mode, when: 'always' });
     return epoch;
   }
 
   /** Says it where nothing is said; null where something is. */
   async sayFirst(state: VaultState, mode: VaultMode | null): Promise<number | null> {
-    const { epoch, said } = await this.saying({ state, mode, when: UNSAID });
+    const { epoch, said } = await this.saying({ state, mode, when: 'unsaid' });
     return said ? epoch : null;
   }
 
   /** Says it, but never over the word of who has locked the vault: null when it is locked. */
   async sayUnlessLocked(state: VaultState, mode: VaultMode | null): Promise<number | null> {
-    const { epoch, said } = await this.saying({ state, mode, when: NOT_LOCKED });
+    const { epoch, said } = await this.saying({ state, mode, when: 'notLocked' });
     return said ? epoch : null;
   }
 
@@ -63,8 +63,8 @@ export class VaultStatusStore {
     state,
     mode,
     when,
-  }: Omit<VaultStatus, 'epoch'> & { when: number }): Promise<{ epoch: number; said: boolean }> {
-    const [epoch, said] = (await this.change([keys.vault()], [state, mode ?? '', when])) as [string, number];
+  }: Omit<VaultStatus, 'epoch'> & { when: keyof typeof WHEN }): Promise<{ epoch: number; said: boolean }> {
+    const [epoch, said] = (await this.change([keys.vault()], [state, mode ?? '', WHEN[when]])) as [string, number];
     return { epoch: Number(epoch), said: said === 1 };
   }
 }

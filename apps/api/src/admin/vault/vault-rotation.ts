@@ -57,9 +57,9 @@ export class VaultRotation {
     const keys = before.withNext();
     before.wipe();
     const rotated = await access.wrapped(record, keys, password);
-    const [was, is] = [record, rotated].map(newestOf);
+    const versions = { before: newestOf(record), after: newestOf(rotated) };
     try {
-      await audit.around(entryOf(by, 'vault.data_key_rotated', { before: was, after: is }), async () => {
+      await audit.around(entryOf(by, 'vault.data_key_rotated', versions), async () => {
         const isDone = await access.store().rotate({ record: rotated, version }, resealWith(keys));
         if (!isDone) throw changedMeanwhile();
       });
@@ -78,10 +78,7 @@ export class VaultRotation {
     if (epoch === null) {
       keys.wipe();
       await publishSecrets();
-      throw new TokenhubError(
-        'vault_locked',
-        'The data key is rotated; the vault was locked meanwhile, and stays so.',
-      );
+      throw new TokenhubError('vault_locked', 'The data key is rotated; the vault was locked meanwhile, and stays so.');
     }
     await access.opened(keys, { state: 'unlocked', mode, epoch });
     await publishSecrets();
