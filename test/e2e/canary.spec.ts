@@ -16,6 +16,8 @@ import { VaultStack } from './vault-stack.js';
  */
 
 const canaries = new Canaries();
+/** How one begins that stands without quotes in a body: a parser repeats some letters of what it cannot read. */
+const UNQUOTED = 'Unq0tEd-';
 const whsec = (): string => `whsec_${randomBytes(32).toString('base64')}`;
 const planted = {
   admin: canaries.plant('the admin token', canaryKey('admin')),
@@ -30,6 +32,7 @@ const planted = {
   file: canaries.plant('a provider key of the file', canaryKey('file')),
   escrow: canaries.plant('a provider key of the vault', canaryKey('escrow')),
   refused: canaries.plant('a secret that is refused', canaryKey('refused')),
+  unquoted: canaries.plant('a secret in a broken body', `${UNQUOTED}${randomBytes(16).toString('hex')}`),
   hookEnv: canaries.plant('a webhook secret of the environment', whsec()),
   hookFile: canaries.plant('a webhook secret of the file', whsec()),
   hookVault: canaries.plant('a webhook secret of the vault', whsec()),
@@ -204,6 +207,30 @@ describe('everything is gone through', () => {
       }
     }
   }, 120_000);
+
+  it('every route of administrators that takes a body is sent a broken one, with a secret without quotes in it', async () => {
+    const { body } = await consume('GET', '/docs/openapi.json');
+    const routes = Object.entries(body.paths as Record<string, Record<string, { requestBody?: object }>>).flatMap(
+      ([path, methods]) =>
+        Object.entries(methods)
+          .filter(([, { requestBody }]) => path.startsWith('/admin/') && requestBody !== undefined)
+          .map(([method]) => [method.toUpperCase(), path.replaceAll(/\{[^}]*\}/g, 'env')] as const),
+    );
+    expect(routes.map(([, path]) => path)).toEqual(
+      expect.arrayContaining(['/admin/v1/vault/init', '/admin/v1/vault/secrets/env', '/admin/v1/session']),
+    );
+    for (const [method, path] of routes) {
+      for (const text of [planted.unquoted, `{"value":${planted.unquoted}}`]) {
+        const answer = await ask(method, path, { body: text });
+        expect([method, path, answer]).toEqual([
+          ...[method, path],
+          { status: 400, body: expect.objectContaining({ code: 'invalid_json' }) },
+        ]);
+        expect(JSON.stringify(answer)).not.toContain(UNQUOTED.slice(0, 4));
+      }
+    }
+    expect(vault.lines.filter((line) => line.includes(UNQUOTED.slice(0, 4)))).toEqual([]);
+  });
 
   it('a key is made, used, rotated and deleted', async () => {
     const secrets: string[] = [];

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { Redis } from 'ioredis';
+import { channels, keys } from '#platform/keys.js';
 import { freePort } from '#testing/free-port.js';
 import { startProcess } from '#testing/process-harness.js';
 import { waitFor } from '#testing/wait-for.js';
@@ -45,6 +47,24 @@ it('locked by an administrator it stays locked, also when everything starts agai
     status: 400,
     body: { code: 'invalid_value' },
   });
+  await vault.do('POST', 'vault/unlock');
+  await vault.untilHeld();
+  await vault.ended(await vault.job());
+}, 90_000);
+
+it('locked by an administrator it stays locked although Redis says that it is open', async () => {
+  await vault.do('POST', 'vault/lock');
+  await vault.untilHeld(false);
+  const redis = new Redis(vault.stack.redis.url);
+  await redis.hset(keys.vault(), 'state', 'unlocked');
+  await redis.publish(channels.vault(), 'state');
+  redis.disconnect();
+  // Looking, the API process has tried to open it.
+  expect(await vault.view()).toMatchObject({ state: 'locked', this_process: { key: false, encryption_key: true } });
+  const api = await vault.stack.startApi();
+  const at = vault.stack.apis.indexOf(api);
+  expect(await vault.view(at)).toMatchObject({ state: 'locked', this_process: { key: false } });
+  await api.stop();
   await vault.do('POST', 'vault/unlock');
   await vault.untilHeld();
   await vault.ended(await vault.job());

@@ -169,6 +169,17 @@ describe('what is said of the vault', () => {
     expect(await status.sayFirst('unlocked', 'env')).toBeNull();
   });
 
+  it('is said of a rotation only while nobody has locked the vault', async () => {
+    const open = await status.say('unlocked', 'env');
+    const rotated = await status.sayUnlessLocked('unlocked', 'env');
+    expect(rotated).toBeGreaterThan(open);
+    const locked = await status.say('locked', 'env');
+    expect(await status.sayUnlessLocked('unlocked', 'env')).toBeNull();
+    expect(await status.read()).toEqual({ state: 'locked', mode: 'env', epoch: locked });
+    await fixture.redis.del(keys.vault());
+    expect(await status.sayUnlessLocked('unlocked', 'env')).toBe((await status.read())?.epoch);
+  });
+
   it.each([
     ['no epoch', { state: 'unlocked' }],
     ['an epoch that is no number', { state: 'unlocked', epoch: 'now' }],
