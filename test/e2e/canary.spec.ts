@@ -220,14 +220,9 @@ describe('everything is gone through', () => {
       expect.arrayContaining(['/admin/v1/vault/init', '/admin/v1/vault/secrets/env', '/admin/v1/session']),
     );
     for (const [method, path] of routes) {
-      for (const text of [planted.unquoted, `{"value":${planted.unquoted}}`]) {
-        const answer = await ask(method, path, { body: text });
-        expect([method, path, answer]).toEqual([
-          ...[method, path],
-          { status: 400, body: expect.objectContaining({ code: 'invalid_json' }) },
-        ]);
-        expect(JSON.stringify(answer)).not.toContain(UNQUOTED.slice(0, 4));
-      }
+      const answer = await ask(method, path, { body: `{"value":${planted.unquoted}}` });
+      expect([method, path, answer.status, answer.body.code]).toEqual([method, path, 400, 'invalid_json']);
+      expect(JSON.stringify(answer)).not.toContain(UNQUOTED.slice(0, 4));
     }
     expect(vault.lines.filter((line) => line.includes(UNQUOTED.slice(0, 4)))).toEqual([]);
   });
