@@ -91,12 +91,14 @@ export const BAD_DEFINITIONS: [string, string, unknown, string][] = [
     p({ credential: { source: 'env', name: CANARY } }),
     '400 invalid_value credential.name',
   ],
-  ...['TOKENHUB_ADMIN_TOKEN', 'REDIS_URL', 'DATABASE_URL', 'PGPASSWORD'].map((name): [string, string, unknown, string] => [
-    `Tokenhub’s own ${name} as a credential`,
-    'providers',
-    p({ credential: { source: 'env', name } }),
-    '400 invalid_value credential.name',
-  ]),
+  ...['TOKENHUB_ADMIN_TOKEN', 'REDIS_URL', 'DATABASE_URL', 'PGPASSWORD'].map(
+    (name): [string, string, unknown, string] => [
+      `Tokenhub’s own ${name} as a credential`,
+      'providers',
+      p({ credential: { source: 'env', name } }),
+      '400 invalid_value credential.name',
+    ],
+  ),
   [
     'a secret beside its variable',
     'providers',

@@ -130,7 +130,10 @@ describe('a rotation of the data key', () => {
     const second = await rig.start('api-2', { store });
     rig.published = 0;
     const rotation = second.admin.rotate({ data_key: true }, BY);
-    await expect(rotation).rejects.toMatchObject({ code: 'vault_locked', message: expect.stringContaining('stays so') });
+    await expect(rotation).rejects.toMatchObject({
+      code: 'vault_locked',
+      message: expect.stringContaining('stays so'),
+    });
     expect(await new VaultStatusStore(fixture.redis).read()).toMatchObject({ state: 'locked' });
     await closed(first, second);
     expect([await versions(), rig.published]).toEqual([[1, 2], 1]);
