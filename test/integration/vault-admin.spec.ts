@@ -72,7 +72,7 @@ async function secretIn({ vault }: VaultProcess, name: string): Promise<string> 
 }
 
 const holding = (epoch: number | undefined, ...processes: VaultProcess[]): Promise<boolean> =>
-  waitFor(() => processes.every(({ vault }) => vault.holds === epoch), { describe: `epoch ${epoch} to be held` });
+  waitFor(() => processes.every(({ vault }) => vault.holds === epoch), { describe: 'the newest keys to be held' });
 const closed = (...processes: VaultProcess[]): Promise<boolean> =>
   waitFor(() => processes.every(({ vault }) => vault.holds === null), { describe: 'no process to hold a key' });
 
@@ -150,7 +150,7 @@ describe('a rotation of the data key', () => {
     await first.admin.unlock(null, BY);
     expect(first.vault.holds).toBeGreaterThan(before);
     await holding(first.vault.status?.epoch, second);
-    for (const process of [first, second]) expect(await secretIn(process, 'a')).toBe('sk-a');
+    for (const one of [first, second]) expect(await secretIn(one, 'a')).toBe('sk-a');
   });
 });
 
