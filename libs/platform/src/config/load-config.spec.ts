@@ -253,11 +253,6 @@ describe('a wrong value in the file is refused with one line that names it', () 
       withProvider({ credential: { source: 'env', name: CANARY } }),
       'providers[0].credential.name: must be a name',
     ],
-    ...['TOKENHUB_ADMIN_TOKEN', 'REDIS_URL', 'DATABASE_URL', 'PGPASSWORD'].map((name): [string, object, string] => [
-      `Tokenhub’s own ${name} as a credential`,
-      withProvider({ credential: { source: 'env', name } }),
-      'providers[0].credential.name: must be a name made of letters, digits and _, and no variable of Tokenhub’s own',
-    ]),
     ['a zero limit', withProvider({ limits: { rpm: 0 } }), 'providers[0].limits.rpm: must be >= 1'],
     ['a negative limit', withProvider({ limits: { tpm: -5 } }), 'providers[0].limits.tpm: must be >= 1'],
     ['a timeout of zero', withProvider({ timeouts: { idle_ms: 0 } }), 'providers[0].timeouts.idle_ms: must be >= 1'],
