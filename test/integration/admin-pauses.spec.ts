@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { AdminPauses, type AdminPause } from '#limits/admin-pauses.js';
 import { LimitUsage } from '#limits/limit-usage.js';
@@ -6,7 +7,6 @@ import { Tickets } from '#limits/tickets.js';
 import { keys } from '#platform/keys.js';
 import { temporaryReasonOf } from '#routing/temporary-reason.js';
 import { waitFor } from '#testing/wait-for.js';
-import { PausedQueues } from '../../apps/worker/src/pools/paused-queues.js';
 import { moveWaiting } from '../../apps/worker/src/reconciler/move-waiting.js';
 import { newJob } from './support/new-job.js';
 import { RedisFixture } from './support/redis-fixture.js';
@@ -83,6 +83,39 @@ describe('a pool that an administrator paused', () => {
     expect((await fixture.queues.depthOf('acme')).waiting).toBe(1);
   });
 
+  it('gives nothing to a worker that has just heard of the pool, though the queue has forgotten the pause', async () => {
+    const adapter = new ScriptedAdapter([answers('x')]);
+    const others = registryContent({ providers: [provider('bolt')], models: [model('large')] });
+    const rig = await startWorkerRig(fixture, { adapter, content: others });
+    await pauses.pause('acme', pausedFor(null));
+    const job = await submit(fixture, newJob({ plan: one }));
+    await rig.publish(content);
+    await waitFor(() => rig.supervisor.pools.includes('acme'), { describe: 'the pool to be served' });
+    expect(await isPaused()).toBe(true);
+    await seen(rig, 'pool_paused');
+    expect(adapter.calls.length).toBe(0);
+    await resume();
+    expect((await ended(fixture, job)).state).toBe('completed');
+  });
+
+  it('runs nothing that a worker takes as Redis is back and has lost what the queue knew', async () => {
+    const adapter = new ScriptedAdapter([answers('x')]);
+    const redis = fixture.connect();
+    const rig = await startWorkerRig(fixture, { adapter, content, parts: { redis } });
+    await waitFor(() => rig.supervisor.pools.includes('acme'), { describe: 'the pool to be served' });
+    const back = once(redis, 'ready');
+    redis.disconnect(true);
+    // The worker asks for it as soon as it can, and knows of no pause yet.
+    await pauses.pause('acme', pausedFor(null));
+    const job = await submit(fixture, newJob({ plan: one }));
+    await back;
+    await seen(rig, 'pool_paused');
+    await waitFor(async () => (await fixture.queues.depthOf('acme')).active === 0, { describe: 'what was taken back' });
+    expect(adapter.calls.length).toBe(0);
+    await resume();
+    expect((await ended(fixture, job)).state).toBe('completed');
+  });
+
   it('is let go where its process ended before the queue was told', async () => {
     await pause();
     await pauses.resume('acme');
@@ -148,44 +181,6 @@ describe('a pool that an administrator paused', () => {
     });
     expect(moved).toBe(1);
     expect(await ended(fixture, job)).toMatchObject({ state: 'completed', attempts: [{ model: 'large' }] });
-  });
-});
-
-describe('the follower', () => {
-  const follower = (): PausedQueues =>
-    new PausedQueues({
-      ...{ pauses, queues: fixture.queues, pools: () => ['acme'] },
-      onError: (error) => {
-        throw error;
-      },
-    });
-
-  it('does not let go what is paused between its two looks', async () => {
-    let looks = 0;
-    const afterTheFirst = async <T>(look: Promise<T>): Promise<T> => {
-      const seen = await look;
-      looks += 1;
-      if (looks === 1) await pause();
-      return seen;
-    };
-    const racing = new PausedQueues({
-      pauses: { read: () => afterTheFirst(pauses.read()) },
-      queues: {
-        pausedOf: (pools) => afterTheFirst(fixture.queues.pausedOf(pools)),
-        setPaused: (pool, paused) => fixture.queues.setPaused(pool, paused),
-      },
-      ...{ pools: () => ['acme'], onError: () => undefined },
-    });
-    await racing.follow();
-    expect(looks).toBe(2);
-    expect(await isPaused()).toBe(true);
-  });
-
-  it('changes nothing where nothing differs', async () => {
-    await pause();
-    const before = await fixture.snapshot();
-    await follower().follow();
-    expect(await fixture.snapshot()).toEqual(before);
   });
 });
 
