@@ -287,8 +287,9 @@ describe('a delivery', () => {
     projects = [];
     rig = rigWith({});
     await rig.deliver().run({ deliveryId: id });
-    const [dead = '{}'] = await fixture.redis.lrange(keys.webhooksDead(), 0, '-1');
-    expect(JSON.parse(dead)).toMatchObject({ id, reason: 'endpoint_removed' });
+    expect(await rig.known(id)).toMatchObject({ status: 'dead', reason: 'endpoint_removed', tries: [] });
+    // Nobody can send it again: it takes no place among those that were tried in vain.
+    expect(await fixture.redis.exists(keys.webhooksDead())).toBe(0);
   });
 
   it('has an id for each target of an event, and the event one for all', () => {

@@ -4,7 +4,8 @@ import { DeliveryHistory } from '#history/delivery-history.js';
 import { Retention } from '#history/retention.js';
 import { keys } from '#platform/keys.js';
 import { DATABASE_KINDS } from '#testing/postgres-harness.js';
-import { DeliveryFinder } from '#webhooks/delivery-finder.js';
+import type { DeliveryPlace } from '#history/delivery-filter.js';
+import { DeliveryFinder, type DeliveriesFound } from '#webhooks/delivery-finder.js';
 import { KeptDeliveries } from '#webhooks/kept-deliveries.js';
 import { HistoryFixture, type Boundary } from './support/history-fixture.js';
 import { RedisFixture } from './support/redis-fixture.js';
@@ -204,7 +205,33 @@ describe.each(DATABASE_KINDS)('deliveries over %s', (kind) => {
     const list = async () => (await alone.list('default', 'hook', { after: null, limit: 5, filter: {} })).deliveries;
     expect((await list()).map(({ id }) => id)).toEqual([delivery.id]);
     await fixture.redis.del(keys.webhookDelivery(delivery.id));
+    const left = await fixture.redis.pttl(keys.webhookDeliveries('default', 'hook'));
+    expect(left).toBeGreaterThan(6 * 86_400_000);
     expect(await list()).toEqual([]);
     expect(await fixture.redis.exists(keys.webhookDeliveries('default', 'hook'))).toBe(0);
+  });
+
+  it('are all found, page by page, between thousands whose records are gone', async () => {
+    const unrecorded = new WebhookRig(fixture);
+    const list = keys.webhookDeliveries('default', 'hook');
+    // More than one look goes through, around each that exists.
+    const gone = (from: number, count: number) =>
+      fixture.redis.zadd(list, ...Array.from({ length: count }, (_, n) => [AT + from + n, `evt_${from + n}.hook`]).flat());
+    const ids: string[] = [];
+    for (const place of [10_000, 7_000, 6_900, 3_000]) {
+      ids.push((await unrecorded.accepted(HOOK, AT + place)).id);
+      await gone(place - 2_500, place === 7_000 ? 50 : 2_100);
+    }
+    const finder = new DeliveryFinder(fixture.redis, unrecorded.deliveries);
+    const found: string[] = [];
+    let after: DeliveryPlace | null = null;
+    do {
+      const page: DeliveriesFound = await finder.find('default', 'hook', { after, limit: 1, filter: {} });
+      found.push(...page.deliveries.map(({ id }) => id));
+      after = page.lookedTo;
+      if (after !== null) expect(ids).toContain(after.id);
+    } while (after !== null);
+    expect(found).toEqual(ids);
+    expect(await fixture.redis.zcard(list)).toBe(ids.length);
   });
 });
