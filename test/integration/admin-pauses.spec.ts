@@ -1,12 +1,16 @@
 import { once } from 'node:events';
 import { beforeEach, describe, expect, it } from '@jest/globals';
+import { AuditLog } from '#audit/audit-log.js';
+import type { Model } from '#contracts/registry-snapshot.js';
 import { AdminPauses, type AdminPause } from '#limits/admin-pauses.js';
+import { Leases } from '#limits/leases.js';
 import { LimitUsage } from '#limits/limit-usage.js';
 import { PoolPauses } from '#limits/pool-pauses.js';
 import { Tickets } from '#limits/tickets.js';
 import { keys } from '#platform/keys.js';
 import { temporaryReasonOf } from '#routing/temporary-reason.js';
 import { waitFor } from '#testing/wait-for.js';
+import { PoolAdmin } from '../../apps/api/src/admin/pools/pool-admin.js';
 import { moveWaiting } from '../../apps/worker/src/reconciler/move-waiting.js';
 import { newJob } from './support/new-job.js';
 import { RedisFixture } from './support/redis-fixture.js';
@@ -185,6 +189,28 @@ describe('a pool that an administrator paused', () => {
 });
 
 describe('what is used of limits', () => {
+  it('of a provider whose models have pools of their own is what is in flight in all of them', async () => {
+    const usedOf = async (models: Model[]) => {
+      const providers = [provider('acme', { limits: { concurrency: 4 } })];
+      const shared = registryContent({ providers, models });
+      const rig = await startWorkerRig(fixture, { adapter: new ScriptedAdapter([]), content: shared, pools: false });
+      const { redis, queues, onError } = fixture;
+      const { registry, views } = rig;
+      const admin = new PoolAdmin({
+        ...{ redis, registry, queues, views, onError, adminPauses: pauses, pauses: new PoolPauses(redis) },
+        ...{ usage: new LimitUsage(redis), audit: new AuditLog({ db: null, writeLine: () => undefined }) },
+      });
+      return (await admin.read('acme')).limits;
+    };
+    const leases = new Leases(fixture.redis, fixture.onError);
+    for (const call of ['one', 'two', 'three']) await leases.take('acme', 4, call);
+    const inFlight = { scope: 'acme', rule: 'concurrency', limit: 4 };
+    expect(await usedOf([model('small'), model('own', { limits: { concurrency: 2 } })])).toEqual([
+      { ...inFlight, used: 3 },
+    ]);
+    expect(await usedOf([model('small')])).toEqual([{ ...inFlight, used: 0 }]);
+  });
+
   it('is what tickets charged in the last minute, and of a day its part', async () => {
     const limits = { rpm: 600, tpm: 60_000, rpd: 1_000 };
     const scopes = [{ id: 'acme', limits }];
