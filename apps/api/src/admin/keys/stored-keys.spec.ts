@@ -52,18 +52,18 @@ describe('a change', () => {
   });
 
   it('that makes a secret is answered once it is saved: nobody is shown the secret again', async () => {
-    const answersOf = (notTold: Error) => {
+    const changesOf = (notTold: Error) => {
       const { keys } = stored(
         changing(() => Promise.resolve({ documents: [DOCUMENT], revision: 8 })),
         { publisher: { publish: () => Promise.reject(notTold) } },
       );
       const update = { kind: 'key', id: 'k', ifMatch: undefined, by } as const;
       const how = { next: (current: object) => current, check: () => undefined, until: 'commit' } as const;
-      return [keys.write(INSERT, { ...UNCHECKED, until: 'commit' }), keys.update(update, how)];
+      return [() => keys.write(INSERT, { ...UNCHECKED, until: 'commit' }), () => keys.update(update, how)];
     };
-    for (const answer of answersOf(new TokenhubError('store_unavailable'))) expect(await answer).toBe(DOCUMENT);
+    for (const change of changesOf(new TokenhubError('store_unavailable'))) expect(await change()).toBe(DOCUMENT);
     const broken = new Error('a fault of ours');
-    for (const answer of answersOf(broken)) await expect(answer).rejects.toBe(broken);
+    for (const change of changesOf(broken)) await expect(change()).rejects.toBe(broken);
   });
 
   it.each([
