@@ -203,7 +203,10 @@ describe('what is used of limits', () => {
       return (await admin.read('acme')).limits;
     };
     const leases = new Leases(fixture.redis, fixture.onError);
-    for (const call of ['one', 'two', 'three']) await leases.take('acme', 4, call);
+    for (const call of ['one', 'two', 'three']) {
+      const lease = await leases.take('acme', 4, call);
+      fixture.after(() => lease?.release());
+    }
     const inFlight = { scope: 'acme', rule: 'concurrency', limit: 4 };
     expect(await usedOf([model('small'), model('own', { limits: { concurrency: 2 } })])).toEqual([
       { ...inFlight, used: 3 },
