@@ -32,7 +32,7 @@ function keptInMemory(): { settings: SettingsStore; document: () => SettingsDocu
 }
 
 /** Redis fails all that is asked of it after the commit. */
-function deskOf({ refused = away as Error } = {}) {
+function deskOf({ refused = away }: { refused?: Error } = {}) {
   const { settings, document } = keptInMemory();
   const errors: unknown[] = [];
   const gone = (): Promise<never> => Promise.reject(away);
