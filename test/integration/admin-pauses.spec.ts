@@ -1,12 +1,16 @@
+import { once } from 'node:events';
 import { beforeEach, describe, expect, it } from '@jest/globals';
+import { AuditLog } from '#audit/audit-log.js';
+import type { Model } from '#contracts/registry-snapshot.js';
 import { AdminPauses, type AdminPause } from '#limits/admin-pauses.js';
+import { Leases } from '#limits/leases.js';
 import { LimitUsage } from '#limits/limit-usage.js';
 import { PoolPauses } from '#limits/pool-pauses.js';
 import { Tickets } from '#limits/tickets.js';
 import { keys } from '#platform/keys.js';
 import { temporaryReasonOf } from '#routing/temporary-reason.js';
 import { waitFor } from '#testing/wait-for.js';
-import { PausedQueues } from '../../apps/worker/src/pools/paused-queues.js';
+import { PoolAdmin } from '../../apps/api/src/admin/pools/pool-admin.js';
 import { moveWaiting } from '../../apps/worker/src/reconciler/move-waiting.js';
 import { newJob } from './support/new-job.js';
 import { RedisFixture } from './support/redis-fixture.js';
@@ -83,6 +87,42 @@ describe('a pool that an administrator paused', () => {
     expect((await fixture.queues.depthOf('acme')).waiting).toBe(1);
   });
 
+  it('gives nothing to a worker that has just heard of the pool, though the queue has forgotten the pause', async () => {
+    const adapter = new ScriptedAdapter([answers('x')]);
+    const others = registryContent({ providers: [provider('bolt')], models: [model('large')] });
+    const rig = await startWorkerRig(fixture, { adapter, content: others });
+    await pauses.pause('acme', pausedFor(null));
+    const job = await submit(fixture, newJob({ plan: one }));
+    await rig.publish(content);
+    await waitFor(() => rig.supervisor.pools.includes('acme'), { describe: 'the pool to be served' });
+    expect(await isPaused()).toBe(true);
+    await seen(rig, 'pool_paused');
+    expect(adapter.calls.length).toBe(0);
+    await resume();
+    expect((await ended(fixture, job)).state).toBe('completed');
+  });
+
+  it('runs nothing that a worker takes as Redis is back and has lost what the queue knew', async () => {
+    const adapter = new ScriptedAdapter([answers('x')]);
+    const redis = fixture.connect();
+    const rig = await startWorkerRig(fixture, { adapter, content, parts: { redis } });
+    await waitFor(() => rig.supervisor.pools.includes('acme'), { describe: 'the pool to be served' });
+    // What it knows of the pauses it will not read by chance.
+    rig.views.stop();
+    const back = once(redis, 'ready');
+    redis.disconnect(true);
+    // The worker asks for it as soon as it can, and knows of no pause yet.
+    await pauses.pause('acme', pausedFor(null));
+    const job = await submit(fixture, newJob({ plan: one }));
+    await back;
+    await seen(rig, 'pool_paused');
+    await waitFor(async () => (await fixture.queues.depthOf('acme')).active === 0, { describe: 'what was taken back' });
+    expect(adapter.calls.length).toBe(0);
+    await resume();
+    await rig.views.refresh();
+    expect((await ended(fixture, job)).state).toBe('completed');
+  });
+
   it('is let go where its process ended before the queue was told', async () => {
     await pause();
     await pauses.resume('acme');
@@ -151,45 +191,32 @@ describe('a pool that an administrator paused', () => {
   });
 });
 
-describe('the follower', () => {
-  const follower = (): PausedQueues =>
-    new PausedQueues({
-      ...{ pauses, queues: fixture.queues, pools: () => ['acme'] },
-      onError: (error) => {
-        throw error;
-      },
-    });
-
-  it('does not let go what is paused between its two looks', async () => {
-    let looks = 0;
-    const afterTheFirst = async <T>(look: Promise<T>): Promise<T> => {
-      const seen = await look;
-      looks += 1;
-      if (looks === 1) await pause();
-      return seen;
-    };
-    const racing = new PausedQueues({
-      pauses: { read: () => afterTheFirst(pauses.read()) },
-      queues: {
-        pausedOf: (pools) => afterTheFirst(fixture.queues.pausedOf(pools)),
-        setPaused: (pool, paused) => fixture.queues.setPaused(pool, paused),
-      },
-      ...{ pools: () => ['acme'], onError: () => undefined },
-    });
-    await racing.follow();
-    expect(looks).toBe(2);
-    expect(await isPaused()).toBe(true);
-  });
-
-  it('changes nothing where nothing differs', async () => {
-    await pause();
-    const before = await fixture.snapshot();
-    await follower().follow();
-    expect(await fixture.snapshot()).toEqual(before);
-  });
-});
-
 describe('what is used of limits', () => {
+  it('of a provider whose models have pools of their own is what is in flight in all of them', async () => {
+    const usedOf = async (models: Model[]) => {
+      const providers = [provider('acme', { limits: { concurrency: 4 } })];
+      const shared = registryContent({ providers, models });
+      const rig = await startWorkerRig(fixture, { adapter: new ScriptedAdapter([]), content: shared, pools: false });
+      const { redis, queues, onError } = fixture;
+      const { registry, views } = rig;
+      const admin = new PoolAdmin({
+        ...{ redis, registry, queues, views, onError, adminPauses: pauses, pauses: new PoolPauses(redis) },
+        ...{ usage: new LimitUsage(redis), audit: new AuditLog({ db: null, writeLine: () => undefined }) },
+      });
+      return (await admin.read('acme')).limits;
+    };
+    const leases = new Leases(fixture.redis, fixture.onError);
+    for (const call of ['one', 'two', 'three']) {
+      const lease = await leases.take('acme', 4, call);
+      fixture.after(() => lease?.release());
+    }
+    const inFlight = { scope: 'acme', rule: 'concurrency', limit: 4 };
+    expect(await usedOf([model('small'), model('own', { limits: { concurrency: 2 } })])).toEqual([
+      { ...inFlight, used: 3 },
+    ]);
+    expect(await usedOf([model('small')])).toEqual([{ ...inFlight, used: 0 }]);
+  });
+
   it('is what tickets charged in the last minute, and of a day its part', async () => {
     const limits = { rpm: 600, tpm: 60_000, rpd: 1_000 };
     const scopes = [{ id: 'acme', limits }];

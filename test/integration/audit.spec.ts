@@ -100,6 +100,20 @@ describe.each(DATABASE_KINDS)('the audit over %s', (kind) => {
       ]);
     });
 
+    it('of an endpoint that goes with its project holds nothing of its secrets, and only the origin of its URL', async () => {
+      const after = await newest();
+      const secret = { n: 1, sealed: 'v1.c4n4ry', hint: 'whsec_…c4n4ry', created_at: '2026-11-22', ends_at: null };
+      const definition = { url: 'https://hooks.example/c4n4ry?t=c4n4ry', events: ['job.*'], secrets: [secret] };
+      const id = 'p/hook';
+      await settings.change([], () => [{ change: 'insert', kind: 'webhook_endpoint', id, definition }], null);
+      await settings.change([], () => [{ change: 'delete', kind: 'webhook_endpoint', id, version: null }], BY);
+      const entries = await page({ after });
+      expect(entries).toMatchObject([
+        { action: 'webhook_endpoint.deleted', target: id, before: { url: 'https://hooks.example', events: ['job.*'] } },
+      ]);
+      expect(JSON.stringify(entries)).not.toContain('c4n4ry');
+    });
+
     it('is not there when the change is not: refused, or nothing to do', async () => {
       const after = await newest();
       const missing = settings.change([], () => [{ change: 'delete', kind: 'key', id: 'none', version: null }], BY);

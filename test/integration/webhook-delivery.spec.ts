@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import { Queue } from 'bullmq';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Webhook } from 'standardwebhooks';
@@ -12,6 +13,7 @@ import { waitFor } from '#testing/wait-for.js';
 import { WebhookReceiver } from '#testing/webhook-receiver.js';
 import { deliveryIdOf, fromFields } from '#webhooks/delivery-fields.js';
 import { eventId } from '#webhooks/event-body.js';
+import { MOST_AT_ONCE } from '../../apps/worker/src/webhooks/endpoint-slots.js';
 import { OutboxReader } from '../../apps/worker/src/webhooks/outbox-reader.js';
 import { MOST_TRIES } from '../../apps/worker/src/webhooks/retry-schedule.js';
 import { RedisFixture } from './support/redis-fixture.js';
@@ -190,6 +192,32 @@ describe('a delivery', () => {
     expect(receiver.at('/hook')).toHaveLength(MOST_TRIES);
   });
 
+  it('to a receiver that never answers holds no place of the others', async () => {
+    const secret = { source: 'env', name: 'S' } as const;
+    const other = { id: 'other', url: receiver.url('/other'), secret, events: ['job.*'] as const };
+    rig = rigWith({
+      projects: projects.map((project) => ({ ...project, webhookEndpoints: [...project.webhookEndpoints, other] })),
+    });
+    const held: ServerResponse[] = [];
+    receiver.answer('/hook', (response) => void held.push(response));
+    for (let n = 0; n < 110; n++) await rig.endedJob();
+    await rig.startRole('worker-1');
+    await receiver.until('/hook', MOST_AT_ONCE);
+    const job = await rig.endedJob([{ endpoint: 'other', url: null, events: ['job.*'] }]);
+    await waitFor(() => isDelivered(idOf(job).replace(/hook$/, 'other')));
+    expect(receiver.at('/hook')).toHaveLength(MOST_AT_ONCE);
+    // It was no try that failed, and what waited goes on.
+    receiver.answer('/hook', (response) => response.writeHead(204).end());
+    for (const response of held) response.writeHead(204).end();
+    await waitFor(async () => (await bullmq.getJobCountByTypes('active', 'delayed', 'wait')) === 0, {
+      ...{ describe: 'the rest to be delivered', timeoutMs: 15_000 },
+    });
+    expect(receiver.at('/hook')).toHaveLength(110);
+    const ids = receiver.at('/hook').map(({ headers }) => String(headers['webhook-id']));
+    const attempts = await Promise.all(ids.map(async (id) => (await rig.known(`${id}.hook`)).attempts));
+    expect(new Set(attempts)).toEqual(new Set([1]));
+  }, 40_000);
+
   it('that a shutdown interrupts is given back: another worker makes it, under the same id and as the first try', async () => {
     receiver.answer('/hook', (response, n) => (n === 1 ? undefined : response.writeHead(204).end()));
     const first = await rig.startRole('worker-1');
@@ -287,8 +315,9 @@ describe('a delivery', () => {
     projects = [];
     rig = rigWith({});
     await rig.deliver().run({ deliveryId: id });
-    const [dead = '{}'] = await fixture.redis.lrange(keys.webhooksDead(), 0, '-1');
-    expect(JSON.parse(dead)).toMatchObject({ id, reason: 'endpoint_removed' });
+    expect(await rig.known(id)).toMatchObject({ status: 'dead', reason: 'endpoint_removed', tries: [] });
+    // Nobody can send it again: it takes no place among those that were tried in vain.
+    expect(await fixture.redis.exists(keys.webhooksDead())).toBe(0);
   });
 
   it('has an id for each target of an event, and the event one for all', () => {

@@ -76,7 +76,7 @@ describe.each(DATABASE_KINDS)('webhook endpoints over %s', (kind) => {
     const stored = new StoredEndpoints({ settings, publisher });
     const desk = new EndpointDesk({
       ...{ projects: [], stored, marks: new EndpointMarks(redis), cipher: new FixedCipher(isLocked) },
-      ...{ policy: new OutboundPolicy(['127.0.0.1']), now: Date.now },
+      ...{ policy: new OutboundPolicy(['127.0.0.1']), now: Date.now, onError: fixture.onError },
     });
     return { live, publisher, desk };
   }
@@ -117,13 +117,16 @@ describe.each(DATABASE_KINDS)('webhook endpoints over %s', (kind) => {
     expect(() => cipher.open(newest.name, older.sealed)).toThrow();
   });
 
-  it('no more than two secrets ever sign', async () => {
+  it('sign with every secret that a receiver may have, five at most, until all but the newest are ended', async () => {
     const { desk, live } = await startProcess();
     await desk.create(PROJECT, body('/made', { id: 'one' }));
     for (let n = 0; n < 3; n++) await desk.rotate(PROJECT, 'one', { overlap_seconds: 60 });
-    expect(live.find(PROJECT, 'one')?.secrets.map(({ name }) => name.at(-1))).toEqual(['4', '3']);
+    expect(live.find(PROJECT, 'one')?.secrets.map(({ name }) => name.at(-1))).toEqual(['4', '3', '2', '1']);
+    await desk.rotate(PROJECT, 'one', { overlap_seconds: 60 });
+    const more = desk.rotate(PROJECT, 'one', { overlap_seconds: 60 });
+    await expect(more).rejects.toMatchObject({ code: 'too_many_secrets' });
     await desk.rotate(PROJECT, 'one', { overlap_seconds: 0 });
-    expect(live.find(PROJECT, 'one')?.secrets.map(({ name }) => name.at(-1))).toEqual(['5']);
+    expect(live.find(PROJECT, 'one')?.secrets.map(({ name }) => name.at(-1))).toEqual(['6']);
   });
 
   it(`are ${MOST_ENDPOINTS} in a project at most, also when many are made at once`, async () => {

@@ -1,10 +1,11 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { HookTarget } from '#contracts/webhook.js';
+import type { DeliveryPlace } from '#history/delivery-filter.js';
 import { DeliveryHistory } from '#history/delivery-history.js';
 import { Retention } from '#history/retention.js';
 import { keys } from '#platform/keys.js';
 import { DATABASE_KINDS } from '#testing/postgres-harness.js';
-import { DeliveryFinder } from '#webhooks/delivery-finder.js';
+import { DeliveryFinder, type DeliveriesFound } from '#webhooks/delivery-finder.js';
 import { KeptDeliveries } from '#webhooks/kept-deliveries.js';
 import { HistoryFixture, type Boundary } from './support/history-fixture.js';
 import { RedisFixture } from './support/redis-fixture.js';
@@ -195,7 +196,7 @@ describe.each(DATABASE_KINDS)('deliveries over %s', (kind) => {
 
   it('without a history stay for a day, and then leave the list', async () => {
     const unrecorded = new WebhookRig(fixture);
-    const delivery = await unrecorded.accepted(HOOK, AT);
+    const delivery = await unrecorded.accepted();
     await unrecorded.deliveries.dead(delivery, { ...GIVEN_UP, made: TRY });
     expect(await fixture.redis.pttl(keys.webhookDelivery(delivery.id))).toBeGreaterThan(86_000_000);
     expect(await fixture.redis.xlen(keys.ledger())).toBe(0);
@@ -204,7 +205,36 @@ describe.each(DATABASE_KINDS)('deliveries over %s', (kind) => {
     const list = async () => (await alone.list('default', 'hook', { after: null, limit: 5, filter: {} })).deliveries;
     expect((await list()).map(({ id }) => id)).toEqual([delivery.id]);
     await fixture.redis.del(keys.webhookDelivery(delivery.id));
+    const left = await fixture.redis.pttl(keys.webhookDeliveries('default', 'hook'));
+    expect(left).toBeGreaterThan(6 * 86_400_000);
     expect(await list()).toEqual([]);
     expect(await fixture.redis.exists(keys.webhookDeliveries('default', 'hook'))).toBe(0);
+  });
+
+  it('are all found, page by page, between thousands whose records are gone', async () => {
+    const unrecorded = new WebhookRig(fixture);
+    const list = keys.webhookDeliveries('default', 'hook');
+    // More than one look goes through, around each that exists.
+    const since = Date.now() - 60_000;
+    const gone = (from: number, count: number) => {
+      const places = Array.from({ length: count }, (_, n) => [since + from + n, `evt_${from + n}.hook`]);
+      return fixture.redis.zadd(list, ...places.flat());
+    };
+    const ids: string[] = [];
+    for (const place of [10_000, 7_000, 6_900, 3_000]) {
+      ids.push((await unrecorded.accepted(HOOK, since + place)).id);
+      await gone(place - 2_500, place === 7_000 ? 50 : 2_100);
+    }
+    const finder = new DeliveryFinder(fixture.redis, unrecorded.deliveries);
+    const found: string[] = [];
+    let after: DeliveryPlace | null = null;
+    do {
+      const page: DeliveriesFound = await finder.find('default', 'hook', { after, limit: 1, filter: {} });
+      found.push(...page.deliveries.map(({ id }) => id));
+      after = page.lookedTo;
+      if (after !== null) expect(ids).toContain(after.id);
+    } while (after !== null);
+    expect(found).toEqual(ids);
+    expect(await fixture.redis.zcard(list)).toBe(ids.length);
   });
 });

@@ -34,7 +34,7 @@ import { Admission } from './pools/admission.js';
 import { CallProvider } from './pools/call-provider.js';
 import { EndAttempt } from './pools/end-attempt.js';
 import { GraphRole } from './orchestrations/graph-role.js';
-import type { PausedQueues } from './pools/paused-queues.js';
+import { PausedQueues } from './pools/paused-queues.js';
 import { PoolSupervisor } from './pools/pool-supervisor.js';
 import type { ProviderDirectory } from './pools/provider-directory.js';
 import { RunAttempt } from './pools/run-attempt.js';
@@ -166,11 +166,30 @@ export function buildRunAttempt(
   return new RunAttempt({ attempts, queues, running, admission, outcomes, callProvider, endAttempt, logger });
 }
 
+export function buildPausedQueues(
+  ...[redis, pauses, queues, registry, views, logger]: [
+    RedisClient,
+    AdminPauses,
+    AttemptQueues,
+    LiveRegistry,
+    LiveViewsSource,
+    Logger,
+  ]
+): PausedQueues {
+  return new PausedQueues({
+    ...{ redis, pauses, queues },
+    pools: () => registry.current.pools().map(({ id }) => id),
+    refresh: () => views.refresh(),
+    onError: (error) => logger.warn({ err: error }, 'pauses of administrators'),
+  });
+}
+
 export function buildPoolSupervisor(
-  ...[redis, queues, pauses, runAttempt, running, directory, config, logger]: [
+  ...[redis, queues, pauses, pausedQueues, runAttempt, running, directory, config, logger]: [
     RedisClient,
     AttemptQueues,
     PoolPauses,
+    PausedQueues,
     RunAttempt,
     RunningAttempts,
     ProviderDirectory,
@@ -179,10 +198,7 @@ export function buildPoolSupervisor(
   ]
 ): PoolSupervisor {
   return new PoolSupervisor({
-    redis,
-    queues,
-    pauses,
-    logger,
+    ...{ redis, queues, pauses, pausedQueues, logger },
     process: (payload, taken) => runAttempt.run(payload, taken),
     stopRunning: () => running.stopAll('shutdown'),
     isLockedOut: (provider) => directory.isLockedOut(provider),

@@ -52,6 +52,7 @@ import {
   buildLifecycle,
   buildPlanner,
   buildOutcomes,
+  buildPausedQueues,
   buildPlaces,
   buildPoolSupervisor,
   buildPresence,
@@ -128,12 +129,8 @@ const HISTORY_CONNECTIONS = 3;
     { provide: AdminPauses, inject: [REDIS], useFactory: (redis: RedisClient) => new AdminPauses(redis) },
     {
       provide: PausedQueues,
-      inject: [AdminPauses, AttemptQueues, LiveRegistry, LOGGER],
-      useFactory: (...[pauses, queues, registry, logger]: [AdminPauses, AttemptQueues, LiveRegistry, Logger]) =>
-        new PausedQueues({
-          ...{ pauses, queues, pools: () => registry.current.pools().map(({ id }) => id) },
-          onError: (error) => logger.warn({ err: error }, 'pauses of administrators'),
-        }),
+      inject: [REDIS, AdminPauses, AttemptQueues, LiveRegistry, LiveViewsSource, LOGGER],
+      useFactory: buildPausedQueues,
     },
     {
       provide: LiveViewsSource,
@@ -192,7 +189,10 @@ const HISTORY_CONNECTIONS = 3;
     },
     {
       provide: PoolSupervisor,
-      inject: [REDIS, AttemptQueues, PoolPauses, RunAttempt, RunningAttempts, ProviderDirectory, CONFIG, LOGGER],
+      inject: [
+        ...[REDIS, AttemptQueues, PoolPauses, PausedQueues, RunAttempt, RunningAttempts, ProviderDirectory],
+        ...[CONFIG, LOGGER],
+      ],
       useFactory: buildPoolSupervisor,
     },
     { provide: GraphStore, inject: [REDIS], useFactory: (redis: RedisClient) => new GraphStore(redis) },

@@ -1,7 +1,7 @@
 import { sql, type Insertable, type Selectable, type Transaction } from 'kysely';
 import type { AuditEntry } from '#contracts/audit.js';
 import type { AuditEntriesTable, DatabaseSchema } from '#database/schema.js';
-import { maskSecrets, maskText } from './mask-secrets.js';
+import { maskChange, maskText } from './mask-secrets.js';
 
 /** How an entry stands to what it tells of. */
 export type AuditOutcome = Selectable<AuditEntriesTable>['outcome'];
@@ -50,8 +50,8 @@ function rowOf(
     actor: textOf(actor),
     action: textOf(action),
     target: textOf(target),
-    before: jsonOf(before),
-    after: jsonOf(after),
+    before: jsonOf(maskChange(action, before)),
+    after: jsonOf(maskChange(action, after)),
     error: error === undefined ? null : textOf(error),
   };
 }
@@ -61,7 +61,6 @@ function textOf(text: string): string {
   return maskText(text).slice(0, LONGEST).toWellFormed().replaceAll('\u0000', '\ufffd');
 }
 
-function jsonOf(value: object | null): string | null {
-  const masked = maskSecrets(value);
+function jsonOf(masked: object | null): string | null {
   return masked === null ? null : JSON.stringify(masked);
 }

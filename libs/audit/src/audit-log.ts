@@ -3,7 +3,7 @@ import { TokenhubError } from '#contracts/error-catalogue.js';
 import { answered } from '#database/answered.js';
 import type { Db } from '#database/connect-database.js';
 import { appendEntries, type NewEntry } from './append-entries.js';
-import { maskSecrets, maskText } from './mask-secrets.js';
+import { maskChange, maskText } from './mask-secrets.js';
 
 /** Who did it, in which request. */
 export type DoneBy = Pick<AuditEntry, 'actor' | 'requestId'>;
@@ -62,7 +62,7 @@ function lineOf({ before, after, target, error, ...entry }: NewEntry): object {
   return {
     audit: {
       ...{ ...entry, target: maskText(target) },
-      ...{ before: maskSecrets(before), after: maskSecrets(after) },
+      ...{ before: maskChange(entry.action, before), after: maskChange(entry.action, after) },
       ...(error !== undefined && { error: maskText(error) }),
     },
   };

@@ -1,11 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
-import { MASK, maskSecrets, maskText } from './mask-secrets.js';
+import { MASK, maskChange, maskSecrets, maskText } from './mask-secrets.js';
 
 const CANARY = 'c4n4ry-0123456789';
 
 describe('what is kept of a change', () => {
   it.each([
     ['a hash of a key', { secrets: [{ sha256: CANARY, hint: 'th_AbCd…wxyz' }] }],
+    ['what is kept of a signing secret', { secrets: [{ n: 1, sealed: CANARY, hint: CANARY }] }],
+    ['a wrapped key', { keys: { wrapped: CANARY } }],
     ['a secret by any of its names', { a: { secret: CANARY }, b: { apiKey: CANARY }, c: { 'API-Key': CANARY } }],
     ['a credential that is a text', { credential: CANARY }],
     ['a password before a host', { base_url: `https://admin:${CANARY}@vllm.internal/v1` }],
@@ -33,7 +35,7 @@ describe('what is kept of a change', () => {
     };
     expect(maskSecrets(definition)).toEqual({
       ...definition,
-      secrets: [{ sha256: MASK, hint: 'th_AbCd…wxyz', ends_at: null }],
+      secrets: [{ sha256: MASK, hint: MASK, ends_at: null }],
     });
     expect(maskSecrets(null)).toBeNull();
   });
@@ -43,6 +45,15 @@ describe('what is kept of a change', () => {
       `see https://${MASK}@host.example/path?token=${MASK}#at=${MASK}`,
     );
   });
+});
+
+it('of a webhook endpoint only the origin of its URL is kept', () => {
+  const definition = { url: `https://hooks.example:8443/${CANARY}?t=${CANARY}`, events: ['job.*'] };
+  const kept = { url: 'https://hooks.example:8443', events: ['job.*'] };
+  expect(maskChange('webhook_endpoint.deleted', definition)).toEqual(kept);
+  expect(maskChange('webhook_endpoint.deleted', { url: CANARY })).toEqual({ url: MASK });
+  expect(maskChange('webhook_endpoint.deleted', null)).toBeNull();
+  expect(maskChange('provider.updated', { url: 'https://llm.example/v1' })).toEqual({ url: 'https://llm.example/v1' });
 });
 
 function deep(levels: number): object {

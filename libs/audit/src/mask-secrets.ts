@@ -4,6 +4,8 @@ export const MASK = '[masked]';
 const SECRET_FIELDS = new Set([
   ...['secret', 'secrethash', 'sha256', 'hash', 'password', 'passphrase', 'token', 'accesstoken', 'admintoken'],
   ...['apikey', 'xapikey', 'authorization', 'cookie', 'credential', 'privatekey', 'encryptionkey', 'clustersecret'],
+  // What is kept of a secret in place of it.
+  ...['sealed', 'wrapped', 'hint'],
 ]);
 
 /** What stands before the host of a URL, and what the fields of its query and fragment are set to. */
@@ -22,6 +24,20 @@ const DEEPEST = 16;
  */
 export function maskSecrets(value: object | null): object | null {
   return value === null ? null : (masked(value, 0) as object);
+}
+
+/**
+ * As `maskSecrets`, for what was before or after this action: of a webhook endpoint's URL only the origin, since receivers hide tokens in its path.
+ */
+export function maskChange(action: string, value: object | null): object | null {
+  const kept = maskSecrets(value);
+  return kept !== null && action.startsWith('webhook_endpoint.') && 'url' in kept && typeof kept.url === 'string'
+    ? { ...kept, url: originOf(kept.url) }
+    : kept;
+}
+
+function originOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).origin : MASK;
 }
 
 function masked(value: unknown, depth: number): unknown {

@@ -51,7 +51,7 @@ export const ERROR_CATALOGUE = {
   declared: { status: 409, title: 'The configuration declares it: it is changed there' },
   in_use: { status: 409, title: 'Something else refers to it' },
   budget_not_found: { status: 404, title: 'There is no such budget' },
-  too_many_secrets: { status: 409, title: 'The key has as many secrets as it may have' },
+  too_many_secrets: { status: 409, title: 'It has as many secrets as it may have' },
   credential_not_here: { status: 409, title: 'This process cannot read the credential of the provider' },
   vault_locked: { status: 409, title: 'The vault is locked' },
   vault_uninitialised: { status: 409, title: 'There is no vault yet' },

@@ -4,9 +4,9 @@ import { keys } from '#platform/keys.js';
 import type { RedisClient } from '#platform/redis.js';
 import type { DeliveryStore } from './delivery-store.js';
 
-/** What one look goes through, and how many looks one page takes at most. */
+/** How many deliveries are read at a time, and through how many places one page looks at most. */
 const AT_ONCE = 200;
-const LOOKS = 10;
+const MOST_PLACES = 2_000;
 
 export interface FindDeliveries {
   /** The last delivery of the page before. */
@@ -34,21 +34,23 @@ export class DeliveryFinder {
     const key = keys.webhookDeliveries(project, endpoint ?? '');
     const before = filter.createdBefore === undefined ? '+inf' : `(${filter.createdBefore}`;
     const highest = after === null ? before : Math.min(after.at, (filter.createdBefore ?? Infinity) - 1);
+    const lowest = filter.createdFrom ?? '-inf';
+    // All at once: what is taken out of the list meanwhile must not move the places that are still to be looked at.
+    const page = await this.redis.zrevrangebyscore(key, highest, lowest, 'WITHSCORES', 'LIMIT', 0, MOST_PLACES);
+    const places = placesIn(page);
+    const due = places.filter((place) => after === null || isAfter(place, after));
     const deliveries: Delivery[] = [];
-    for (let look = 0, offset = 0; look < LOOKS; look++, offset += AT_ONCE) {
-      const lowest = filter.createdFrom ?? '-inf';
-      const page = await this.redis.zrevrangebyscore(key, highest, lowest, 'WITHSCORES', 'LIMIT', offset, AT_ONCE);
-      const places = placesIn(page);
-      const due = places.filter((place) => after === null || isAfter(place, after));
-      const found = await this.readExisting(key, due);
-      for (const delivery of found.filter((one) => passes(one, filter))) {
-        deliveries.push(delivery);
+    let last: Delivery | null = null;
+    for (let from = 0; from < due.length; from += AT_ONCE) {
+      for (const delivery of await this.readExisting(key, due.slice(from, from + AT_ONCE))) {
+        last = delivery;
+        if (passes(delivery, filter)) deliveries.push(delivery);
         if (deliveries.length === limit) return { deliveries, lookedTo: delivery };
       }
-      if (places.length < AT_ONCE) return { deliveries, lookedTo: null };
-      if (look === LOOKS - 1) return { deliveries, lookedTo: places.at(-1) ?? null };
     }
-    return { deliveries, lookedTo: null };
+    if (places.length < MOST_PLACES || due.length === 0) return { deliveries, lookedTo: null };
+    // None of them exists any more, and the list has them no more: only what does can be the place to go on from.
+    return last === null ? this.find(project, endpoint, options) : { deliveries, lookedTo: last };
   }
 
   private async readExisting(key: string, places: readonly DeliveryPlace[]): Promise<Delivery[]> {

@@ -67,7 +67,7 @@ export class DeliveryStore {
       const id = deliveryIdOf(entry);
       const reply = await this.scripts.accept(
         [keys.webhookDelivery(id), keys.webhookDeliveries(entry.project, entry.endpoint ?? '')],
-        [id, entry.at, forgotten, ...Object.entries(toFields(entry)).flat()],
+        [id, entry.at, forgotten, LISTED_MS, ...Object.entries(toFields(entry)).flat()],
       );
       const [status, round] = reply as [DeliveryState, string];
       return { deliveryId: id, round: Number(round), status };
@@ -96,7 +96,7 @@ export class DeliveryStore {
     return this.endTry(delivery, 'postponed', report);
   }
 
-  /** It is given up, and can be found among the dead with its reason. Tells how its endpoint fails, as `postponed`. */
+  /** It is given up; after a try, it can be found among the dead with its reason. Tells how its endpoint fails, as `postponed`. */
   async dead(delivery: Delivery, report: TryReport): Promise<Failing | null> {
     return this.endTry(delivery, 'dead', report);
   }
@@ -133,6 +133,8 @@ export class DeliveryStore {
   ): Promise<Failing | null> {
     const at = Date.now();
     const dead = { id, job: jobId, project, endpoint, reason, http_status: httpStatus, attempts: attempt, at };
+    // What has nowhere to go is no letter that somebody could send again: it would push out those that are.
+    const letter = made === null ? '' : JSON.stringify(dead);
     const reply = await this.scripts['end-try'](
       [
         ...[keys.webhookDelivery(id), keys.webhookFailures(project, endpoint ?? ''), keys.webhooksDead()],
@@ -141,7 +143,7 @@ export class DeliveryStore {
       [
         ...[id, outcome, round, attempt, httpStatus ?? '', reason ?? '', nextAt ?? ''],
         ...[made === null ? '' : JSON.stringify(made), receiverFailed ? '1' : '', KEPT_MS],
-        ...[this.options.recorded ? '1' : '', JSON.stringify(dead), DEAD_KEPT, TRIES_KEPT],
+        ...[this.options.recorded ? '1' : '', letter, DEAD_KEPT, TRIES_KEPT],
       ],
     );
     const [since, tries] = reply as string[];

@@ -164,20 +164,18 @@ export async function startWorkerRig(fixture: RedisFixture, options: WorkerRigOp
       goOn: (graph) => graphRole.goOn(graph),
     }),
   });
+  const pausedQueues = new PausedQueues({
+    ...{ redis, pauses: adminPauses, queues, onError },
+    pools: () => registry.current.pools().map(({ id }) => id),
+    refresh: () => views.refresh(),
+  });
   const supervisor = new PoolSupervisor({
-    redis,
-    queues,
-    pauses,
-    logger: silent,
+    ...{ redis, queues, pauses, pausedQueues, logger: silent },
     process: (payload, taken) => runAttempt.run(payload, taken),
     stopRunning: () => running.stopAll('shutdown'),
     isLockedOut: (provider) => directory.isLockedOut(provider),
     served: options.served ?? null,
     concurrency: options.concurrency ?? 5,
-  });
-  const pausedQueues = new PausedQueues({
-    ...{ pauses: adminPauses, queues, onError },
-    pools: () => registry.current.pools().map(({ id }) => id),
   });
   pausedQueues.start();
   fixture.after(() => pausedQueues.stop());

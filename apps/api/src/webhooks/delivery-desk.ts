@@ -90,9 +90,14 @@ export class DeliveryDesk {
   }
 
   private async find(id: string, whose: { project: string; endpoint: string | null }): Promise<Delivery> {
-    const delivery = id.length > LONGEST_ID ? null : await this.deps.kept.read(id);
+    const delivery = await this.readKept(id);
     if (delivery?.project !== whose.project || delivery.endpoint !== whose.endpoint) throw deliveryNotFound(id);
     return delivery;
+  }
+
+  /** Null for what no delivery has as its id: the database refuses U+0000. */
+  private async readKept(id: string): Promise<Delivery | null> {
+    return id.length <= LONGEST_ID && DELIVERY_ID.test(id) ? this.deps.kept.read(id) : null;
   }
 
   private async placeOf(
@@ -100,7 +105,7 @@ export class DeliveryDesk {
     whose: { project: string; endpoint: string | null },
   ): Promise<DeliveryPlace | null> {
     if (id === null) return null;
-    const delivery = await this.deps.kept.read(id);
+    const delivery = await this.readKept(id);
     if (delivery?.project === whose.project && delivery.endpoint === whose.endpoint) return delivery;
     throw new TokenhubError('invalid_value', 'after must be the id of a delivery of this endpoint.', {
       param: 'after',
@@ -110,6 +115,7 @@ export class DeliveryDesk {
 
 /** An event's id, a dot and an endpoint's. */
 const LONGEST_ID = 128;
+const DELIVERY_ID = /^[A-Za-z0-9._-]+$/;
 
 function deliveryNotFound(id: string): TokenhubError {
   const message = `There is no delivery ${JSON.stringify(id.slice(0, LONGEST_ID))} to this webhook endpoint.`;

@@ -26,6 +26,8 @@ export interface EndpointDeskDeps {
   policy: OutboundPolicy;
   cipher: Cipher;
   now: () => number;
+  /** Hears of what failed behind an answer that had to be given all the same. */
+  onError: (error: unknown) => void;
 }
 
 /** Where an endpoint is from, as those who send to it take it. */
@@ -87,9 +89,9 @@ export class EndpointDesk {
       secrets: [sealedSecret(secret, { documentId: documentId(project, id), n: 1, nowMs, cipher })],
     };
     const document = await stored.insert(project, id, definition);
-    // One of the same id may have been there before.
-    await this.deps.marks.clear({ project, endpoint: id });
-    return { ...(await this.view(document)), secret };
+    // One of the same id may have been there before; it counts no more anyhow, as the new one is armed later.
+    await this.deps.marks.clear({ project, endpoint: id }).catch(this.deps.onError);
+    return { ...(await this.viewOrWithoutMark(document)), secret };
   }
 
   /** What is given takes the place of what was. `enabled: true` also ends a disabling by Tokenhub, and counts its failures anew. */
@@ -97,24 +99,24 @@ export class EndpointDesk {
     const { stored, marks, now } = this.deps;
     this.requireMade(project, id);
     if (body.url !== undefined) this.checkUrl(body.url);
-    const document = await stored.update(project, id, (current) => changed(current, body, now()));
+    const document = await stored.update({ project, endpoint: id }, (current) => changed(current, body, now()));
     if (body.enabled === true || body.url !== undefined) await marks.clear({ project, endpoint: id });
     return this.view(document);
   }
 
-  /** A new secret beside the newest, which goes on signing until the overlap ends; with the endpoint as it is now. */
+  /** A new secret beside those before it, which go on signing until the overlap ends; with the endpoint as it is now. */
   async rotate(project: string, id: string, body: SecretRotationDto): Promise<EndpointView> {
     const { stored, cipher, now } = this.deps;
     this.requireMade(project, id);
     const secret = signingSecret(body.secret);
     const overlapMs = (body.overlap_seconds ?? USUAL_OVERLAP_S) * 1_000;
-    const document = await stored.update(project, id, (current) => {
+    const document = await stored.update({ project, endpoint: id, until: 'commit' }, (current) => {
       const nowMs = now();
       const n = 1 + Math.max(0, ...current.secrets.map((one) => one.n));
       const next = sealedSecret(secret, { documentId: documentId(project, id), n, nowMs, cipher });
       return { ...current, secrets: rotated(liveSecrets(current.secrets, nowMs), next, { nowMs, overlapMs }) };
     });
-    return { ...(await this.view(document)), secret };
+    return { ...(await this.viewOrWithoutMark(document)), secret };
   }
 
   /** What is on its way to it is given up. */
@@ -122,6 +124,14 @@ export class EndpointDesk {
     this.requireMade(project, id);
     await this.deps.stored.delete(project, id);
     await this.deps.marks.clear({ project, endpoint: id });
+  }
+
+  /** For an answer that shows a secret: nothing may keep it back, and no other shows it. */
+  private async viewOrWithoutMark(document: SettingsDocument): Promise<EndpointView> {
+    return this.view(document).catch((error: unknown) => {
+      this.deps.onError(error);
+      return madeView(document, { mark: null, nowMs: this.deps.now() });
+    });
   }
 
   private async view(document: SettingsDocument): Promise<EndpointView> {

@@ -47,11 +47,22 @@ describe('a rotation', () => {
   });
   const later = new Date(NOW + 60_000).toISOString();
 
-  it('lets the newest before it sign until the overlap ends, and no other', () => {
-    expect(rotated([one(2), one(1, later)], one(3), { nowMs: NOW, overlapMs: 60_000 })).toEqual([
-      one(3),
-      one(2, later),
-    ]);
+  it('lets what signs go on until the overlap ends, or until the end that it has: asked for twice it cuts nobody off', () => {
+    const sooner = new Date(NOW + 1).toISOString();
+    const secrets = [one(3), one(2, sooner), one(1, new Date(NOW).toISOString())];
+    const once = rotated(secrets, one(4), { nowMs: NOW, overlapMs: 60_000 });
+    expect(once).toEqual([one(4), one(3, later), one(2, sooner)]);
+    const again = rotated(once, one(5), { nowMs: NOW, overlapMs: 90_000 });
+    expect(again).toEqual([one(5), one(4, new Date(NOW + 90_000).toISOString()), one(3, later), one(2, sooner)]);
+  });
+
+  it('is refused where five sign already, unless it ends them', () => {
+    const five = [one(5), ...[4, 3, 2, 1].map((n) => one(n, later))];
+    expect(() => rotated(five, one(6), { nowMs: NOW, overlapMs: 1 })).toThrow(
+      expect.objectContaining({ code: 'too_many_secrets' }),
+    );
+    expect(rotated(five, one(6), { nowMs: NOW, overlapMs: 0 })).toEqual([one(6)]);
+    expect(rotated(five, one(6), { nowMs: NOW + 60_000, overlapMs: 1 })).toHaveLength(2);
   });
 
   it('without an overlap leaves the new one alone', () => {

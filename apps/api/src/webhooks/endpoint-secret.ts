@@ -7,6 +7,9 @@ import { secretName, type EndpointSecret } from '#webhooks/endpoint-definition.j
 const RANDOM_BYTES = 32;
 const HINT_CHARACTERS = 4;
 
+/** Each is one more signature in every message. */
+const MOST_SECRETS = 5;
+
 /** A secret that nobody can guess, or the one that is given; throws for one of another form, without repeating it. */
 export function signingSecret(given: string | undefined | null): string {
   if (given == null) return `whsec_${randomBytes(RANDOM_BYTES).toString('base64')}`;
@@ -28,14 +31,23 @@ export function sealedSecret(
   };
 }
 
-/** The secrets after a rotation: the new one, and the newest before it until the overlap ends. No more than two ever sign. */
+/**
+ * The secrets after a rotation. Those before go on signing for the overlap, or until the end that they have already: a rotation whose answer was
+ * lost, and that is asked for again, ends none that a receiver knows. Without an overlap all others end now. Throws
+ * `too_many_secrets` when too many still sign.
+ */
 export function rotated(
   secrets: readonly EndpointSecret[],
   next: EndpointSecret,
   { nowMs, overlapMs }: { nowMs: number; overlapMs: number },
 ): EndpointSecret[] {
-  const [newest] = secrets;
-  return newest && overlapMs > 0 ? [next, { ...newest, ends_at: iso(nowMs + overlapMs) }] : [next];
+  if (overlapMs === 0) return [next];
+  const live = liveSecrets(secrets, nowMs);
+  if (live.length >= MOST_SECRETS) {
+    const message = `${live.length} secrets of it still sign: wait until one ends, or end them all now with overlap_seconds 0.`;
+    throw new TokenhubError('too_many_secrets', message);
+  }
+  return [next, ...live.map((secret) => ({ ...secret, ends_at: secret.ends_at ?? iso(nowMs + overlapMs) }))];
 }
 
 /** Those that still sign. */

@@ -7,6 +7,7 @@ import {
   type SettingsStore,
 } from '#settings/settings-store.js';
 import { documentId, ENDPOINT_KIND, ownerOf, type EndpointDefinition } from '#webhooks/endpoint-definition.js';
+import { ID_PATTERN } from '../admin/keys/use.dto.js';
 
 /** How many a project may have, beside those that are declared. */
 export const MOST_ENDPOINTS = 20;
@@ -15,6 +16,12 @@ export interface StoredEndpointsDeps {
   /** Null where no database is configured. */
   settings: SettingsStore | null;
   publisher: Pick<SettingsPublisher<object>, 'publish'>;
+}
+
+interface WriteOptions {
+  check?: ((all: SettingsDocument[]) => void) | undefined;
+  /** `commit`: it holds as soon as it is saved. For changes that make a secret, which is in the answer alone. */
+  until?: 'commit' | 'publication' | undefined;
 }
 
 /** The stored endpoints: read, and written so that every process hears of it. */
@@ -30,28 +37,34 @@ export class StoredEndpoints {
 
   /** Throws `webhook_endpoint_not_found`. */
   async read(project: string, endpoint: string): Promise<SettingsDocument> {
-    const found = (await this.deps.settings?.read(ENDPOINT_KIND, documentId(project, endpoint))) ?? null;
-    if (found === null) throw endpointNotFound(endpoint);
+    const found = ID_PATTERN.test(endpoint)
+      ? await this.deps.settings?.read(ENDPOINT_KIND, documentId(project, endpoint))
+      : null;
+    if (!found) throw endpointNotFound(endpoint);
     return found;
   }
 
-  /** Throws `already_exists`, and `too_many_endpoints`. */
+  /** Throws `already_exists`, and `too_many_endpoints`. Its secret is made with it: it holds as soon as it is saved. */
   async insert(project: string, endpoint: string, definition: EndpointDefinition): Promise<SettingsDocument> {
     const change = { change: 'insert', kind: ENDPOINT_KIND, id: documentId(project, endpoint), definition } as const;
-    return required(await this.write(change, (all) => requireRoom(project, all)));
+    const check = (all: SettingsDocument[]): void => requireRoom(project, all);
+    return required(await this.write(change, { check, until: 'commit' }));
   }
 
-  /** Writes what `next` makes of it as it is; whoever changes it meanwhile is not undone: it is read again. */
+  /**
+   * Writes what `next` makes of it as it is; whoever changes it meanwhile is not undone: it is read again. What makes a secret holds as soon as it
+   * is saved (`until: 'commit'`).
+   */
   async update(
-    project: string,
-    endpoint: string,
+    { project, endpoint, until }: { project: string; endpoint: string } & Pick<WriteOptions, 'until'>,
     next: (current: EndpointDefinition) => EndpointDefinition,
   ): Promise<SettingsDocument> {
     for (;;) {
       const { id, definition, version } = await this.read(project, endpoint);
       const changed = next(definition as EndpointDefinition);
       try {
-        return required(await this.write({ change: 'update', kind: ENDPOINT_KIND, id, definition: changed, version }));
+        const change = { change: 'update', kind: ENDPOINT_KIND, id, definition: changed, version } as const;
+        return required(await this.write(change, { until }));
       } catch (error) {
         if (!(error instanceof SettingsConflict && error.reason === 'stale')) throw error;
       }
@@ -60,6 +73,7 @@ export class StoredEndpoints {
 
   /** Throws `webhook_endpoint_not_found`. */
   async delete(project: string, endpoint: string): Promise<void> {
+    if (!ID_PATTERN.test(endpoint)) throw endpointNotFound(endpoint);
     await this.write({ change: 'delete', kind: ENDPOINT_KIND, id: documentId(project, endpoint), version: null });
   }
 
@@ -75,11 +89,11 @@ export class StoredEndpoints {
 
   /**
    * Once it is committed it is published; this process knows it when this resolves. Throws `store_unavailable` when that has not worked in
-   * time: the change is made all the same.
+   * time: the change is made all the same. With `until: 'commit'` it resolves then, too.
    */
   private async write(
     change: SettingsChange,
-    check: (all: SettingsDocument[]) => void = () => undefined,
+    { check = () => undefined, until = 'publication' }: WriteOptions = {},
   ): Promise<SettingsDocument | null> {
     const kinds = change.change === 'insert' ? [ENDPOINT_KIND] : [];
     const decide = (all: SettingsDocument[]): SettingsChange[] => {
@@ -89,7 +103,10 @@ export class StoredEndpoints {
     // A project's own, and no administrator's.
     const written = this.requireKept().change(kinds, decide, null);
     const { documents, revision } = await written.catch(refuse);
-    await this.deps.publisher.publish(revision);
+    await this.deps.publisher.publish(revision).catch((error: unknown) => {
+      // It is published by itself, as soon as that works again.
+      if (until === 'publication' || !isStoreAway(error)) throw error;
+    });
     return documents[0] ?? null;
   }
 }
@@ -98,6 +115,10 @@ export class StoredEndpoints {
 export function endpointNotFound(id: string): TokenhubError {
   const message = `There is no webhook endpoint ${JSON.stringify(id.slice(0, 64))}.`;
   return new TokenhubError('webhook_endpoint_not_found', message);
+}
+
+function isStoreAway(error: unknown): boolean {
+  return error instanceof TokenhubError && error.code === 'store_unavailable';
 }
 
 function required(document: SettingsDocument | null): SettingsDocument {

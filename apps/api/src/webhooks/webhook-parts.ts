@@ -58,9 +58,12 @@ export const WEBHOOK_PARTS: Provider[] = [
   },
   {
     provide: EndpointDesk,
-    inject: [CONFIG, StoredEndpoints, EndpointMarks, CIPHER],
-    useFactory: ({ projects, webhookAllow }: TokenhubConfig, ...[stored, marks, cipher]: DeskParts) =>
-      new EndpointDesk({ projects, stored, marks, cipher, policy: new OutboundPolicy(webhookAllow), now: Date.now }),
+    inject: [CONFIG, StoredEndpoints, EndpointMarks, CIPHER, LOGGER],
+    useFactory: ({ projects, webhookAllow }: TokenhubConfig, ...[stored, marks, cipher, logger]: DeskParts) =>
+      new EndpointDesk({
+        ...{ projects, stored, marks, cipher, policy: new OutboundPolicy(webhookAllow), now: Date.now },
+        onError: (error) => logger.warn({ err: error }, 'webhook endpoints'),
+      }),
   },
   { provide: DeliveryDesk, inject: [CONFIG, REDIS, HISTORY_DATABASE, EndpointDesk], useFactory: buildDeliveries },
   {
@@ -76,7 +79,7 @@ export const WEBHOOK_PARTS: Provider[] = [
   },
 ];
 
-type DeskParts = [StoredEndpoints, EndpointMarks, Cipher];
+type DeskParts = [StoredEndpoints, EndpointMarks, Cipher, Logger];
 
 /** For a Redis that has lost what it had: what a process that ended in between did not publish is found by its revision. */
 const REPAIR_EVERY_MS = 10_000;

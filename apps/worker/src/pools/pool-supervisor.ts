@@ -6,6 +6,7 @@ import type { RedisClient } from '#platform/redis.js';
 import type { AttemptQueues } from '#queues/attempt-queues.js';
 import { startPoolWorker, type PoolWorker, type TakenAttempt } from '#queues/pool-worker.js';
 import type { Registry } from '#registry/registry.js';
+import type { PausedQueues } from './paused-queues.js';
 
 /** How soon a worker with calls in flight notices that its pool has opened again. */
 const WAKE_MS = 200;
@@ -17,6 +18,8 @@ export interface PoolSupervisorDeps {
   redis: RedisClient;
   queues: AttemptQueues;
   pauses: Pick<PoolPauses, 'reopen'>;
+  /** What administrators paused. */
+  pausedQueues: Pick<PausedQueues, 'follow' | 'settled'>;
   process: (payload: AttemptPayload, taken: TakenAttempt) => Promise<AttemptResult>;
   /** Makes what still runs give its work back. */
   stopRunning: () => void;
@@ -77,6 +80,8 @@ export class PoolSupervisor {
   private async apply(registry: Registry): Promise<void> {
     if (this.closing) return;
     const wanted = registry.pools().filter((pool) => this.serves(pool, registry));
+    // Before the first attempt is asked for: of a paused pool none is taken.
+    if (wanted.some(({ id }) => !this.workers.has(id))) await this.deps.pausedQueues.follow();
     for (const pool of wanted) await this.serve(pool, registry);
     const ids = new Set(wanted.map((pool) => pool.id));
     for (const [id, worker] of this.workers) {
@@ -120,11 +125,17 @@ export class PoolSupervisor {
         pool: pool.id,
         redis: this.deps.redis,
         concurrency,
-        process: this.deps.process,
+        process: (payload, taken) => this.process(payload, taken),
         onError: (error) => logger.warn({ err: error, pool: pool.id }, 'pool worker'),
       }),
     );
     logger.info({ pool: pool.id, concurrency, limits: pool.limits }, 'serving pool');
+  }
+
+  /** What BullMQ took just as Redis had come back is looked at only once this process knows again what is paused. */
+  private async process(payload: AttemptPayload, taken: TakenAttempt): Promise<AttemptResult> {
+    await this.deps.pausedQueues.settled();
+    return this.deps.process(payload, taken);
   }
 
   /** Whatever its limits are now, a pool's queue begins unhindered: where they are reached, the tickets slow it down again. */

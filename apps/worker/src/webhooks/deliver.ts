@@ -12,10 +12,9 @@ import { failedBecause, type Verdict } from '#webhooks/judge-answer.js';
 import { sendWebhook } from '#webhooks/send-webhook.js';
 import type { FoundTarget, Hold, TargetDirectory } from '#webhooks/target-directory.js';
 import type { EndpointDisabler } from './endpoint-disabler.js';
+import { EndpointSlots } from './endpoint-slots.js';
+import { NextLooks } from './next-looks.js';
 import { delayAfter, MOST_TRIES } from './retry-schedule.js';
-
-/** How soon a delivery that waits for something of ours looks again. */
-const HELD_MS = 2_000;
 
 export interface DeliverDeps {
   deliveries: DeliveryStore;
@@ -40,6 +39,8 @@ interface Tried {
 /** Makes one try of a delivery and writes down how it went; throws `RetryLater` when another is to follow. */
 export class Deliver {
   private readonly closing = new AbortController();
+  private readonly slots = new EndpointSlots();
+  private readonly nextLooks = new NextLooks();
 
   constructor(private readonly deps: DeliverDeps) {}
 
@@ -89,7 +90,7 @@ export class Deliver {
       await this.giveUp(delivery, unmade(delivery, 'endpoint_disabled'));
       return;
     }
-    const tried = await this.send(delivery, target);
+    const tried = await this.sendInTurn(delivery, target);
     const { verdict } = tried;
     const attempt = delivery.attempts + 1;
     switch (verdict.kind) {
@@ -115,6 +116,17 @@ export class Deliver {
     }
   }
 
+  /** It is no try to find that too many are under way to the same receiver. */
+  private async sendInTurn(delivery: Delivery, target: Ready): Promise<Tried> {
+    const letGo = this.slots.take(receiverOf(delivery, target.url));
+    if (letGo === null) throw new RetryLater(this.nextLooks.delayMs());
+    try {
+      return await this.send(delivery, target);
+    } finally {
+      letGo();
+    }
+  }
+
   private async send(delivery: Delivery, { url, secrets }: Ready): Promise<Tried> {
     const at = Date.now();
     try {
@@ -137,7 +149,7 @@ export class Deliver {
   /** It is no try: nothing was sent, for want of something of ours. */
   private async hold(delivery: Delivery, by: Hold): Promise<never> {
     await this.deps.deliveries.held(delivery, by);
-    throw new RetryLater(Math.round(HELD_MS * (1 + this.deps.random())));
+    throw new RetryLater(this.nextLooks.delayMs());
   }
 
   /** The next try, or the end; and perhaps the end of its endpoint. */
@@ -171,9 +183,16 @@ export class Deliver {
   private async giveUp(delivery: Delivery, report: Omit<TryReport, 'nextAt'>): Promise<Failing | null> {
     const failing = await this.deps.deliveries.dead(delivery, { ...report, nextAt: null });
     const { attempt, httpStatus, reason } = report;
-    if (failing) this.deps.logger.warn({ ...about(delivery), attempt, httpStatus, reason }, 'webhook given up');
+    // What was never tried says nothing new: every job of a project with a dead endpoint has one.
+    const level = report.made === null && delivery.tries.length === 0 ? 'debug' : 'warn';
+    if (failing) this.deps.logger[level]({ ...about(delivery), attempt, httpStatus, reason }, 'webhook given up');
     return failing;
   }
+}
+
+/** An endpoint of a project, or, of the URLs that jobs name, a project's at one host. */
+function receiverOf({ project, endpoint }: Delivery, url: string): string {
+  return `${project}/${endpoint ?? ` ${new URL(url).origin}`}`;
 }
 
 /** What is given up without a try: there is nowhere to send it. */

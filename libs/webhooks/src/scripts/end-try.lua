@@ -2,7 +2,7 @@
 -- KEYS: delivery, failures of its endpoint, the dead, ledger, bytes that wait for the recorder
 -- ARGV: 1 delivery id, 2 'delivered' | 'postponed' | 'dead', 3 round, 4 tries of this round, 5 HTTP status or '', 6 reason or '',
 --       7 time of the next try or '', 8 the try as JSON, or '' when none was made, 9 '1' when the receiver is to blame, 10 what is kept
---       after the end (ms), 11 '1' where a history is kept, 12 entry of the dead, 13 how many of the dead are kept, 14 tries kept
+--       after the end (ms), 11 '1' where a history is kept, 12 entry of the dead or '', 13 how many of the dead are kept, 14 tries kept
 -- Returns {} when nothing was written, else {since when its endpoint fails, how often it has}; zeros when it does not, or has none.
 local function int(value)
   return string.format('%.0f', value)
@@ -44,7 +44,7 @@ if ARGV[2] ~= 'postponed' then
     redis.call('PEXPIRE', KEYS[1], ARGV[10])
   end
 end
-if ARGV[2] == 'dead' then
+if ARGV[2] == 'dead' and ARGV[12] ~= '' then
   redis.call('LPUSH', KEYS[3], ARGV[12])
   redis.call('LTRIM', KEYS[3], 0, tonumber(ARGV[13]) - 1)
 end

@@ -10,7 +10,14 @@ import { changedKey, definedKey, iso, liveSecrets, rotated, secretOf } from './k
 import { declaredViews, keyView, type AdminView, type KeyView } from './key-views.js';
 import { checkAllowed } from './known-models.js';
 import { type AdminDeps, type Shown } from './project-admin.js';
-import { asPrecondition, declaredError, requireNoVersion, requireVersion, type ChangeRequest } from './stored-keys.js';
+import {
+  asPrecondition,
+  declaredError,
+  requireNoVersion,
+  requireVersion,
+  type ChangeRequest,
+  type WriteOptions,
+} from './stored-keys.js';
 
 const ID_LETTERS = 'abcdefghijklmnopqrstuvwxyz0123456789';
 const ID_LENGTH = 16;
@@ -78,11 +85,14 @@ export class KeyAdmin {
     this.requireStored(id);
     const made = newSecret();
     const request = { ifMatch, by: { ...by, verb: 'rotated' } };
-    const { view, version } = await this.update(id, request, (current) => {
+    // Without an overlap what is asked for is that the others end: that is answered only once it is true everywhere.
+    const until = overlapMs === 0 ? 'publication' : 'commit';
+    const document = await this.store(id, { ...request, until }, (current) => {
       const nowMs = this.deps.now();
       const secrets = rotated(current.secrets, secretOf(made, nowMs), { nowMs, overlapMs });
       return { ...current, secrets };
     });
+    const { view, version } = this.shown(document);
     return { view: { ...view, secret: made.secret }, version };
   }
 
@@ -106,7 +116,7 @@ export class KeyAdmin {
     const definition = allowed(body, definedKey(body, [secretOf(made, now())]));
     const document = await stored.write(
       { change: 'insert', kind: KEY_KIND, id, definition },
-      { check: (projects) => this.requireProject(body.project, projects), by },
+      { check: (projects) => this.requireProject(body.project, projects), by, until: 'commit' },
     );
     if (!document) throw new Error(`the new key ${id} is not there`);
     const { view, version } = this.shown(document);
@@ -127,18 +137,27 @@ export class KeyAdmin {
 
   private async update(
     id: string,
-    { ifMatch, by }: ChangeRequest,
+    request: ChangeRequest,
     next: (current: KeyDefinition) => KeyDefinition,
   ): Promise<Shown> {
-    const document = await this.deps.stored.update<KeyDefinition>(
+    const document = await this.store(id, request, next);
+    await this.holdTo(id, document.definition as KeyDefinition);
+    return this.shown(document);
+  }
+
+  private async store(
+    id: string,
+    { ifMatch, by, until = 'publication' }: ChangeRequest & Pick<WriteOptions, 'until'>,
+    next: (current: KeyDefinition) => KeyDefinition,
+  ): Promise<SettingsDocument> {
+    return this.deps.stored.update<KeyDefinition>(
       { kind: KEY_KIND, id, ifMatch, by },
       {
         next: (current) => next({ ...current, secrets: liveSecrets(current.secrets, this.deps.now()) }),
         check: () => undefined,
+        until,
       },
     );
-    await this.holdTo(id, document.definition as KeyDefinition);
-    return this.shown(document);
   }
 
   /** What its unfinished jobs may still top up follows its budget, too. */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { TokenhubError } from '#contracts/error-catalogue.js';
 import { SettingsConflict, type SettingsDocument, type SettingsStore } from '#settings/settings-store.js';
 import { StoredKeys, type StoredKeysDeps } from './stored-keys.js';
 
@@ -48,6 +49,21 @@ describe('a change', () => {
       { publisher: { publish: () => Promise.reject(notTold) } },
     );
     await expect(keys.write(INSERT, UNCHECKED)).rejects.toBe(notTold);
+  });
+
+  it('that makes a secret is answered once it is saved: nobody is shown the secret again', async () => {
+    const changesOf = (notTold: Error) => {
+      const { keys } = stored(
+        changing(() => Promise.resolve({ documents: [DOCUMENT], revision: 8 })),
+        { publisher: { publish: () => Promise.reject(notTold) } },
+      );
+      const update = { kind: 'key', id: 'k', ifMatch: undefined, by } as const;
+      const how = { next: (current: object) => current, check: () => undefined, until: 'commit' } as const;
+      return [() => keys.write(INSERT, { ...UNCHECKED, until: 'commit' }), () => keys.update(update, how)];
+    };
+    for (const change of changesOf(new TokenhubError('store_unavailable'))) expect(await change()).toBe(DOCUMENT);
+    const broken = new Error('a fault of ours');
+    for (const change of changesOf(broken)) await expect(change()).rejects.toBe(broken);
   });
 
   it.each([

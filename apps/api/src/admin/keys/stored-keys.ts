@@ -32,6 +32,8 @@ export interface WriteOptions {
   /** What is changed together with it. */
   alongside?: (current: SettingsDocument[]) => SettingsChange[];
   by: ChangedBy;
+  /** `commit`: it holds as soon as it is saved. For changes that make a secret, which is in the answer alone. */
+  until?: 'commit' | 'publication';
 }
 
 const NOT_FOUND: Record<KeyThing, ErrorCode> = { [PROJECT_KIND]: 'project_not_found', [KEY_KIND]: 'key_not_found' };
@@ -56,11 +58,11 @@ export class StoredKeys {
   /**
    * Makes one change, checked against all projects as they are in that moment, and what goes with it, and gives the document as it is now. Once it is
    * committed it is published; this process's own ring has it when this resolves. Throws `store_unavailable` when that has not worked in
-   * time: the change is made all the same.
+   * time: the change is made all the same. With `until: 'commit'` it resolves then, too.
    */
   async write(
     change: SettingsChange,
-    { kinds = [PROJECT_KIND], check, alongside = () => [], by }: WriteOptions,
+    { kinds = [PROJECT_KIND], check, alongside = () => [], by, until = 'publication' }: WriteOptions,
   ): Promise<SettingsDocument | null> {
     const { settings } = this.deps;
     if (settings === null) {
@@ -74,7 +76,10 @@ export class StoredKeys {
       return [change, ...alongside(current)];
     };
     const { documents, revision } = await settings.change(kinds, decide, by).catch(refuse);
-    await this.deps.publisher.publish(revision);
+    await this.deps.publisher.publish(revision).catch((error: unknown) => {
+      // It is published by itself, as soon as that works again.
+      if (until === 'publication' || !isStoreAway(error)) throw error;
+    });
     return documents[0] ?? null;
   }
 
@@ -84,14 +89,14 @@ export class StoredKeys {
    */
   async update<D extends object>(
     { kind, id, ifMatch, by }: { kind: KeyThing; id: string; ifMatch: string | undefined; by: ChangedBy },
-    { next, check }: { next: (current: D) => D | Promise<D>; check: (current: SettingsDocument[]) => void },
+    { next, ...how }: { next: (current: D) => D | Promise<D> } & Pick<WriteOptions, 'check' | 'until'>,
   ): Promise<SettingsDocument> {
     for (;;) {
       const { definition, version } = await this.read(kind, id);
       requireVersion(ifMatch, { kind, id, version });
       const change = { change: 'update', kind, id, definition: await next(definition as D), version } as const;
       try {
-        const written = await this.write(change, { check, by });
+        const written = await this.write(change, { ...how, by });
         if (written) return written;
         throw new Error(`the update of ${kind} ${id} gave nothing`);
       } catch (error) {
@@ -99,6 +104,11 @@ export class StoredKeys {
       }
     }
   }
+}
+
+/** True when something cannot be asked at the moment. */
+function isStoreAway(error: unknown): boolean {
+  return error instanceof TokenhubError && error.code === 'store_unavailable';
 }
 
 /** Throws `precondition_failed` unless the header, if there is one, allows a change of this version. */

@@ -137,16 +137,19 @@ export class PoolAdmin {
     };
   }
 
-  /** A model's own and its provider's: a call in its pool counts against both. */
+  /** A model's own and its provider's: a call in its pool counts against both, and against the provider's wherever it runs. */
   private async limitsOf(pool: Pool, { active }: PoolDepth): Promise<LimitUse[]> {
-    const provider = this.deps.registry.current.provider(pool.provider);
+    const { current } = this.deps.registry;
+    const provider = current.provider(pool.provider);
+    const isShared = current.pools().some((other) => other.provider === pool.provider && other.model !== null);
     const endpoints = provider?.endpoints.length ?? 1;
     const own = { id: pool.id, limits: pool.limits };
     const scopes = pool.model === null || !provider ? [own] : [own, { id: provider.id, limits: provider.limits }];
     const uses = await this.deps.usage.read(scopes);
     for (const { id, limits } of scopes) {
       if (limits.concurrency === undefined) continue;
-      const used = id === pool.id ? active : await this.deps.usage.inFlight(id);
+      const isOwn = id === pool.id && (pool.model !== null || !isShared);
+      const used = isOwn ? active : await this.deps.usage.inFlight(id);
       uses.push({ scope: id, rule: 'concurrency', limit: limits.concurrency * endpoints, used });
     }
     return uses;

@@ -25,12 +25,11 @@ export interface Visitor {
 export class SignIn {
   constructor(private readonly deps: SignInDeps) {}
 
-  /** Throws 401 for a wrong token, and 429 after too many of them; a session that the browser had before ends. */
+  /** Throws 401 for a wrong token, which the log counts and the audit does not hold: anybody can be refused; and 429 after too many of them; a session that the browser had before ends. */
   async open(token: string, visitor: Visitor): Promise<{ id: string; session: AdminSession }> {
     const { sessions, throttle, audit } = this.deps;
     await throttle.count(visitor.address);
     if (!this.deps.token.matches(token)) {
-      await audit.record({ ...noted(visitor), actor: 'nobody', action: 'session.refused', target: 'session' });
       throw new TokenhubError('admin_token_required', 'This is not the admin token.');
     }
     await throttle.forgive(visitor.address);
