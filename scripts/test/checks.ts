@@ -4,8 +4,6 @@ export interface Check {
   what: string;
   /** For Node, from the checkout's root. */
   args: string[];
-  /** It only reads the sources: runs beside others of its kind, and what it prints is shown when it has ended. */
-  static?: true;
   /** Set when it is a Jest run, whose tests are counted. */
   jestProject?: string;
 }
@@ -18,15 +16,13 @@ export const CHECKS: Check[] = [
     name: 'format',
     what: 'Prettier',
     args: ['node_modules/prettier/bin/prettier.cjs', '--check', '--log-level', 'warn', '.'],
-    static: true,
   },
   {
     name: 'lint',
     what: 'ESLint, no warnings',
     args: ['node_modules/eslint/bin/eslint.js', '--max-warnings', '0', '.'],
-    static: true,
   },
-  { name: 'types', what: 'TypeScript', args: ['node_modules/typescript/bin/tsc', '--noEmit'], static: true },
+  { name: 'types', what: 'TypeScript', args: ['node_modules/typescript/bin/tsc', '--noEmit'] },
   {
     name: 'arrows',
     what: 'imports point one way',
@@ -39,7 +35,6 @@ export const CHECKS: Check[] = [
       'test',
       'scripts',
     ],
-    static: true,
   },
   {
     name: 'advisories',

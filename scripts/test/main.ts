@@ -1,8 +1,7 @@
-/** `npm test`: every check, those of the sources side by side, the others one after the other, and a table of what came of it. `npm test -- unit lint` runs those alone. */
+/** `npm test`: every check, one after the other, and a table of what came of it. `npm test -- unit lint` runs those alone. */
 import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
 import { findOrInstallChromium } from '../lib/chromium-install.ts';
 import { findOrInstallPostgres } from '../lib/postgres-install.ts';
@@ -23,8 +22,8 @@ export async function main(args: string[]): Promise<number> {
     rmSync(reports, { recursive: true, force: true });
     mkdirSync(reports, { recursive: true });
     const startedAt = performance.now();
-    const results = await Promise.all(checks.filter((check) => check.static).map((check) => run(check, env)));
-    for (const check of checks.filter((one) => !one.static)) {
+    const results: CheckResult[] = [];
+    for (const check of checks) {
       const stop = !goOn && results.some(({ outcome }) => outcome === 'failed');
       results.push(stop ? { name: check.name, outcome: 'not run', ms: 0 } : await run(check, env));
     }
@@ -71,18 +70,15 @@ function environment(checks: Check[]): NodeJS.ProcessEnv {
 }
 
 async function run(check: Check, env: NodeJS.ProcessEnv): Promise<CheckResult> {
-  const title = `\n▸ ${check.name}: ${check.what}`;
-  if (!check.static) console.log(title);
+  console.log(`\n▸ ${check.name}: ${check.what}`);
   const report = join(reports, `${check.name}.json`);
   const args = [...check.args, ...(check.jestProject === undefined ? [] : ['--json', `--outputFile=${report}`])];
   const startedAt = performance.now();
   // Jest prints its JSON only to the file; its report for people goes to stderr.
-  const child = spawn(process.execPath, args, { cwd: root, env, stdio: check.static ? 'pipe' : 'inherit' });
-  const printed = Promise.all([child.stdout, child.stderr].map(async (stream) => (stream ? text(stream) : '')));
+  const child = spawn(process.execPath, args, { cwd: root, env, stdio: 'inherit' });
   const ok = await new Promise<boolean>((resolve, reject) => {
-    child.once('error', reject).once('close', (code) => resolve(code === 0));
+    child.once('error', reject).once('exit', (code) => resolve(code === 0));
   });
-  if (check.static) console.log([title, ...(await printed)].join('\n').trimEnd());
   const result: CheckResult = { name: check.name, outcome: ok ? 'ok' : 'failed', ms: performance.now() - startedAt };
   return check.jestProject === undefined ? result : { ...result, counts: countsOf(readReport(report)) };
 }
