@@ -41,7 +41,7 @@ function withPools(simulatorUrl: string): StackConfig {
 
 beforeAll(async () => {
   stack = await startStack({
-    ...{ appendfsync: 'everysec', apis: 2, workers: 2, config: withPools },
+    ...{ appendfsync: 'always', apis: 2, workers: 2, config: withPools },
     env: { TOKENHUB_ADMIN_TOKEN: ADMIN_TOKEN },
   });
   simulator = new SimulatorControl(stack.simulatorUrl);
@@ -152,7 +152,7 @@ describe('a pool that an administrator paused', () => {
     expect(await pool('second')).toMatchObject({ paused: false, admin_pause: null });
   });
 
-  it('stays paused when every process is killed and Redis starts again', async () => {
+  it('stays paused when every worker and Redis are killed and start again', async () => {
     await pause('second', { reason: 'until Monday' });
     const job = await post(stack.url, on('spare'));
     await Promise.all(stack.workers.map((worker) => worker.kill()));

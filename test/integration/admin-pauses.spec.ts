@@ -11,7 +11,7 @@ import { keys } from '#platform/keys.js';
 import { temporaryReasonOf } from '#routing/temporary-reason.js';
 import { waitFor } from '#testing/wait-for.js';
 import { PoolAdmin } from '../../apps/api/src/admin/pools/pool-admin.js';
-import { moveWaiting } from '../../apps/worker/src/reconciler/move-waiting.js';
+import { movePass } from './support/move-pass.js';
 import { newJob } from './support/new-job.js';
 import { RedisFixture } from './support/redis-fixture.js';
 import { model, provider, registryContent } from './support/registry-content.js';
@@ -178,15 +178,7 @@ describe('a pool that an administrator paused', () => {
     await pause();
     await seen(rig, 'pool_paused');
     const job = await submit(fixture, newJob({ plan: { maxAttempts: 1 } }));
-    const moved = await moveWaiting({
-      ...{ unfinished: fixture.unfinished, queues: fixture.queues, views: rig.views, cursors: new Map() },
-      pools: () => ['acme', 'bolt'],
-      unserved: () => Promise.resolve([]),
-      poolOf: (id) => rig.registry.current.poolOf({ id, provider: id === 'small' ? 'acme' : 'bolt', limits: null }),
-      contextTokensOf: (id) => rig.registry.current.model(id)?.contextTokens,
-      run: (payload) => Promise.reject(new Error(`${payload.jobId} waits for a model that is gone`)),
-    });
-    expect(moved).toBe(1);
+    expect(await movePass(fixture, rig)).toBe(1);
     expect(await ended(fixture, job)).toMatchObject({ state: 'completed', attempts: [{ model: 'large' }] });
   });
 });

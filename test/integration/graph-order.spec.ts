@@ -34,7 +34,7 @@ const STEPS = byStep({
 /** Whose attempts wait for the pool of `small`, and with which turns. */
 async function line(): Promise<{ callId: string; turn: number }[]> {
   const waiting = await fixture.queues.waiting('acme', 20_000);
-  return waiting.map(({ payload, turn }) => ({ callId: payload.callId, turn }));
+  return waiting.map(({ payload, turn }) => ({ callId: payload?.callId ?? 'none', turn }));
 }
 
 const lined = (count: number) =>

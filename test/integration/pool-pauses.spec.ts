@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from '@jest/globals';
 import { PAUSE_MS, PoolPauses } from '#limits/pool-pauses.js';
 import { keys } from '#platform/keys.js';
 import { waitFor } from '#testing/wait-for.js';
-import { moveWaiting } from '../../apps/worker/src/reconciler/move-waiting.js';
+import { movePass } from './support/move-pass.js';
 import { newJob, runOf } from './support/new-job.js';
 import { RedisFixture } from './support/redis-fixture.js';
 import { model, provider, registryContent } from './support/registry-content.js';
@@ -115,18 +115,6 @@ describe('a paused pool', () => {
 });
 
 describe('an attempt that waits in a paused pool', () => {
-  const movedBy = (rig: WorkerRig): Promise<number> =>
-    moveWaiting({
-      unfinished: fixture.unfinished,
-      queues: fixture.queues,
-      views: rig.views,
-      pools: () => ['acme', 'bolt'],
-      unserved: () => Promise.resolve([]),
-      poolOf: (id) => rig.registry.current.poolOf({ id, provider: id === 'small' ? 'acme' : 'bolt', limits: null }),
-      cursors: new Map(),
-      contextTokensOf: (id) => rig.registry.current.model(id)?.contextTokens,
-      run: (payload) => Promise.reject(new Error(`${payload.jobId} waits for a model that is gone`)),
-    });
   const pausedFor = async (ms: number, rig: WorkerRig): Promise<void> => {
     rig.views.notePause('acme', await pause(ms));
   };
@@ -136,7 +124,7 @@ describe('an attempt that waits in a paused pool', () => {
     const rig = await startWorkerRig(fixture, { adapter });
     await pausedFor(20_000, rig);
     const job = await submit(fixture, newJob({ plan: { maxAttempts: 1 } }));
-    expect(await movedBy(rig)).toBe(1);
+    expect(await movePass(fixture, rig)).toBe(1);
     const record = await ended(fixture, job);
     expect(record).toMatchObject({ state: 'completed', attempts: [{ n: 2, model: 'large' }] });
     expect(adapter.asked).toEqual(['upstream-large']);
@@ -147,14 +135,17 @@ describe('an attempt that waits in a paused pool', () => {
     const rig = await startWorkerRig(fixture, { adapter: new ScriptedAdapter([]) });
     await pausedFor(20_000, rig);
     const alone = await submit(fixture, newJob({ plan: { candidates: [SMALL] } }));
-    expect(await movedBy(rig)).toBe(0);
+    expect(await movePass(fixture, rig)).toBe(0);
     rig.views.notePause('bolt', { pausedUntil: Date.now() + 20_000, strikes: 1 });
     const both = await submit(fixture, newJob());
-    expect(await movedBy(rig)).toBe(0);
+    expect(await movePass(fixture, rig)).toBe(0);
     rig.views.notePause('bolt', { pausedUntil: 0, strikes: 0 });
     rig.views.notePause('acme', { pausedUntil: Date.now() + 1_000, strikes: 1 });
-    expect(await movedBy(rig)).toBe(0);
-    expect((await fixture.queues.waiting('acme', 10)).map(({ payload }) => payload.jobId)).toEqual([alone.id, both.id]);
+    expect(await movePass(fixture, rig)).toBe(0);
+    expect((await fixture.queues.waiting('acme', 10)).map(({ payload }) => payload?.jobId)).toEqual([
+      alone.id,
+      both.id,
+    ]);
   });
 
   it('is not moved once it has begun', async () => {

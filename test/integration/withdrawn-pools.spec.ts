@@ -1,12 +1,13 @@
-import { randomUUID } from 'node:crypto';
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { CallPlan } from '#jobs/call-plan.js';
 import type { NewJob } from '#jobs/job-record.js';
+import { keys } from '#platform/keys.js';
 import { KnownPools } from '#queues/known-pools.js';
 import type { SnapshotContent } from '#registry/build-snapshot.js';
+import { Registry } from '#registry/registry.js';
 import { waitFor } from '#testing/wait-for.js';
-import { moveWaiting } from '../../apps/worker/src/reconciler/move-waiting.js';
 import { unservedPools } from '../../apps/worker/src/reconciler/unserved-pools.js';
+import { movePass } from './support/move-pass.js';
 import { newJob } from './support/new-job.js';
 import { RedisFixture } from './support/redis-fixture.js';
 import { model, provider, registryContent } from './support/registry-content.js';
@@ -44,23 +45,7 @@ const WITHOUT_SMALL = registryContent({
   models: [model('small', { enabled: false }), model('large', { contextTokens: 100_000 })],
 });
 
-/** As the reconciler does it. */
-function move(): Promise<number> {
-  const { registry, runAttempt } = rig;
-  const known = new KnownPools(fixture.redis);
-  return moveWaiting({
-    ...{ unfinished: fixture.unfinished, queues: fixture.queues, views: rig.views, cursors },
-    pools: () => registry.current.pools().map(({ id }) => id),
-    unserved: () => unservedPools(registry.current, known, false),
-    poolOf: (id) => {
-      const found = registry.current.model(id);
-      return found && registry.current.poolOf(found);
-    },
-    contextTokensOf: (id) => registry.current.model(id)?.contextTokens,
-    run: (payload, waiting) =>
-      runAttempt.run(payload, { ...waiting, run: randomUUID(), lockLost: new AbortController().signal }),
-  });
-}
+const move = (): Promise<number> => movePass(fixture, rig, cursors);
 
 /** Resolves once the workers serve what this content says. */
 async function follow(content: SnapshotContent, ...pools: string[]): Promise<void> {
@@ -97,7 +82,7 @@ describe.each<[string, SnapshotContent, number]>([
     await fixture.queues.enqueue(payloadOf(job, 1), { pool: 'acme', delayMs: 60_000 });
     expect(await move()).toBe(1);
     const [moved] = await fixture.queues.delayed('bolt', 10);
-    expect(moved?.payload.jobId).toBe(job.id);
+    expect(moved?.payload?.jobId).toBe(job.id);
     expect(moved?.delayMs).toBeGreaterThan(50_000);
     expect(await fixture.queues.delayed('acme', 10)).toEqual([]);
   });
@@ -203,5 +188,34 @@ describe('a model that is disabled while its provider is not', () => {
     expect(await read(fixture, job)).toMatchObject({ state: 'queued', waiting: SMALL, attempts: [] });
     await rig.publish(registryContent());
     expect(await ended(fixture, job)).toMatchObject({ state: 'completed', model: 'small' });
+  });
+});
+
+it('before a registry is known nothing is taken for gone', async () => {
+  const known = new KnownPools(fixture.redis);
+  await known.gone(['acme/small']);
+  expect(await unservedPools(Registry.empty(), known, false)).toEqual([]);
+  expect(await unservedPools(rig.registry.current, known, false)).toEqual(['acme/small']);
+});
+
+describe('in a pool that is disabled', () => {
+  it.each<[string, number, () => Promise<unknown>]>([
+    ['a payload that is no attempt', 0, () => fixture.queues.queueOf('acme').add('attempt', {}, { priority: 1 })],
+    [
+      'a call whose plan cannot be read',
+      1,
+      async () => {
+        const job = await submit(fixture, newJob());
+        await fixture.redis.hset(keys.call(payloadOf(job, 1).callId), 'plan', '{');
+      },
+    ],
+  ])('%s holds up nothing behind it', async (_case, reported, spoil) => {
+    await move();
+    await follow(DISABLED, 'bolt');
+    await spoil();
+    const job = await submit(fixture, newJob());
+    expect(await move()).toBe(1);
+    expect((await ended(fixture, job)).state).toBe('completed');
+    expect(fixture.errors.splice(0)).toHaveLength(reported);
   });
 });

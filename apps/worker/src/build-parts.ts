@@ -39,7 +39,7 @@ import { PoolSupervisor } from './pools/pool-supervisor.js';
 import type { ProviderDirectory } from './pools/provider-directory.js';
 import { RunAttempt } from './pools/run-attempt.js';
 import type { RunningAttempts } from './pools/running-attempts.js';
-import type { Places } from './reconciler/reconciler.processor.js';
+import type { Places, ReconcilerProcessor } from './reconciler/reconciler.processor.js';
 import { unservedPools } from './reconciler/unserved-pools.js';
 import { WorkerLifecycle, type WorkerParts } from './worker-lifecycle.js';
 
@@ -286,12 +286,13 @@ export function buildLifecycle(
     RedisClient,
     LiveVault,
     Escrow,
+    ReconcilerProcessor,
   ]
 ): WorkerLifecycle {
-  const [queues, http, endpoints, views, outcomes, subscriber, vault, escrow] = rest;
+  const [queues, http, endpoints, views, outcomes, subscriber, vault, escrow, reconciler] = rest;
   const parts: WorkerParts = {
     ...{ registry, pools, pausedQueues, graphs, graphQueue, running, presence, queues },
-    ...{ http, endpoints, views, outcomes, subscriber, vault, escrow },
+    ...{ http, endpoints, views, outcomes, subscriber, vault, escrow, reconciler },
   };
   return new WorkerLifecycle(parts);
 }

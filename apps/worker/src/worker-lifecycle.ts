@@ -14,12 +14,14 @@ import type { GraphRole } from './orchestrations/graph-role.js';
 import type { PausedQueues } from './pools/paused-queues.js';
 import type { PoolSupervisor } from './pools/pool-supervisor.js';
 import type { RunningAttempts } from './pools/running-attempts.js';
+import type { ReconcilerProcessor } from './reconciler/reconciler.processor.js';
 
 export interface WorkerParts {
   registry: LiveRegistry;
   pools: PoolSupervisor;
   pausedQueues: PausedQueues;
   graphs: GraphRole;
+  reconciler: Pick<ReconcilerProcessor, 'start' | 'close'>;
   graphQueue: GraphQueue;
   running: RunningAttempts;
   presence: Presence;
@@ -57,12 +59,15 @@ export class WorkerLifecycle implements OnApplicationBootstrap, OnModuleDestroy 
     registry.onChange(() => void pools.settled().then(presence.tell));
     vault.onChange(this.onVaultChange);
     escrow.onChange(this.onVaultChange);
+    // Last: it moves, fails and expires by what all the others know.
+    await this.parts.reconciler.start();
   }
 
   /** Takes no more work, ends or gives back what runs, then lets go of everything else. */
   async onModuleDestroy(): Promise<void> {
     const { registry, pools, pausedQueues, graphs, graphQueue, presence } = this.parts;
     const { queues, http, endpoints, views, outcomes } = this.parts;
+    await this.parts.reconciler.close();
     registry.stop();
     await pausedQueues.stop();
     await pools.close();

@@ -235,6 +235,7 @@ const HISTORY_CONNECTIONS = 3;
         REDIS_SUBSCRIBER,
         LiveVault,
         Escrow,
+        ReconcilerProcessor,
       ],
       useFactory: buildLifecycle,
     },

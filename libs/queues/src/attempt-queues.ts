@@ -14,7 +14,8 @@ export interface EnqueueOptions {
 
 /** An attempt in a queue that no worker has taken. */
 export interface WaitingAttempt {
-  payload: AttemptPayload;
+  /** Null for what is no attempt's: whoever takes it fails it. */
+  payload: AttemptPayload | null;
   turn: number;
   /** Until its time has come. */
   delayMs: number;
@@ -167,9 +168,16 @@ export class AttemptQueues {
 }
 
 function toWaiting({ data, priority, timestamp, delay }: Job): WaitingAttempt {
-  const payload: unknown = data;
-  assertAttemptPayload(payload);
-  return { payload, turn: priority, delayMs: Math.max(timestamp + delay - Date.now(), 0) };
+  return { payload: payloadOf(data), turn: priority, delayMs: Math.max(timestamp + delay - Date.now(), 0) };
+}
+
+function payloadOf(data: unknown): AttemptPayload | null {
+  try {
+    assertAttemptPayload(data);
+    return data;
+  } catch {
+    return null;
+  }
 }
 
 /** What BullMQ is told of an attempt, whether it is added alone or with the flow that waits for it. */

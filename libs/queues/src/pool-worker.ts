@@ -78,7 +78,10 @@ export function startPoolWorker(options: PoolWorkerOptions): PoolWorker {
     worker.concurrency = ramp.allowed;
   };
   worker.on('completed', letGo);
-  worker.on('failed', letGo);
+  worker.on('failed', (_job, error) => {
+    letGo();
+    options.onError(error);
+  });
   worker.on('lockRenewalFailed', (ids: string[]) => {
     for (const id of ids) worker.cancelJob(id, LOCK_LOST as unknown as string);
   });

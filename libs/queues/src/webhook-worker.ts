@@ -57,6 +57,10 @@ export function startWebhookWorker(options: WebhookWorkerOptions): WebhookWorker
     },
   );
   worker.on('error', options.onError);
+  // Those that are tried again were heard of when their next try was set.
+  worker.on('failed', (_job, error) => {
+    if (error instanceof UnrecoverableError) options.onError(error);
+  });
   return {
     close: async () => {
       const drain = setTimeout(options.giveBack, DRAIN_MS);

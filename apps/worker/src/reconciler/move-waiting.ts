@@ -30,6 +30,8 @@ export interface MoveWaitingDeps {
   run: (payload: AttemptPayload, waiting: { pool: string; turn: number }) => Promise<unknown>;
   /** Where the next pass over a pool begins: attempts that cannot move must not hide those behind them. */
   cursors: Map<string, number>;
+  /** Hears, once in a page, of an attempt that could not be looked at; it is tried again in a later pass. */
+  onError: (error: unknown) => void;
 }
 
 /**
@@ -61,11 +63,16 @@ async function movePage(
 ): Promise<number> {
   const from = deps.cursors.get(name) ?? 0;
   const waiting = await read(from);
+  const faults: unknown[] = [];
   let moved = 0;
   for (let start = 0; start < waiting.length; start += AT_ONCE) {
     const moves = waiting.slice(start, start + AT_ONCE).map((one) => moveOne(one, pool, deps));
-    moved += (await Promise.all(moves)).filter(Boolean).length;
+    // One record that cannot be read must not hold up all the others.
+    const settled = await Promise.allSettled(moves);
+    moved += settled.filter((one) => one.status === 'fulfilled' && one.value).length;
+    faults.push(...settled.filter((one) => one.status === 'rejected').map(({ reason }) => reason as unknown));
   }
+  if (faults.length > 0) deps.onError(faults[0]);
   if (waiting.length < PASS_SIZE) deps.cursors.delete(name);
   else deps.cursors.set(name, from + waiting.length - moved);
   return moved;
@@ -77,6 +84,8 @@ async function moveOne(
   deps: MoveWaitingDeps,
 ): Promise<boolean> {
   const { unfinished, queues, views } = deps;
+  // The worker of its pool fails it, as soon as one takes it.
+  if (payload === null) return false;
   const call = await unfinished.waitingCall(payload.callId);
   if (call === null) return false;
   const { candidates } = withPools(call.plan, deps);
