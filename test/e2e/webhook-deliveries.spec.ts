@@ -130,18 +130,16 @@ describe('a receiver that fails', () => {
     expect(await hub.redis.hgetall(failures)).toMatchObject({ tries: '1', last_error: 'http_503' });
     // For six days it has failed, but it was made a moment ago; then it was made as long ago.
     await hub.redis.hset(failures, { since: Date.now() - 6 * DAY_MS, tries: 30 });
-    await hub.hurry();
-    await hub.untilDelivery(id, jobId, ({ tries }) => tries.length === 2);
+    await hub.hurriedUntil(id, jobId, ({ tries }) => tries.length > 1);
     expect((await hub.read(id)).enabled).toBe(true);
     await hub.pretendArmed(id, Date.now() - 6 * DAY_MS);
-    await hub.hurry();
     const disabled = await waitFor(async () => {
+      await hub.hurry();
       const endpoint = await hub.read(id);
       return !endpoint.enabled && endpoint;
     });
     expect(disabled.disabled).toEqual({ reason: 'failing', since: expect.any(String), last_error: 'http_503' });
-    await hub.hurry();
-    const dead = await hub.untilDelivery(id, jobId, ({ state }) => state === 'dead');
+    const dead = await hub.untilDead(id, jobId);
     expect(dead.error).toBe('endpoint_disabled');
     await waitFor(async () => (await hub.isStored(id, 'failing')) && !(await hub.isTold(id, 1)));
     expect((await hub.ask('PATCH', `/${id}`, { body: { enabled: true } })).body.disabled).toBeNull();

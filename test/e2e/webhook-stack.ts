@@ -145,16 +145,21 @@ export class WebhookStack {
     await queue.close();
   }
 
-  /** Brings a delivery whose receiver fails to its end. */
-  async untilDead(id: string, jobId: string): Promise<Delivery> {
+  /** The delivery of this job's end once it looks like this, while the time of every next try comes at once. */
+  async hurriedUntil(id: string, jobId: string, like: (delivery: Delivery) => boolean): Promise<Delivery> {
     return waitFor(
       async () => {
         await this.hurry();
         const found = (await this.deliveries(id)).data.find(({ job }) => job === jobId);
-        return found?.state === 'dead' && found;
+        return found !== undefined && like(found) && found;
       },
-      { timeoutMs: 30_000, pauseMs: 100, describe: `the delivery of ${jobId} to be dead` },
+      { timeoutMs: 30_000, pauseMs: 100, describe: `the delivery of ${jobId} to ${id}` },
     );
+  }
+
+  /** Brings a delivery whose receiver fails to its end. */
+  untilDead(id: string, jobId: string): Promise<Delivery> {
+    return this.hurriedUntil(id, jobId, ({ state }) => state === 'dead');
   }
 
   /** Whether a new job at this API process tells the endpoint. */
