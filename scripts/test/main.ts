@@ -63,6 +63,8 @@ function environment(checks: Check[]): NodeJS.ProcessEnv {
   console.log(`▸ Tests run against ${redis.label}, ${postgres} and PGlite`);
   return {
     ...env,
+    // The suites start hundreds of processes, each of thousands of modules.
+    NODE_COMPILE_CACHE: join(root, '.tokenhub', 'compile-cache'),
     TOKENHUB_TEST_REDIS_BINARY: redis.path,
     ...(browser && { TOKENHUB_TEST_CHROMIUM: browser }),
     NODE_OPTIONS: '--experimental-vm-modules --disable-warning=ExperimentalWarning',

@@ -17,7 +17,7 @@ export interface ProcessSpec {
   args?: string[];
   /** Default: the checkout's root. */
   cwd?: string;
-  /** Everything the process sees beside PATH, HOME, TMPDIR and LANG; nothing else of the tests' environment leaks in. */
+  /** Everything the process sees beside PATH, HOME, TMPDIR, LANG and Node's compile cache; nothing else of the tests' environment leaks in. */
   env?: Record<string, string>;
   /** Ready is when a GET answers 200. */
   readyUrl?: string;
@@ -101,7 +101,7 @@ export function startProcess(spec: ProcessSpec): RunningProcess {
 }
 
 function inherited(): Record<string, string> {
-  const kept = ['PATH', 'HOME', 'TMPDIR', 'LANG'].map((name) => [name, process.env[name]]);
+  const kept = ['PATH', 'HOME', 'TMPDIR', 'LANG', 'NODE_COMPILE_CACHE'].map((name) => [name, process.env[name]]);
   return Object.fromEntries(kept.filter(([, value]) => value !== undefined)) as Record<string, string>;
 }
 
