@@ -16,7 +16,7 @@ let page: Page;
 
 beforeAll(async () => {
   stack = await startStack({
-    ...{ workers: 0, appendfsync: 'no', auth: 'on', database: 'pglite' },
+    ...{ workers: 0, appendfsync: 'no', auth: 'on', database: 'postgres' },
     env: {
       TOKENHUB_ADMIN_TOKEN: ADMIN,
       TOKENHUB_CLUSTER_SECRET: 'a-cluster-secret-of-32-characters',

@@ -39,7 +39,7 @@ export class KeysStack {
 
   static async start(): Promise<KeysStack> {
     const stack = await startStack({
-      ...{ appendfsync: 'no', auth: 'on', apis: 2, database: 'pglite' },
+      ...{ appendfsync: 'no', auth: 'on', apis: 2, database: 'postgres' },
       env: { TOKENHUB_ADMIN_TOKEN: ADMIN, TOKENHUB_API_KEY: ENVIRONMENT_KEY, TOKENHUB_LOG_LEVEL: 'debug' },
       config: (url) => ({ ...openAiConfig(url), projects: [HOUSE] }),
     });

@@ -8,7 +8,7 @@ let stack: Stack;
 const admin = new AdminCalls(() => stack);
 
 beforeAll(async () => {
-  stack = await startStack({ database: 'pglite', env: { TOKENHUB_ADMIN_TOKEN: ADMIN_TOKEN } });
+  stack = await startStack({ database: 'postgres', env: { TOKENHUB_ADMIN_TOKEN: ADMIN_TOKEN } });
   const openai = { type: 'openai', base_url: `${stack.simulatorUrl}/v1`, credential: { source: 'none' } };
   await admin.do('PUT', 'providers/empty', { body: openai });
   await admin.do('PUT', 'providers/claude', { body: { ...openai, type: 'anthropic' } });

@@ -42,7 +42,7 @@ export class VaultStack {
   ) {}
 
   static async start(options: VaultStackOptions = {}): Promise<VaultStack> {
-    const { database = 'pglite', apis = 1, workers = 1, config, env } = options;
+    const { database = 'postgres', apis = 1, workers = 1, config, env } = options;
     const port = await freePort();
     const guarded = startProcess({
       name: 'guarded-simulator',

@@ -9,7 +9,7 @@ const NEXT_PASSWORD = 'another horse battery staple';
 let vault: VaultStack;
 
 beforeAll(async () => {
-  vault = await VaultStack.start({ database: 'postgres', apis: 2, workers: 2 });
+  vault = await VaultStack.start({ apis: 2, workers: 2 });
 }, 120_000);
 
 afterAll(() => vault.stop(), 60_000);

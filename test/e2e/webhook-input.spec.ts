@@ -181,7 +181,7 @@ describe('without', () => {
   }, 60_000);
 
   it('a vault endpoints cannot be made, and the list is there', async () => {
-    stack = await startStack({ config: simulatorConfig, workers: 0, database: 'pglite' });
+    stack = await startStack({ config: simulatorConfig, workers: 0, database: 'postgres' });
     expect(await outcomes()).toEqual([
       [409, 'vault_uninitialised'],
       [200, 'list'],

@@ -57,7 +57,7 @@ export class WebhookStack {
   static async start(): Promise<WebhookStack> {
     const receiver = await WebhookReceiver.start();
     const stack = await startStack({
-      ...{ appendfsync: 'no', auth: 'on', apis: 2, database: 'pglite' },
+      ...{ appendfsync: 'no', auth: 'on', apis: 2, database: 'postgres' },
       env: {
         TOKENHUB_ENCRYPTION_KEY: randomBytes(32).toString('base64'),
         TOKENHUB_CLUSTER_SECRET: randomBytes(32).toString('base64'),
