@@ -1,37 +1,57 @@
-import { afterEach, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, expect, it } from '@jest/globals';
 import { sql } from 'kysely';
 import { connectDatabase, type Database } from '#database/connect-database.js';
 import { keys } from '#platform/keys.js';
 import { connectRedis, type RedisClient } from '#platform/redis.js';
-import { startStack, type Stack, type StackOptions } from '#testing/stack.js';
+import { startStack, type Stack, type StackProcess } from '#testing/stack.js';
 import { waitFor } from '#testing/wait-for.js';
 
 let stack: Stack;
 let redis: RedisClient;
 let database: Database;
 
-async function start(options: StackOptions): Promise<void> {
-  stack = await startStack({ database: 'postgres', ...options });
+beforeAll(async () => {
+  stack = await startStack({ database: 'postgres', workers: 0 });
   redis = connectRedis({ kind: 'single', url: stack.redis.url }, { name: 'test', whenAway: 'wait' });
   redis.on('error', () => undefined);
   database = connectDatabase(stack.database?.url ?? '', { name: 'test', onError: () => undefined });
-}
+}, 60_000);
 
-afterEach(async () => {
+/** Two workers, and nothing recorded. */
+beforeEach(async () => {
+  for (let n = running(stack.workers).length; n < 2; n++) await stack.startWorker();
+  await waitFor(async () => (await redis.xlen(keys.ledger())) === 0, {
+    timeoutMs: 60_000,
+    describe: 'an empty ledger',
+  });
+  await sql`TRUNCATE finished_jobs, usage_attempts, usage_daily`.execute(database.db);
+}, 120_000);
+
+afterAll(async () => {
   redis.disconnect();
   await database.close();
   await stack.stop();
 }, 60_000);
 
-const post = (waitS: number | null = null, content = 'Say it.', more: object = {}): Promise<Response> =>
-  fetch(`${stack.url}/v1/jobs`, {
+const running = (processes: readonly StackProcess[]): StackProcess[] => processes.filter((one) => one.isRunning());
+
+interface Posting {
+  waitS?: number | null;
+  content?: string;
+  more?: object;
+  /** Default: the newest that runs. */
+  api?: StackProcess;
+}
+
+const post = ({ waitS = null, content = 'Say it.', more = {}, api }: Posting = {}): Promise<Response> =>
+  fetch(`${(api ?? running(stack.apis).at(-1))?.url ?? ''}/v1/jobs`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', ...(waitS !== null && { prefer: `wait=${waitS}` }) },
     body: JSON.stringify({ type: 'chat', request: { messages: [{ role: 'user', content }] }, ...more }),
   });
 
 const stateOf = async (id: string): Promise<string> =>
-  ((await (await fetch(`${stack.url}/v1/jobs/${id}`)).json()) as { state: string }).state;
+  ((await (await fetch(`${running(stack.apis)[0]?.url ?? ''}/v1/jobs/${id}`)).json()) as { state: string }).state;
 
 async function postMany(count: number): Promise<string[]> {
   const answers = await Promise.all(Array.from({ length: count }, () => post()));
@@ -51,12 +71,12 @@ const everythingRecorded = (ids: string[]): Promise<boolean> =>
   });
 
 it('workers killed under load: every job is recorded once, every attempt counted once', async () => {
-  await start({ workers: 2 });
+  const [first, second] = running(stack.workers);
   const ids = await postMany(60);
-  await stack.workers[0]?.kill();
+  await first?.kill();
   ids.push(...(await postMany(60)));
   await stack.startWorker();
-  await stack.workers[1]?.kill();
+  await second?.kill();
   ids.push(...(await postMany(30)));
   await everythingRecorded(ids);
   await expect(recordedIds()).resolves.toStrictEqual(ids.toSorted());
@@ -69,12 +89,12 @@ it('workers killed under load: every job is recorded once, every attempt counted
 }, 180_000);
 
 it('the database killed again and again under load: jobs go on, and every attempt is counted exactly once', async () => {
-  await start({ workers: 2 });
+  const workers = running(stack.workers);
   const ids: string[] = [];
   const done = new AbortController();
   const load = Array.from({ length: 8 }, async () => {
     while (!done.signal.aborted) {
-      const job = (await (await post(30)).json()) as { id: string; state: string };
+      const job = (await (await post({ waitS: 30 })).json()) as { id: string; state: string };
       expect(job.state).toBe('completed');
       ids.push(job.id);
     }
@@ -108,22 +128,17 @@ it('the database killed again and again under load: jobs go on, and every attemp
   expect(rows[0]?.uneven).toBe(0);
   expect(rows[0]?.daily).toBe(rows[0]?.attempts);
   expect(rows[0]?.spent).toBe(rows[0]?.cost);
-  for (const worker of stack.workers) expect(worker.isRunning()).toBe(true);
+  for (const worker of workers) expect(worker.isRunning()).toBe(true);
 }, 240_000);
 
 it('with the database away at the start, processes start, jobs end, and all is recorded when it comes', async () => {
-  await start({ workers: 1 });
   const ids = await postMany(1);
   await everythingRecorded(ids);
   await stack.database?.kill();
-  await Promise.all([...stack.workers, ...stack.apis].map((one) => one.stop()));
+  await Promise.all(running([...stack.workers, ...stack.apis]).map((one) => one.stop()));
   const [api] = await Promise.all([stack.startApi(), stack.startWorker()]);
   expect(api.lines.join('\n')).toContain('the database does not answer');
-  const answer = await fetch(`${api.url}/v1/jobs`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', prefer: 'wait=30' },
-    body: JSON.stringify({ type: 'chat', request: { messages: [{ role: 'user', content: 'Say it.' }] } }),
-  });
+  const answer = await post({ waitS: 30, api });
   const job = (await answer.json()) as { id: string; state: string };
   expect(job.state).toBe('completed');
   await stack.database?.restart();
@@ -131,49 +146,46 @@ it('with the database away at the start, processes start, jobs end, and all is r
 }, 120_000);
 
 it('with the backlog at its bound only creation is refused, and goes on when it is recorded', async () => {
-  await start({ workers: 1, env: { TOKENHUB_HISTORY_BACKLOG_MB: '1' } });
-  await everythingRecorded([]);
+  const api = await stack.startApi({ TOKENHUB_HISTORY_BACKLOG_MB: '1' });
   await stack.database?.kill();
+  const large = { waitS: 30, content: 'x'.repeat(150_000), api };
+  const accepted: string[] = [];
+  const fill = async (): Promise<Response | null> => {
+    const answer = await post(large);
+    if (answer.status === 503) return answer;
+    accepted.push(((await answer.json()) as { id: string }).id);
+    return null;
+  };
+  await waitFor(async () => (await fill()) === null && Number(await redis.get(keys.ledgerWaiting())) > 700_000);
   // Accepted before the bound is reached, it ends when it has been.
-  const early = (await (await post(null, 'Say it.', { not_before: new Date(Date.now() + 8_000) })).json()) as {
+  const early = (await (await post({ api, more: { not_before: new Date(Date.now() + 8_000) } })).json()) as {
     id: string;
   };
-  const large = 'x'.repeat(150_000);
-  const accepted: string[] = [];
-  const refused = await waitFor(
-    async () => {
-      const answer = await post(30, large);
-      if (answer.status === 503) return answer;
-      accepted.push(((await answer.json()) as { id: string }).id);
-      return null;
-    },
-    { timeoutMs: 60_000, describe: 'creation to be refused' },
-  );
+  const refused = await waitFor(fill, { timeoutMs: 60_000, describe: 'creation to be refused' });
   expect(refused.headers.get('retry-after')).toBe('5');
   await expect(refused.json()).resolves.toMatchObject({ code: 'store_unavailable' });
   await expect(stateOf(early.id)).resolves.toBe('queued');
   await waitFor(async () => (await stateOf(early.id)) === 'completed', { timeoutMs: 30_000 });
   for (const id of accepted) await expect(stateOf(id)).resolves.toBe('completed');
-  await expect(post()).resolves.toMatchObject({ status: 503 });
+  await expect(post({ api })).resolves.toMatchObject({ status: 503 });
   await stack.database?.restart();
   await everythingRecorded([...accepted, early.id]);
-  await expect(post()).resolves.toMatchObject({ status: 202 });
+  await expect(post({ api })).resolves.toMatchObject({ status: 202 });
+  await api.stop();
 }, 120_000);
 
 it('a process that finds the database of a newer Tokenhub ends with one line', async () => {
-  await start({ workers: 1 });
-  await everythingRecorded([]);
   await database.db.insertInto('schema_migrations').values({ version: 9_999, name: '9999-later.sql' }).execute();
   await expect(stack.startWorker()).rejects.toThrow('ended before it was ready');
   const { lines } = stack.workers.at(-1) ?? { lines: [] };
   expect(lines.filter((line) => !line.startsWith('{'))).toStrictEqual([
     expect.stringMatching(/^tokenhub worker: The database is at version 9999/),
   ]);
+  await database.db.deleteFrom('schema_migrations').where('version', '=', 9_999).execute();
 }, 60_000);
 
 it('a migration that fails half-way ends the process that starts with one line, and nothing of it stays', async () => {
-  await start({ workers: 1 });
-  await everythingRecorded([]);
+  await Promise.all(running(stack.workers).map((worker) => worker.stop()));
   await sql`DROP SCHEMA public CASCADE`.execute(database.db);
   await sql`CREATE SCHEMA public`.execute(database.db);
   // The first migration makes tables before this one, which is in its way.
