@@ -42,11 +42,17 @@ export const CHECKS: Check[] = [
     args: ['scripts/test/advisories.ts'],
   },
   { name: 'build', what: 'swc to dist/', args: ['scripts/build.mjs'] },
-  { name: 'unit', what: 'specs beside their source', args: [JEST, '--selectProjects', 'unit'], jestProject: 'unit' },
+  {
+    name: 'unit',
+    what: 'specs beside their source',
+    args: [JEST, '--selectProjects', 'unit', '--maxWorkers', '2'],
+    jestProject: 'unit',
+  },
   {
     name: 'integration',
     what: 'against a real Redis',
-    args: [JEST, '--selectProjects', 'integration', '--maxWorkers', '2'],
+    // Many of them wait for a bound of time.
+    args: [JEST, '--selectProjects', 'integration', '--maxWorkers', '3'],
     jestProject: 'integration',
   },
   {
