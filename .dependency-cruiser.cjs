@@ -64,6 +64,12 @@ module.exports = {
       to: { path: '^apps/', pathNot: '^apps/$1/' },
     },
     {
+      name: 'routes-of-clients-do-not-import-those-of-administrators',
+      severity: 'error',
+      from: { path: '^apps/api/src/[^/]+/', pathNot: '^apps/api/src/admin/' },
+      to: { path: '^apps/api/src/admin/' },
+    },
+    {
       name: 'testing-is-for-tests',
       severity: 'error',
       from: { path: '^(apps|libs)/', pathNot: ['\\.spec\\.ts$', lib('testing')] },

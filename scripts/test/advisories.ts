@@ -3,9 +3,11 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import process from 'node:process';
 import { judgeAdvisories } from './judge-advisories.ts';
+import { NOT_CHECKED } from './summary.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const PATIENCE_MS = 60_000;
+const EXIT_CODES = { ok: 0, failed: 1, 'not checked': NOT_CHECKED };
 
 const output = await new Promise<string>((resolve) => {
   // npm's exit code says that there is something, not what: its JSON does, also when it fails.
@@ -18,4 +20,4 @@ const output = await new Promise<string>((resolve) => {
 const { outcome, lines } = judgeAdvisories(output);
 for (const line of lines) console.log(line);
 console.log(outcome === 'ok' ? 'No production dependency has a high or critical advisory.' : `Advisories: ${outcome}`);
-process.exitCode = outcome === 'failed' ? 1 : 0;
+process.exitCode = EXIT_CODES[outcome];

@@ -21,6 +21,8 @@ it('lesser advisories, and none, pass', () => {
 
 it.each([
   ['a mirror without advisories', { statusCode: 405, message: '405 Method Not Allowed - POST …' }],
+  ['a mirror that has no such page', { statusCode: 404, message: '404 Not Found' }],
+  ['too many that ask', { statusCode: 429, message: '429 Too Many Requests' }],
   ['a registry that is down', { statusCode: 503, message: '503 Service Unavailable' }],
   ['no network', { message: 'request to … failed, reason: getaddrinfo ENOTFOUND', error: { summary: '' } }],
   ['no route', { error: { code: 'ECONNREFUSED', summary: 'connect ECONNREFUSED' } }],
@@ -35,6 +37,9 @@ it.each([
     'no lock file',
     JSON.stringify({ error: { code: 'ENOLOCK', summary: 'This command requires an existing lockfile.' } }),
   ],
+  ['a question that it does not understand', JSON.stringify({ statusCode: 400, message: '400 Bad Request' })],
+  ['a token that it does not take', JSON.stringify({ statusCode: 401, message: '401 Unauthorized ETIMEDOUT' })],
+  ['a door that is shut for us', JSON.stringify({ statusCode: 403, message: '403 Forbidden' })],
   ['no JSON', 'npm: command not found'],
   ['nothing', ''],
   ['a number', '7'],

@@ -14,7 +14,7 @@ export interface Judgement {
 /** From which on a release waits. */
 const GRAVE = new Set(['high', 'critical']);
 
-/** What the registry answers where it has no such service, and what stands between it and us. */
+/** What stands between the registry and us. */
 const UNREACHABLE = new Set([
   ...['ENOTFOUND', 'EAI_AGAIN', 'ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH'],
   ...['ERR_SOCKET_TIMEOUT', 'ENOAUDIT'],
@@ -50,9 +50,14 @@ function parsed(output: string): Record<string, unknown> | null {
   }
 }
 
+/** True where there is no such service, or it cannot answer now; any other status says that we ask in the wrong way. */
+function tellsNothing(statusCode: number): boolean {
+  return [404, 405, 429].includes(statusCode) || statusCode >= 500;
+}
+
 /** The registry's refusal, or the network's; null for what is a fault of ours, such as a missing lock file. */
 function unreachable({ statusCode, message, error }: Record<string, unknown>): string | null {
-  if (typeof statusCode === 'number') return `it answers ${statusCode}`;
+  if (typeof statusCode === 'number') return tellsNothing(statusCode) ? `it answers ${statusCode}` : null;
   const { code, summary } = (typeof error === 'object' && error !== null ? error : {}) as Record<string, unknown>;
   if (typeof code === 'string' && UNREACHABLE.has(code)) return code;
   const text = [message, summary].find((one): one is string => typeof one === 'string') ?? '';

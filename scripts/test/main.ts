@@ -8,7 +8,7 @@ import { findOrInstallPostgres } from '../lib/postgres-install.ts';
 import { findOrInstallRedis } from '../lib/redis-program.ts';
 import { ExpectedError, reportFailure } from '../lib/steps.ts';
 import { CHECKS, type Check } from './checks.ts';
-import { type CheckResult, countsOf, type JestReport, summary } from './summary.ts';
+import { type CheckResult, countsOf, type JestReport, outcomeOf, summary } from './summary.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const reports = join(root, '.tokenhub', 'test');
@@ -28,7 +28,7 @@ export async function main(args: string[]): Promise<number> {
       results.push(stop ? { name: check.name, outcome: 'not run', ms: 0 } : await run(check, env));
     }
     console.log(summary(results, performance.now() - startedAt));
-    return results.every(({ outcome }) => outcome === 'ok') ? 0 : 1;
+    return results.every(({ outcome }) => outcome === 'ok' || outcome === 'not checked') ? 0 : 1;
   } catch (error) {
     return reportFailure(error);
   }
@@ -78,10 +78,10 @@ async function run(check: Check, env: NodeJS.ProcessEnv): Promise<CheckResult> {
   const startedAt = performance.now();
   // Jest prints its JSON only to the file; its report for people goes to stderr.
   const child = spawn(process.execPath, args, { cwd: root, env, stdio: 'inherit' });
-  const ok = await new Promise<boolean>((resolve, reject) => {
-    child.once('error', reject).once('exit', (code) => resolve(code === 0));
+  const outcome = await new Promise<CheckResult['outcome']>((resolve, reject) => {
+    child.once('error', reject).once('exit', (code) => resolve(outcomeOf(code)));
   });
-  const result: CheckResult = { name: check.name, outcome: ok ? 'ok' : 'failed', ms: performance.now() - startedAt };
+  const result: CheckResult = { name: check.name, outcome, ms: performance.now() - startedAt };
   return check.jestProject === undefined ? result : { ...result, counts: countsOf(readReport(report)) };
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { CHECKS } from './checks.ts';
-import { countsOf, summary } from './summary.ts';
+import { type CheckResult, countsOf, NOT_CHECKED, outcomeOf, summary } from './summary.ts';
 
 const report = { numPassedTests: 10, numFailedTests: 0, numPendingTests: 1, numTodoTests: 1, numTotalTests: 12 };
 
@@ -30,6 +30,17 @@ describe('summary', () => {
       'Tests:       2 failed, 4 skipped, 18 passed, 24 total',
       'Time:        31 s',
     ]);
+  });
+
+  it('does not call passed what could not be checked', () => {
+    const lint = { name: 'lint', outcome: outcomeOf(0), ms: 1_000 };
+    const advisories = { name: 'advisories', outcome: outcomeOf(NOT_CHECKED), ms: 1_000 };
+    const text = (...results: CheckResult[]): string => summary(results, 2_000);
+    expect(text(lint, advisories)).toContain('? advisories      1.0 s  not checked');
+    expect(text(lint, advisories)).toContain('Checks:      passed; advisories not checked');
+    expect(text({ ...lint, outcome: outcomeOf(1) }, advisories)).toContain('lint failed; advisories not checked');
+    expect(text(lint)).toContain('Checks:      all passed');
+    expect([outcomeOf(null), outcomeOf(2)]).toEqual(['failed', 'failed']);
   });
 
   it('counts nothing for a Jest that could not start', () => {

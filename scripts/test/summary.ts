@@ -10,9 +10,18 @@ export interface Counts {
 
 export interface CheckResult {
   name: string;
-  outcome: 'ok' | 'failed' | 'not run';
+  outcome: 'ok' | 'failed' | 'not checked' | 'not run';
   ms: number;
   counts?: Counts;
+}
+
+/** The exit code of a check that could not check here, for want of something that is not ours: that fails nothing. */
+export const NOT_CHECKED = 77;
+
+/** What a check's exit code says. */
+export function outcomeOf(code: number | null): 'ok' | 'failed' | 'not checked' {
+  if (code === NOT_CHECKED) return 'not checked';
+  return code === 0 ? 'ok' : 'failed';
 }
 
 /** What is read of Jest's `--json`. */
@@ -43,18 +52,27 @@ export function summary(results: CheckResult[], tookMs: number): string {
     return counts ? `${row}, ${counts.total} tests` : row;
   });
   const tests = results.flatMap(({ counts }) => (counts ? [counts] : [])).reduce(add, countsOf(undefined));
-  const failed = results.filter(({ outcome }) => outcome === 'failed').map(({ name }) => name);
   return [
     '',
     ...rows,
     '',
-    `Checks:      ${failed.length === 0 ? 'all passed' : `${failed.join(', ')} failed`}`,
+    `Checks:      ${checksSaid(results)}`,
     `Tests:       ${testsSaid(tests)}`,
     `Time:        ${seconds(tookMs)}`,
   ].join('\n');
 }
 
-const MARKS = { ok: '✓', failed: '✗', 'not run': '·' };
+const MARKS = { ok: '✓', failed: '✗', 'not checked': '?', 'not run': '·' };
+
+function checksSaid(results: readonly CheckResult[]): string {
+  const named = (wanted: CheckResult['outcome']): string[] => {
+    const names = results.filter(({ outcome }) => outcome === wanted).map(({ name }) => name);
+    return names.length === 0 ? [] : [`${names.join(', ')} ${wanted}`];
+  };
+  const unwell = [...named('failed'), ...named('not checked')];
+  if (unwell.length === 0) return 'all passed';
+  return results.some(({ outcome }) => outcome === 'failed') ? unwell.join('; ') : `passed; ${unwell.join('; ')}`;
+}
 
 function add(a: Counts, b: Counts): Counts {
   return {

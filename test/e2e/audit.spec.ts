@@ -137,11 +137,11 @@ describe('the audit of a Tokenhub with a database', () => {
     const entries = await news();
     expect(entries.map(({ action, target, outcome }) => `${action} ${target} ${outcome}`)).toEqual([
       `job.cancelled ${waiting.id} noted`,
-      ...['noted', 'failed'].map((outcome) => `job.retried ${waiting.id} ${outcome}`),
       `job.deleted ${waiting.id} noted`,
       `job.retried ${expired.id} noted`,
     ]);
     expect(entries[0]?.before).toEqual({ state: 'queued', project: 'default', key: 'anonymous' });
+    expect(entries.at(-1)?.after).toEqual({ job: retried.body.id, project: 'default', key: 'anonymous' });
   });
 
   it('has nothing of what was refused before it began', async () => {

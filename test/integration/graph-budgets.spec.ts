@@ -173,7 +173,7 @@ describe('what a graph has reserved', () => {
     const job = await submitted(submission, spec('adversarial'));
     const failed = await ended(fixture, job);
     const spentBefore = failed.costNano;
-    await submission.retry(failed, { ...PRINCIPAL, budgets: RULES });
+    await submission.create(await submission.planRetry(failed, { ...PRINCIPAL, budgets: RULES }));
     const { reserved, spent } = await standing(fixture, RULES);
     const planned = job.graph?.plan.reserved ?? {};
     expect(spent).toBe(spentBefore);

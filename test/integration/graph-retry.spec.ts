@@ -26,7 +26,7 @@ async function retried(options: Partial<SubmitRequest>, turn: Turn): Promise<Ret
   const { jobId } = await submission.create(await submission.plan(requestOf(options)));
   const failed = await ended(fixture, { id: jobId });
   const before = adapter.calls.length;
-  const created = await submission.retry(failed, PRINCIPAL);
+  const created = await submission.create(await submission.planRetry(failed, PRINCIPAL));
   return { failed, again: await ended(fixture, { id: created.jobId }), adapter, before };
 }
 
@@ -83,7 +83,7 @@ describe('trying a failed graph again', () => {
     const { jobId } = await submission.create(await submission.plan(requestOf({ orchestration: adversarial })));
     const done = await ended(fixture, { id: jobId });
     // As of a job whose last worker died between the end of its last step and the job's own, until the deadline.
-    const again = await submission.retry({ ...done, state: 'expired' }, PRINCIPAL);
+    const again = await submission.create(await submission.planRetry({ ...done, state: 'expired' }, PRINCIPAL));
     const record = await ended(fixture, { id: again.jobId });
     expect(record).toMatchObject({ state: 'completed', costNano: 0, attempts: [] });
     expect(parsed(record.result)).toEqual(parsed(done.result));
@@ -115,7 +115,7 @@ describe('trying a failed job of one call again', () => {
     const adapter = new ScriptedAdapter([answers('good')]);
     const submission = submissionOf(fixture, await startWorkerRig(fixture, { adapter }));
     const { jobId } = await submission.create(await submission.plan(requestOf()));
-    await expect(submission.retry(await ended(fixture, { id: jobId }), PRINCIPAL)).rejects.toMatchObject({
+    await expect(submission.planRetry(await ended(fixture, { id: jobId }), PRINCIPAL)).rejects.toMatchObject({
       code: 'job_not_retryable',
     });
     expect((await read(fixture, { id: jobId })).state).toBe('completed');

@@ -148,6 +148,19 @@ describe.each(DATABASE_KINDS)('deliveries over %s', (kind) => {
     },
   );
 
+  it('that the database refuses are put aside, hold no bytes, and go when their time has come', async () => {
+    const { id: bad, ...rest } = await rig.accepted();
+    await rig.deliveries.dead({ id: bad, ...rest }, { ...GIVEN_UP, made: { ...TRY, error: 'a\u0000b' } });
+    const good = await dead(HOOK, AT + 1);
+    history.recorder();
+    await history.untilRecorded();
+    expect((await rows()).map(({ id }) => id)).toEqual([good]);
+    expect(await fixture.redis.xlen(keys.ledgerRefused())).toBe(1);
+    expect(await fixture.redis.get(keys.ledgerWaiting())).toBe('0');
+    expect(await fixture.redis.pttl(keys.webhookDelivery(bad))).toBeGreaterThan(0);
+    expect(await fixture.redis.zcard(keys.webhookDeliveries('default', 'hook'))).toBe(0);
+  });
+
   it('older than the retention go', async () => {
     const ids = await deadOnes(3);
     history.recorder();

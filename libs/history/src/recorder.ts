@@ -184,6 +184,13 @@ export class Recorder {
     this.deps.onFatal(error, `the database refused an entry of the ledger about ${about} (${id}); it is put aside`);
     await this.deps.ledger.putAside(JSON.stringify(entry), reason);
     if (entry.ended !== null) await this.deps.store.releaseRefused(entry.job);
+    if (entry.delivery !== undefined) await this.releaseRefused(entry.delivery);
+  }
+
+  /** Nobody comes back to it: its record must not wait for ever. */
+  private async releaseRefused(deliveryId: string): Promise<void> {
+    const [delivery] = await this.deps.deliveries.readMany([deliveryId]);
+    if (delivery) await this.deps.deliveries.release(delivery);
   }
 
   private async putAsideBroken({ id, text }: BrokenEntry): Promise<void> {

@@ -7,7 +7,7 @@ import type { RedisClient } from '#platform/redis.js';
 const EVENTS_KEPT = 100;
 
 /** How often a delivery is tried is its own record's affair, which also knows when; BullMQ only waits. */
-const NEVER_GIVEN_UP = 1_000_000;
+const NEVER_GIVEN_UP = Number.MAX_SAFE_INTEGER;
 
 /** The one door through which webhook deliveries are enqueued. */
 export class WebhookQueue {

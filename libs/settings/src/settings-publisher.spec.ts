@@ -152,6 +152,20 @@ describe('whoever made a change', () => {
     await publisher.stop();
   });
 
+  it('is not kept from what the answer alone has, when it is saved and not out', async () => {
+    const { state, published, publisher } = rig({ everyMs: 60_000, lookMs: 60_000 });
+    await publisher.start();
+    Object.assign(state, { revision: 8, redisAway: true });
+    let isOver = false;
+    const over = publisher.publish(8, { until: 'commit' }).then(() => (isOver = true));
+    await jest.advanceTimersByTimeAsync(900);
+    expect(isOver).toBe(false);
+    await jest.advanceTimersByTimeAsync(100);
+    await over;
+    expect(published).toHaveLength(1);
+    await publisher.stop();
+  });
+
   it('is told so, too, when the database hangs', async () => {
     const { state, publisher } = rig({ everyMs: 60_000, lookMs: 60_000 });
     await publisher.start();

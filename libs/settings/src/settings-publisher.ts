@@ -21,6 +21,11 @@ export interface SettingsPublisherDeps<Content extends object> {
   lookMs?: number;
 }
 
+export interface PublishOptions {
+  /** `commit`: a change holds as soon as it is saved. For those that make a secret, which is in the answer alone. */
+  until?: 'commit' | 'publication' | undefined;
+}
+
 const NO_DATABASE = 'none';
 
 /** Anything else comes before it: a configuration that does not know what is stored beside it. */
@@ -66,13 +71,13 @@ export class SettingsPublisher<Content extends object> {
   }
 
   /**
-   * Publishes the settings, of this revision or a later one. When that has not worked for a second it throws `store_unavailable`: the change is
-   * committed, and is published as soon as that works again.
+   * Publishes the settings, of this revision or a later one. When that has not worked for a second it throws `store_unavailable`, or with
+   * `until: 'commit'` resolves: the change is committed, and is published as soon as that works again.
    */
-  async publish(revision: number): Promise<void> {
+  async publish(revision: number, { until = 'publication' }: PublishOptions = {}): Promise<void> {
     const ended = new AbortController();
     const tooLate = pause(PATIENCE_MS, undefined, { signal: ended.signal }).then(() => {
-      throw notYetKnown();
+      if (until === 'publication') throw notYetKnown();
     });
     // It also ends by its signal, when nobody listens any more.
     tooLate.catch(() => undefined);

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { defineLuaScript, type LuaScript } from '#platform/lua-script.js';
 import type { RedisClient } from '#platform/redis.js';
 
-const VERBS = ['accept', 'end-try', 'release', 'redeliver'] as const;
+const VERBS = ['accept', 'hold', 'end-try', 'release', 'redeliver'] as const;
 type Verb = (typeof VERBS)[number];
 
 export type DeliveryScripts = Record<Verb, LuaScript>;

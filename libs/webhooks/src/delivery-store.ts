@@ -21,7 +21,7 @@ const TRIES_KEPT = 40;
 export interface TryReport {
   /** The number of this try in its round. */
   attempt: number;
-  /** Null when none was made: there is nowhere to send it to. */
+  /** Null when none was made. */
   made: DeliveryTry | null;
   httpStatus: number | null;
   /** A code; null for a success. */
@@ -36,6 +36,11 @@ export interface TryReport {
 export interface Failing {
   sinceMs: number;
   tries: number;
+}
+
+/** True for the reasons that say that there is nowhere to send a delivery to. */
+export function isNowhere(reason: string | null): boolean {
+  return reason === 'endpoint_disabled' || reason === 'endpoint_removed';
 }
 
 /** What is due: a delivery in its round. */
@@ -96,14 +101,15 @@ export class DeliveryStore {
     return this.endTry(delivery, 'postponed', report);
   }
 
-  /** It is given up; after a try, it can be found among the dead with its reason. Tells how its endpoint fails, as `postponed`. */
+  /** It is given up; it can be found among the dead with its reason, unless there is nowhere to send it. Tells how its endpoint fails, as `postponed`. */
   async dead(delivery: Delivery, report: TryReport): Promise<Failing | null> {
     return this.endTry(delivery, 'dead', report);
   }
 
-  /** It waits for something of ours: no try was made. */
-  async held({ id }: Delivery, by: Hold): Promise<void> {
-    await this.redis.hset(keys.webhookDelivery(id), 'held_by', by);
+  /** It cannot be tried now. Tells for how long (ms) it has waited without a try; null when this run's word counts no more. */
+  async held({ id, round }: Delivery, by: Hold): Promise<number | null> {
+    const heldMs = Number(await this.scripts.hold([keys.webhookDelivery(id)], [round, by]));
+    return heldMs < 0 ? null : heldMs;
   }
 
   /** The history has this round of it: the record may go when its time has come. */
@@ -134,7 +140,7 @@ export class DeliveryStore {
     const at = Date.now();
     const dead = { id, job: jobId, project, endpoint, reason, http_status: httpStatus, attempts: attempt, at };
     // What has nowhere to go is no letter that somebody could send again: it would push out those that are.
-    const letter = made === null ? '' : JSON.stringify(dead);
+    const letter = isNowhere(reason) ? '' : JSON.stringify(dead);
     const reply = await this.scripts['end-try'](
       [
         ...[keys.webhookDelivery(id), keys.webhookFailures(project, endpoint ?? ''), keys.webhooksDead()],

@@ -9,10 +9,13 @@ import type { Cipher } from '#vault/cipher.js';
 export type SecretFault = 'missing' | 'invalid' | 'unreadable';
 
 /**
- * What keeps us, not the receiver, from sending: `vault`: it is locked; `settings`: nobody has published the endpoints yet; `history`: the job
- * is only there, and the database is away.
+ * What keeps us from sending: `vault`: it is locked; `settings`: nobody has published the endpoints yet; `history`: the job is only there, and
+ * the database is away; `receiver`: as many as may be are under way to it, or for its project.
  */
-export type Hold = 'vault' | 'settings' | 'history';
+export type Hold = 'vault' | 'settings' | 'history' | 'receiver';
+
+/** The codes of a vault that is not open at the moment. */
+export type VaultClosed = 'vault_locked' | 'vault_uninitialised';
 
 /** Where an event goes. */
 export interface Target {
@@ -25,7 +28,8 @@ export interface Target {
 export type FoundTarget =
   | { kind: 'ready'; url: string; secrets: readonly string[]; made: MadeEndpoint | null }
   | { kind: 'fault'; url: string; fault: SecretFault; cause?: unknown }
-  | { kind: 'held'; by: Exclude<Hold, 'history'> }
+  | { kind: 'held'; by: 'vault'; code: VaultClosed }
+  | { kind: 'held'; by: 'settings'; code: 'store_unavailable' }
   | { kind: 'disabled' }
   /** It is declared no longer, or deleted. */
   | { kind: 'removed' };
@@ -41,6 +45,8 @@ export interface TargetDirectoryDeps {
   cipher: Pick<Cipher, 'open'>;
   now?: () => number;
 }
+
+const HELD_BY_SETTINGS = { kind: 'held', by: 'settings', code: 'store_unavailable' } as const;
 
 /** The URLs and signing secrets of webhook targets: what this process's configuration declares, and what was made over the API. */
 export class TargetDirectory {
@@ -61,7 +67,7 @@ export class TargetDirectory {
     // It may have been made, or enabled, a moment ago.
     if (!made.find(projectId, endpointId)?.enabled) await made.catchUp();
     const found = made.find(projectId, endpointId);
-    if (found === null) return made.isKnown ? { kind: 'removed' } : { kind: 'held', by: 'settings' };
+    if (found === null) return made.isKnown ? { kind: 'removed' } : HELD_BY_SETTINGS;
     return found.enabled ? this.opened(found) : { kind: 'disabled' };
   }
 
@@ -72,7 +78,8 @@ export class TargetDirectory {
       const live = made.secrets.filter(({ endsAtMs }) => endsAtMs === null || now() < endsAtMs);
       return { kind: 'ready', url: made.url, secrets: live.map(({ name, sealed }) => cipher.open(name, sealed)), made };
     } catch (error) {
-      if (isVaultClosed(error)) return { kind: 'held', by: 'vault' };
+      const code = vaultClosed(error);
+      if (code !== null) return { kind: 'held', by: 'vault', code };
       return { kind: 'fault', url: made.url, fault: 'unreadable', cause: error };
     }
   }
@@ -80,7 +87,7 @@ export class TargetDirectory {
   private declared(url: string, source: SecretSource | null, name: string): FoundTarget {
     if (source === null) return { kind: 'fault', url, fault: 'missing' };
     const result = resolveSecret(source, { name, owner: 'a webhook' }, this.deps.stores);
-    if (result.state === 'unavailable') return { kind: 'held', by: 'vault' };
+    if (result.state === 'unavailable') return { kind: 'held', by: 'vault', code: 'vault_locked' };
     if (result.state === 'missing') return { kind: 'fault', url, fault: 'missing' };
     const secret = result.secret ?? '';
     if (!isWebhookSecret(secret)) return { kind: 'fault', url, fault: 'invalid' };
@@ -88,7 +95,8 @@ export class TargetDirectory {
   }
 }
 
-/** True for the errors of a vault that is not open at the moment. */
-export function isVaultClosed(error: unknown): boolean {
-  return error instanceof TokenhubError && (error.code === 'vault_locked' || error.code === 'vault_uninitialised');
+/** What a vault that is not open at the moment has answered; null for any other error. */
+function vaultClosed(error: unknown): VaultClosed | null {
+  const code = error instanceof TokenhubError ? error.code : null;
+  return code === 'vault_locked' || code === 'vault_uninitialised' ? code : null;
 }

@@ -11,7 +11,7 @@ import { By } from './audit/done-by.js';
 import { budgetId, budgetView, type BudgetView } from './budget-view.js';
 import { projectFilter } from './keys/answer.js';
 import { noHistory } from './no-history.js';
-import { pageOf, parseList } from './parse-list.js';
+import { pageOf, parseList } from '../http/parse-list.js';
 import { recountBudgets } from './recount-budgets.js';
 import { SpentDto } from './spent.dto.js';
 

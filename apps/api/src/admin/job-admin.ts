@@ -10,9 +10,9 @@ import { isJobId } from '../jobs/job-id.js';
 import type { JobSubmission } from '../jobs/job-submission.js';
 
 export interface JobAdminDeps {
-  jobs: KeptJobs;
+  jobs: Pick<KeptJobs, 'read' | 'erase'>;
   store: Pick<JobStore, 'cancel'>;
-  submission: Pick<JobSubmission, 'retry'>;
+  submission: Pick<JobSubmission, 'planRetry' | 'create'>;
   /** What a key may do and spend at this moment; null once it or its project is gone. */
   ownerOf: (project: string, key: string) => Principal | null;
   audit: AuditLog;
@@ -33,38 +33,44 @@ export class JobAdmin {
   async cancel(id: string, by: DoneBy): Promise<JobRecord> {
     const record = await this.read(id);
     const stateNow = async (): Promise<JobRecord['state']> => (await this.read(id)).state;
-    await this.audited('job.cancelled', record, by, () => cancelJob(id, { store: this.deps.store, stateNow }));
+    await this.audited({ action: 'job.cancelled' }, record, by, () =>
+      cancelJob(id, { store: this.deps.store, stateNow }),
+    );
     return this.read(id);
   }
 
   /** A new job of the same owner, within what its key may do and spend now. Throws `job_not_retryable`. */
   async retry(id: string, by: DoneBy): Promise<JobRecord> {
+    const { submission, ownerOf } = this.deps;
     const record = await this.read(id);
-    const { jobId } = await this.audited('job.retried', record, by, () => {
-      const owner = this.deps.ownerOf(record.project, record.key);
-      if (owner) return this.deps.submission.retry(record, owner);
+    const owner = ownerOf(record.project, record.key);
+    if (owner === null) {
       const gone = `Its key ${record.key} is no more: the new job would be nobody's.`;
-      return Promise.reject(new TokenhubError('job_not_retryable', gone, { shouldRetry: false }));
-    });
-    return this.read(jobId);
+      throw new TokenhubError('job_not_retryable', gone, { shouldRetry: false });
+    }
+    // Planned before it is noted: so the audit can name it.
+    const job = await submission.planRetry(record, owner);
+    const after = { job: job.id, project: job.project, key: job.key };
+    await this.audited({ action: 'job.retried', after }, record, by, () => submission.create(job));
+    return this.read(job.id);
   }
 
   /** Erases a finished job wherever it is kept. Throws `job_unfinished`. */
   async erase(id: string, by: DoneBy): Promise<void> {
     const record = await this.read(id);
-    await this.audited('job.deleted', record, by, async () =>
+    await this.audited({ action: 'job.deleted' }, record, by, async () =>
       requireErased(await this.deps.jobs.erase(id, record.project), id),
     );
   }
 
   /** Whose job it is and how it stood: nothing of what was asked or answered. */
   private audited<T>(
-    action: string,
+    { action, after = null }: { action: string; after?: object | null },
     { id, state, project, key }: JobRecord,
     by: DoneBy,
     effect: () => Promise<T>,
   ): Promise<T> {
-    const entry = { ...by, action, target: id, before: { state, project, key }, after: null };
+    const entry = { ...by, action, target: id, before: { state, project, key }, after };
     return this.deps.audit.around(entry, effect);
   }
 }

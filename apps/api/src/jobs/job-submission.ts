@@ -204,10 +204,10 @@ export class JobSubmission {
   }
 
   /**
-   * Makes a failed or expired job anew: finished steps are taken over, and not paid for again; the deadline starts anew. Throws
-   * `job_not_retryable` for any other.
+   * As `plan`, for a failed or expired job that is made anew: finished steps are taken over, and not paid for again; the deadline starts
+   * anew. Throws `job_not_retryable` for any other.
    */
-  async retry(record: JobRecord, principal: Principal): Promise<Created> {
+  async planRetry(record: JobRecord, principal: Principal): Promise<NewJob> {
     if (record.state !== 'failed' && record.state !== 'expired') throw notRetryable(record.state);
     const { request, graph, hooks } = await this.deps.jobs.readWork(record.id);
     const since = Math.max(record.createdAt, record.notBefore ?? 0);
@@ -231,7 +231,7 @@ export class JobSubmission {
       job.budget && graphLeft
         ? { ...job.budget, reserveNano: reservedFor(graphLeft.plan.reserved, taken) }
         : job.budget;
-    return this.create({ ...job, hooks, retryOf: record.id, graph: graphLeft, budget });
+    return { ...job, hooks, retryOf: record.id, graph: graphLeft, budget };
   }
 
   /** The job that an idempotency key already stands for, without planning or charging anything; null for a new one. */

@@ -184,7 +184,7 @@ export class JobsController {
     @Res({ passthrough: true }) response: Response,
   ): Promise<object> {
     const failed = await this.access.read(principal, id);
-    const created = await this.submission.retry(failed, principal);
+    const created = await this.submission.create(await this.submission.planRetry(failed, principal));
     showLimits(response, created.levels);
     response.setHeader('location', urlsOf(created.jobId).self);
     response.setHeader('retry-after', POLL_AFTER_S);

@@ -24,13 +24,13 @@ export interface EndpointTestDeps {
 export class EndpointTest {
   constructor(private readonly deps: EndpointTestDeps) {}
 
-  /** Throws `webhook_endpoint_not_found`, `vault_locked`, and `rate_limit_exceeded` when it was tested a moment ago. */
+  /** Throws `webhook_endpoint_not_found`, `vault_locked` or `vault_uninitialised`, and `rate_limit_exceeded` when it was tested a moment ago. */
   async run(project: string, id: string, signal: AbortSignal): Promise<Record<string, unknown>> {
     const { endpoints, targets, redis } = this.deps;
     const known = await endpoints.find(project, id);
     const target =
       known.from === 'made' ? targets.opened(known.endpoint) : await targets.find({ project, endpoint: id, url: null });
-    if (target.kind === 'held') throw new TokenhubError('vault_locked', 'The vault is locked: nothing can be signed.');
+    if (target.kind === 'held') throw new TokenhubError(target.code);
     const free = await redis.set(keys.webhookTested(project, id), '1', 'PX', APART_MS, 'NX');
     if (free === null) {
       const retryAfterS = APART_MS / 1_000;

@@ -15,8 +15,8 @@ import {
   Min,
   ValidateIf,
 } from 'class-validator';
+import { ID_PATTERN, ID_RULE } from '#contracts/own-ids.js';
 import { WEBHOOK_FILTERS, type WebhookFilter } from '#contracts/webhook.js';
-import { ID_PATTERN, ID_RULE } from '../admin/keys/use.dto.js';
 
 /** No control characters: what people read must not steer a terminal or a page. */
 const PLAIN_TEXT = /^[^\p{Cc}\p{Cs}\u2028\u2029\u202a-\u202e\u2066-\u2069]*$/u;

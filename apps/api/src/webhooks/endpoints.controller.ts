@@ -14,7 +14,7 @@ import {
 } from '@nestjs/common';
 import { ApiBearerAuth, ApiBody, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
-import { listOf } from '../admin/keys/answer.js';
+import { listOf } from '../http/list-of.js';
 import { KeyGuard, RequireScope, type AuthenticatedRequest } from '../auth/key.guard.js';
 import { clientGone } from '../http/client-gone.js';
 import { validateDto } from '../jobs/validate-dto.js';

@@ -1,7 +1,7 @@
 import { TokenhubError } from '#contracts/error-catalogue.js';
 import { DELIVERY_STATES, type DeliveryState } from '#contracts/webhook.js';
 import type { DeliveryFilter } from '#history/delivery-filter.js';
-import { parseList } from '../admin/parse-list.js';
+import { parseList } from '../http/parse-list.js';
 import { readTime } from '../jobs/parse-page.js';
 
 export interface DeliveriesRequest {

@@ -1,5 +1,6 @@
 import { TokenhubError } from '#contracts/error-catalogue.js';
-import type { SettingsPublisher } from '#settings/settings-publisher.js';
+import { ID_PATTERN } from '#contracts/own-ids.js';
+import type { PublishOptions, SettingsPublisher } from '#settings/settings-publisher.js';
 import {
   SettingsConflict,
   type SettingsChange,
@@ -7,7 +8,6 @@ import {
   type SettingsStore,
 } from '#settings/settings-store.js';
 import { documentId, ENDPOINT_KIND, ownerOf, type EndpointDefinition } from '#webhooks/endpoint-definition.js';
-import { ID_PATTERN } from '../admin/keys/use.dto.js';
 
 /** How many a project may have, beside those that are declared. */
 export const MOST_ENDPOINTS = 20;
@@ -18,10 +18,8 @@ export interface StoredEndpointsDeps {
   publisher: Pick<SettingsPublisher<object>, 'publish'>;
 }
 
-interface WriteOptions {
-  check?: ((all: SettingsDocument[]) => void) | undefined;
-  /** `commit`: it holds as soon as it is saved. For changes that make a secret, which is in the answer alone. */
-  until?: 'commit' | 'publication' | undefined;
+interface WriteOptions extends PublishOptions {
+  check?: (all: SettingsDocument[]) => void;
 }
 
 /** The stored endpoints: read, and written so that every process hears of it. */
@@ -93,7 +91,7 @@ export class StoredEndpoints {
    */
   private async write(
     change: SettingsChange,
-    { check = () => undefined, until = 'publication' }: WriteOptions = {},
+    { check = () => undefined, until }: WriteOptions = {},
   ): Promise<SettingsDocument | null> {
     const kinds = change.change === 'insert' ? [ENDPOINT_KIND] : [];
     const decide = (all: SettingsDocument[]): SettingsChange[] => {
@@ -103,10 +101,7 @@ export class StoredEndpoints {
     // A project's own, and no administrator's.
     const written = this.requireKept().change(kinds, decide, null);
     const { documents, revision } = await written.catch(refuse);
-    await this.deps.publisher.publish(revision).catch((error: unknown) => {
-      // It is published by itself, as soon as that works again.
-      if (until === 'publication' || !isStoreAway(error)) throw error;
-    });
+    await this.deps.publisher.publish(revision, { until });
     return documents[0] ?? null;
   }
 }
@@ -115,10 +110,6 @@ export class StoredEndpoints {
 export function endpointNotFound(id: string): TokenhubError {
   const message = `There is no webhook endpoint ${JSON.stringify(id.slice(0, 64))}.`;
   return new TokenhubError('webhook_endpoint_not_found', message);
-}
-
-function isStoreAway(error: unknown): boolean {
-  return error instanceof TokenhubError && error.code === 'store_unavailable';
 }
 
 function required(document: SettingsDocument | null): SettingsDocument {

@@ -5,14 +5,14 @@ import type { HttpClient } from '#http/http-client.js';
 import type { JobStore } from '#jobs/job-store.js';
 import type { Logger } from '#platform/logging.js';
 import { RetryLater } from '#queues/webhook-worker.js';
-import type { DeliveryStore, Failing, TryReport } from '#webhooks/delivery-store.js';
-import type { EndpointMarks } from '#webhooks/endpoint-marks.js';
+import { isNowhere, type DeliveryStore, type Failing, type TryReport } from '#webhooks/delivery-store.js';
+import type { EndpointMarks, EndpointName } from '#webhooks/endpoint-marks.js';
 import { eventBody, eventId } from '#webhooks/event-body.js';
 import { failedBecause, type Verdict } from '#webhooks/judge-answer.js';
 import { sendWebhook } from '#webhooks/send-webhook.js';
 import type { FoundTarget, Hold, TargetDirectory } from '#webhooks/target-directory.js';
 import type { EndpointDisabler } from './endpoint-disabler.js';
-import { EndpointSlots } from './endpoint-slots.js';
+import { EndpointSlots, type Receiver } from './endpoint-slots.js';
 import { NextLooks } from './next-looks.js';
 import { delayAfter, MOST_TRIES } from './retry-schedule.js';
 
@@ -27,6 +27,16 @@ export interface DeliverDeps {
   logger: Logger;
   random: () => number;
 }
+
+/** For as long as a finished job with targets is kept: what has waited for longer ends with a reason, and can be redelivered. */
+const LONGEST_HELD_MS = 24 * 3_600_000;
+
+const HELD_TOO_LONG: Record<Hold, string> = {
+  vault: 'vault_locked',
+  settings: 'endpoints_unknown',
+  history: 'store_unavailable',
+  receiver: 'receiver_busy',
+};
 
 type Ready = Extract<FoundTarget, { kind: 'ready' }>;
 
@@ -80,30 +90,39 @@ export class Deliver {
   }
 
   private async deliver(delivery: Delivery, target: Ready): Promise<void> {
-    const { deliveries, marks, disabler } = this.deps;
+    const { marks, disabler } = this.deps;
     const { url, made } = target;
     const name = delivery.endpoint === null ? null : { project: delivery.project, endpoint: delivery.endpoint };
     const mark = name && (await marks.find(name, { url, sinceMs: made?.armedAtMs ?? 0 }));
     if (mark) {
+      await this.giveUp(delivery, unmade(delivery, 'endpoint_disabled'));
       // What is stored of it may not say so yet.
       if (made) await disabler.store(made, mark);
-      await this.giveUp(delivery, unmade(delivery, 'endpoint_disabled'));
       return;
     }
-    const tried = await this.sendInTurn(delivery, target);
+    const slot = this.slots.take(receiverOf(delivery, url));
+    if (slot.kind === 'none') return this.hold(delivery, 'receiver', slot.of);
+    const tried = await this.send(delivery, target).finally(slot.letGo);
+    if (tried === 'history') return this.hold(delivery, tried);
+    return this.judged(delivery, { name, target, tried });
+  }
+
+  private async judged(
+    delivery: Delivery,
+    { name, target: { url, made }, tried }: { name: EndpointName | null; target: Ready; tried: Tried },
+  ): Promise<void> {
+    const { deliveries, disabler } = this.deps;
     const { verdict } = tried;
     const attempt = delivery.attempts + 1;
     switch (verdict.kind) {
       case 'delivered':
         return deliveries.delivered(delivery, {
-          ...{
-            attempt,
-            made: tried.made,
-            httpStatus: verdict.status,
-            reason: null,
-            nextAt: null,
-            receiverFailed: false,
-          },
+          attempt,
+          made: tried.made,
+          httpStatus: verdict.status,
+          reason: null,
+          nextAt: null,
+          receiverFailed: false,
         });
       case 'gone': {
         if (name) await disabler.disable(name, { url, made, reason: 'http_410', lastError: 'http_410' });
@@ -116,18 +135,7 @@ export class Deliver {
     }
   }
 
-  /** It is no try to find that too many are under way to the same receiver. */
-  private async sendInTurn(delivery: Delivery, target: Ready): Promise<Tried> {
-    const letGo = this.slots.take(receiverOf(delivery, target.url));
-    if (letGo === null) throw new RetryLater(this.nextLooks.delayMs());
-    try {
-      return await this.send(delivery, target);
-    } finally {
-      letGo();
-    }
-  }
-
-  private async send(delivery: Delivery, { url, secrets }: Ready): Promise<Tried> {
+  private async send(delivery: Delivery, { url, secrets }: Ready): Promise<Tried | 'history'> {
     const at = Date.now();
     try {
       const body = eventBody(delivery, await this.deps.jobs.read(delivery.jobId));
@@ -139,17 +147,19 @@ export class Deliver {
     } catch (error) {
       if (error instanceof RetryLater) throw error;
       // What it tells of is only there: sent now, it would tell less than it could.
-      if (error instanceof TokenhubError && error.code === 'store_unavailable') return this.hold(delivery, 'history');
+      if (error instanceof TokenhubError && error.code === 'store_unavailable') return 'history';
       this.deps.logger.error({ err: error, delivery: delivery.id }, 'a webhook could not be sent');
       const verdict = failedBecause('internal_error');
       return { verdict, made: untried(verdict) };
     }
   }
 
-  /** It is no try: nothing was sent, for want of something of ours. */
-  private async hold(delivery: Delivery, by: Hold): Promise<never> {
-    await this.deps.deliveries.held(delivery, by);
-    throw new RetryLater(this.nextLooks.delayMs());
+  /** It is no try: nothing was sent. It looks again later, in this line, until it has waited for too long. */
+  private async hold(delivery: Delivery, by: Hold, line = ` ${by}`): Promise<void> {
+    const heldMs = await this.deps.deliveries.held(delivery, by);
+    if (heldMs === null) return;
+    if (heldMs < LONGEST_HELD_MS) throw new RetryLater(this.nextLooks.delayMs(line));
+    await this.giveUp(delivery, unmade(delivery, HELD_TOO_LONG[by]));
   }
 
   /** The next try, or the end; and perhaps the end of its endpoint. */
@@ -184,18 +194,18 @@ export class Deliver {
     const failing = await this.deps.deliveries.dead(delivery, { ...report, nextAt: null });
     const { attempt, httpStatus, reason } = report;
     // What was never tried says nothing new: every job of a project with a dead endpoint has one.
-    const level = report.made === null && delivery.tries.length === 0 ? 'debug' : 'warn';
+    const level = isNowhere(reason) && delivery.tries.length === 0 ? 'debug' : 'warn';
     if (failing) this.deps.logger[level]({ ...about(delivery), attempt, httpStatus, reason }, 'webhook given up');
     return failing;
   }
 }
 
 /** An endpoint of a project, or, of the URLs that jobs name, a project's at one host. */
-function receiverOf({ project, endpoint }: Delivery, url: string): string {
-  return `${project}/${endpoint ?? ` ${new URL(url).origin}`}`;
+function receiverOf({ project, endpoint }: Delivery, url: string): Receiver {
+  return { project, name: endpoint ?? ` ${new URL(url).origin}` };
 }
 
-/** What is given up without a try: there is nowhere to send it. */
+/** What is given up without a try. */
 function unmade({ attempts }: Delivery, reason: string): Omit<TryReport, 'nextAt'> {
   return { attempt: attempts, made: null, httpStatus: null, reason, receiverFailed: false };
 }

@@ -25,6 +25,9 @@ export interface EndpointDisablerDeps {
  * reason. While the database is away the mark alone holds; the next delivery to it stores what is missing.
  */
 export class EndpointDisabler {
+  /** What is being stored at this moment: of a hundred deliveries to the same endpoint one waits for the database. */
+  private readonly underWay = new Set<string>();
+
   constructor(private readonly deps: EndpointDisablerDeps) {}
 
   async disable(
@@ -49,10 +52,12 @@ export class EndpointDisabler {
     await this.disable(name, { url: made.url, made, reason: 'failing', lastError });
   }
 
-  /** Writes a mark into what is stored, unless the endpoint has another URL by now, or was enabled since. Never rejects. */
+  /** Writes a mark into what is stored, unless the endpoint has another URL by now, or was enabled since, or that is under way. Never rejects. */
   async store(made: MadeEndpoint, { reason, at, lastError }: Mark): Promise<void> {
     const { settings, publisher, logger } = this.deps;
     const id = documentId(made.project, made.id);
+    if (this.underWay.has(id)) return;
+    this.underWay.add(id);
     const disabled = { reason, since: new Date(at).toISOString(), last_error: lastError };
     try {
       const decide = (all: SettingsDocument[]): SettingsChange[] => {
@@ -65,6 +70,8 @@ export class EndpointDisabler {
       if (written?.documents.length) await publisher.repair();
     } catch (error) {
       logger.warn({ err: error, project: made.project, endpoint: made.id }, 'that it is disabled could not be stored');
+    } finally {
+      this.underWay.delete(id);
     }
   }
 }

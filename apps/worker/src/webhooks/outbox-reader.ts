@@ -2,9 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { keys } from '#platform/keys.js';
 import type { RedisClient } from '#platform/redis.js';
 import type { WebhookQueue } from '#queues/webhook-queue.js';
-import type { DeliveryPayload } from '#contracts/queue-payloads.js';
-import { fromFields } from '#webhooks/delivery-fields.js';
 import type { DeliveryStore } from '#webhooks/delivery-store.js';
+import { payloadOf, readOutboxEntry, type OutboxNews } from './outbox-entry.js';
 
 const BATCH = 100;
 
@@ -89,27 +88,22 @@ export class OutboxReader {
     const streams = await blocking.xread('COUNT', BATCH, 'BLOCK', BLOCK_MS, 'STREAMS', keys.webhookOutbox(), '0');
     const entries = streams?.[0]?.[1] ?? [];
     if (entries.length === 0) return;
-    const written = entries.map(([, fields]) => pairs(fields));
-    const due = await deliveries.accept(written.filter(({ job }) => job !== undefined).map(fromFields));
+    const news = entries.flatMap((entry) => this.read(entry));
+    const due = await deliveries.accept(news.flatMap((one) => (one.kind === 'ended' ? [one.entry] : [])));
     await queue.enqueue([
       ...due.map(({ deliveryId, round }) => payloadOf(deliveryId, round)),
-      ...written.flatMap(begunAnew),
+      ...news.flatMap((one) => (one.kind === 'anew' ? [one.payload] : [])),
     ]);
     await redis.xdel(keys.webhookOutbox(), ...entries.map(([id]) => id));
   }
-}
 
-/** An entry that a client's wish has made (`redeliver.lua`): the delivery is noted already. */
-function begunAnew({ delivery, round }: Partial<Record<string, string>>): DeliveryPayload[] {
-  return delivery === undefined ? [] : [payloadOf(delivery, Number(round))];
-}
-
-/** The first round goes without saying, also to a worker that knows of no others. */
-function payloadOf(deliveryId: string, round: number): DeliveryPayload {
-  return round === 1 ? { deliveryId } : { deliveryId, round };
-}
-
-function pairs(fields: readonly string[]): Partial<Record<string, string>> {
-  const names = fields.filter((_field, i) => i % 2 === 0);
-  return Object.fromEntries(names.map((name, i) => [name, fields[2 * i + 1] ?? '']));
+  /** What is no entry is reported and leaves the outbox: the others must not wait for it. */
+  private read([id, fields]: [string, string[]]): OutboxNews[] {
+    try {
+      return [readOutboxEntry(fields)];
+    } catch (error) {
+      this.deps.onError(new Error(`entry ${id} of the webhook outbox is dropped`, { cause: error }));
+      return [];
+    }
+  }
 }

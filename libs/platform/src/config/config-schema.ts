@@ -1,11 +1,12 @@
 import { LARGEST_BUDGET_USD } from '#contracts/budgets.js';
 import { CALL_KINDS, PRIORITIES } from '#contracts/job-state.js';
+import { ID_PATTERN } from '#contracts/own-ids.js';
 import { ROUTING_MODES } from '#contracts/policy.js';
 import { CAPABILITIES, PROVIDER_TYPES } from '#contracts/registry-snapshot.js';
 import { SCOPES } from '#contracts/scopes.js';
 import { WEBHOOK_FILTERS } from '#contracts/webhook.js';
 
-const NAME = { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$' } as const;
+const NAME = { type: 'string', pattern: ID_PATTERN.source } as const;
 // Vendors put slashes and colons into model names (`meta-llama/Llama-3.1-8B`, `llama3:8b`).
 const MODEL_NAME = { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,199}$' } as const;
 // Not what Tokenhub itself is opened with (`isOwnVariable`): a provider's address would be sent it.

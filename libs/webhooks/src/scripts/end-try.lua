@@ -14,7 +14,7 @@ local time = redis.call('TIME')
 local now = int(time[1] * 1000 + math.floor(time[2] / 1000))
 
 redis.call('HSET', KEYS[1], 'attempts', ARGV[4], 'last_at', now, 'http_status', ARGV[5], 'reason', ARGV[6], 'next_at', ARGV[7])
-redis.call('HDEL', KEYS[1], 'held_by')
+redis.call('HDEL', KEYS[1], 'held_by', 'held_since')
 if ARGV[8] ~= '' then
   local n = redis.call('HINCRBY', KEYS[1], 'tried', 1)
   redis.call('HSET', KEYS[1], 'try:' .. n, ARGV[8])

@@ -11,7 +11,7 @@ if not f[1] then
   round = tonumber(redis.call('HGET', KEYS[1], 'round'))
 end
 if f[3] then redis.call('DECRBY', KEYS[4], f[3]) end
-redis.call('HDEL', KEYS[1], 'ledger_bytes', 'ended_at', 'held_by')
+redis.call('HDEL', KEYS[1], 'ledger_bytes', 'ended_at', 'held_by', 'held_since')
 redis.call('HSET', KEYS[1], 'status', 'pending', 'round', round + 1, 'attempts', 0, 'next_at', '')
 redis.call('PERSIST', KEYS[1])
 redis.call('ZADD', KEYS[2], ARGV[2], ARGV[1])

@@ -18,10 +18,11 @@ import {
   ValidateIf,
   ValidateNested,
 } from 'class-validator';
+import { ID_PATTERN, ID_RULE } from '#contracts/own-ids.js';
 import type { Limits } from '#contracts/registry-snapshot.js';
 import { SCOPES, type Scope } from '#contracts/scopes.js';
 import { ISO_TIME } from '../../http/iso-time.js';
-import { ID_PATTERN, ID_RULE, UseDto } from './use.dto.js';
+import { UseDto } from './use.dto.js';
 
 const LARGEST_SHARE = 1_000_000;
 

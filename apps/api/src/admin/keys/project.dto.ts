@@ -1,6 +1,7 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { Matches } from 'class-validator';
-import { ID_PATTERN, ID_RULE, UseDto } from './use.dto.js';
+import { ID_PATTERN, ID_RULE } from '#contracts/own-ids.js';
+import { UseDto } from './use.dto.js';
 
 /** The body of `PUT` and `PATCH /admin/v1/projects/:id`. */
 export class ProjectFieldsDto extends UseDto {}

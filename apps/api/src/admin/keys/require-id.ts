@@ -1,5 +1,5 @@
 import { TokenhubError } from '#contracts/error-catalogue.js';
-import { ID_PATTERN, ID_RULE } from './use.dto.js';
+import { ID_PATTERN, ID_RULE } from '#contracts/own-ids.js';
 
 /** The id of a path under which something may be made; throws `invalid_value` for one that no id can be. */
 export function requireId(id: string): string {

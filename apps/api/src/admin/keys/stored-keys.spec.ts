@@ -52,18 +52,18 @@ describe('a change', () => {
   });
 
   it('that makes a secret is answered once it is saved: nobody is shown the secret again', async () => {
-    const changesOf = (notTold: Error) => {
-      const { keys } = stored(
-        changing(() => Promise.resolve({ documents: [DOCUMENT], revision: 8 })),
-        { publisher: { publish: () => Promise.reject(notTold) } },
-      );
-      const update = { kind: 'key', id: 'k', ifMatch: undefined, by } as const;
-      const how = { next: (current: object) => current, check: () => undefined, until: 'commit' } as const;
-      return [() => keys.write(INSERT, { ...UNCHECKED, until: 'commit' }), () => keys.update(update, how)];
+    const publisher: StoredKeysDeps['publisher'] = {
+      publish: (_revision, options) =>
+        options?.until === 'commit' ? Promise.resolve() : Promise.reject(new TokenhubError('store_unavailable')),
     };
-    for (const change of changesOf(new TokenhubError('store_unavailable'))) expect(await change()).toBe(DOCUMENT);
-    const broken = new Error('a fault of ours');
-    for (const change of changesOf(broken)) await expect(change()).rejects.toBe(broken);
+    const { keys } = stored(
+      changing(() => Promise.resolve({ documents: [DOCUMENT], revision: 8 })),
+      { publisher },
+    );
+    expect(await keys.write(INSERT, { ...UNCHECKED, until: 'commit' })).toBe(DOCUMENT);
+    const update = { kind: 'key', id: 'k', ifMatch: undefined, by } as const;
+    const how = { next: (current: object) => current, check: () => undefined, until: 'commit' } as const;
+    expect(await keys.update(update, how)).toBe(DOCUMENT);
   });
 
   it.each([

@@ -1,7 +1,7 @@
 import { TokenhubError, type ErrorCode } from '#contracts/error-catalogue.js';
 import { KEY_KIND, PROJECT_KIND } from '#registry/made-keys.js';
 import { allowsVersion } from '#settings/etag.js';
-import type { SettingsPublisher } from '#settings/settings-publisher.js';
+import type { PublishOptions, SettingsPublisher } from '#settings/settings-publisher.js';
 import {
   SettingsConflict,
   type ChangedBy,
@@ -25,15 +25,13 @@ export interface StoredKeysDeps {
   publisher: Pick<SettingsPublisher<object>, 'publish'>;
 }
 
-export interface WriteOptions {
+export interface WriteOptions extends PublishOptions {
   /** What `check` and `alongside` see. */
   kinds?: readonly string[];
   check: (current: SettingsDocument[]) => void;
   /** What is changed together with it. */
   alongside?: (current: SettingsDocument[]) => SettingsChange[];
   by: ChangedBy;
-  /** `commit`: it holds as soon as it is saved. For changes that make a secret, which is in the answer alone. */
-  until?: 'commit' | 'publication';
 }
 
 const NOT_FOUND: Record<KeyThing, ErrorCode> = { [PROJECT_KIND]: 'project_not_found', [KEY_KIND]: 'key_not_found' };
@@ -62,7 +60,7 @@ export class StoredKeys {
    */
   async write(
     change: SettingsChange,
-    { kinds = [PROJECT_KIND], check, alongside = () => [], by, until = 'publication' }: WriteOptions,
+    { kinds = [PROJECT_KIND], check, alongside = () => [], by, until }: WriteOptions,
   ): Promise<SettingsDocument | null> {
     const { settings } = this.deps;
     if (settings === null) {
@@ -76,10 +74,7 @@ export class StoredKeys {
       return [change, ...alongside(current)];
     };
     const { documents, revision } = await settings.change(kinds, decide, by).catch(refuse);
-    await this.deps.publisher.publish(revision).catch((error: unknown) => {
-      // It is published by itself, as soon as that works again.
-      if (until === 'publication' || !isStoreAway(error)) throw error;
-    });
+    await this.deps.publisher.publish(revision, { until });
     return documents[0] ?? null;
   }
 
@@ -104,11 +99,6 @@ export class StoredKeys {
       }
     }
   }
-}
-
-/** True when something cannot be asked at the moment. */
-function isStoreAway(error: unknown): boolean {
-  return error instanceof TokenhubError && error.code === 'store_unavailable';
 }
 
 /** Throws `precondition_failed` unless the header, if there is one, allows a change of this version. */

@@ -17,10 +17,6 @@ import {
 import { LARGEST_BUDGET_USD } from '#contracts/budgets.js';
 import { PolicyDto } from '../../jobs/policy.dto.js';
 
-/** The form of ids of projects and keys, as in the configuration file. */
-export const ID_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
-export const ID_RULE = '$property must be 1 to 64 letters, digits and . _ -, starting with a letter or digit';
-
 export const MOST_ALLOWED = 200;
 
 function IsBudget(): PropertyDecorator {

@@ -14,7 +14,7 @@ import { allowsVersion, etagOf } from '#settings/etag.js';
 import type { SettingsPublisher } from '#settings/settings-publisher.js';
 import type { SettingsChange, SettingsDocument, SettingsStore } from '#settings/settings-store.js';
 import { mergePatch } from '../merge-patch.js';
-import { pageOf, type ListRequest } from '../parse-list.js';
+import { pageOf, type ListRequest } from '../../http/parse-list.js';
 import { checkDefinition } from './check-definition.js';
 import type { WorkerSight } from './readiness.js';
 import { registryView } from './registry-view.js';

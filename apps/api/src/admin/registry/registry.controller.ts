@@ -21,7 +21,7 @@ import { CONFIG_SCHEMA } from '#platform/config/config-schema.js';
 import { REGISTRY_KINDS, REGISTRY_LISTS, type RegistryKind } from '#registry/merge-registry.js';
 import { AdminGuard } from '../../auth/admin.guard.js';
 import { By } from '../audit/done-by.js';
-import { parseList } from '../parse-list.js';
+import { parseList } from '../../http/parse-list.js';
 import { definitionOf } from './check-definition.js';
 import { RegistryAdmin, type Shown } from './registry-admin.js';
 import type { Subject } from './users-of.js';

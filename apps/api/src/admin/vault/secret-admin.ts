@@ -7,7 +7,7 @@ import type { AdministrationSession } from '#vault/administration-session.js';
 import { boundName, type Escrow } from '#vault/escrow.js';
 import type { LiveVault } from '#vault/live-vault.js';
 import { secretNotFound, type Referrer, type SecretStore, type StoredSecret } from '#vault/secret-store.js';
-import type { ListRequest } from '../parse-list.js';
+import type { ListRequest } from '../../http/parse-list.js';
 import type { Caller } from './caller.js';
 import { isSecretName, NAME_RULE } from './vault.dto.js';
 

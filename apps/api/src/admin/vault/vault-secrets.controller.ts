@@ -20,7 +20,7 @@ import { etagOf } from '#settings/etag.js';
 import type { StoredSecret } from '#vault/secret-store.js';
 import { AdminGuard } from '../../auth/admin.guard.js';
 import { validateDto } from '../../jobs/validate-dto.js';
-import { parseList } from '../parse-list.js';
+import { parseList } from '../../http/parse-list.js';
 import { callerOf } from './caller.js';
 import { SecretAdmin } from './secret-admin.js';
 import { NewSecretDto, SecretValueDto } from './vault.dto.js';
