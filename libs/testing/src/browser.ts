@@ -1,7 +1,6 @@
-import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
 import process from 'node:process';
 import { chromium, type Browser } from 'playwright-core';
+import { findProgram } from './find-program.js';
 
 /**
  * Chromium without a window; `hub.test` and what ends in it are this machine, as a network's name would be another. Throws when there
@@ -21,19 +20,9 @@ const PROGRAMS = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrom
 function browserProgram(): string {
   const named = process.env.TOKENHUB_TEST_CHROMIUM;
   if (named) return named;
-  const folders = (process.env.PATH ?? '').split(delimiter);
-  const found = folders.flatMap((folder) => PROGRAMS.map((name) => join(folder, name))).find(isExecutable);
+  const found = findProgram(PROGRAMS);
   if (found === undefined) {
     throw new Error('no Chromium on the PATH: `npm test` installs one, or set TOKENHUB_TEST_CHROMIUM');
   }
   return found;
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { accessSync, chownSync, constants, existsSync, readdirSync, rmSync } from 'node:fs';
-import { delimiter, extname, join } from 'node:path';
+import { chownSync, existsSync, readdirSync, rmSync } from 'node:fs';
+import { extname, join } from 'node:path';
 import process from 'node:process';
 import pg from 'pg';
+import { findProgram, pathFolders } from './find-program.js';
 import { freePort } from './free-port.js';
 import { type RunningProcess, startProcess } from './process-harness.js';
 import { temporaryFolder } from './reaper.js';
@@ -88,20 +89,11 @@ export function postgresProgram(name: 'postgres' | 'initdb'): string {
   const versions = existsSync(debian) ? readdirSync(debian).filter((version) => Number(version) >= 15) : [];
   const folders = [
     ...versions.toSorted((a, b) => Number(b) - Number(a)).map((version) => join(debian, version, 'bin')),
-    ...(process.env.PATH ?? '').split(delimiter),
+    ...pathFolders(),
   ];
-  const found = folders.map((folder) => join(folder, name)).find(isExecutable);
+  const found = findProgram([name], folders);
   if (found === undefined) throw new Error(`there is no ${name} of PostgreSQL 15 or later: \`npm test\` installs it`);
   return found;
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function unprivilegedUser(): { uid: number; gid: number } | undefined {

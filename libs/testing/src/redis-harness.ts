@@ -1,7 +1,7 @@
-import { accessSync, constants, rmSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { rmSync } from 'node:fs';
 import process from 'node:process';
 import { Redis } from 'ioredis';
+import { findProgram } from './find-program.js';
 import { freePort } from './free-port.js';
 import { type RunningProcess, startProcess } from './process-harness.js';
 import { temporaryFolder } from './reaper.js';
@@ -67,23 +67,13 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
 export function redisProgram(): string {
   const named = process.env.TOKENHUB_TEST_REDIS_BINARY;
   if (named) return named;
-  for (const folder of (process.env.PATH ?? '').split(delimiter)) {
-    for (const name of ['redis-server', 'valkey-server']) {
-      if (isExecutable(join(folder, name))) return join(folder, name);
-    }
+  const found = findProgram(['redis-server', 'valkey-server']);
+  if (found === undefined) {
+    throw new Error(
+      'no redis-server or valkey-server on the PATH: `npm test` installs one, or set TOKENHUB_TEST_REDIS_BINARY',
+    );
   }
-  throw new Error(
-    'no redis-server or valkey-server on the PATH: `npm test` installs one, or set TOKENHUB_TEST_REDIS_BINARY',
-  );
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
+  return found;
 }
 
 async function launch(at: { port: number; dir: string; appendfsync: AppendFsync }): Promise<RunningProcess> {

@@ -7,8 +7,8 @@ import type { SettingsDocument } from '#settings/settings-store.js';
 import type { Cipher } from '#vault/cipher.js';
 import { documentId, madeEndpoint, ownerOf, type EndpointDefinition } from '#webhooks/endpoint-definition.js';
 import type { EndpointMarks } from '#webhooks/endpoint-marks.js';
+import { overlapMsOf } from '../http/rotation.dto.js';
 import type { EndpointFieldsDto, NewEndpointDto, SecretRotationDto } from './endpoint.dto.js';
-import { USUAL_OVERLAP_S } from './endpoint.dto.js';
 import { iso, liveSecrets, rotated, sealedSecret, signingSecret } from './endpoint-secret.js';
 import { declaredView, madeView, type EndpointView } from './endpoint-view.js';
 import type { StoredEndpoints } from './stored-endpoints.js';
@@ -109,7 +109,7 @@ export class EndpointDesk {
     const { stored, cipher, now } = this.deps;
     this.requireMade(project, id);
     const secret = signingSecret(body.secret);
-    const overlapMs = (body.overlap_seconds ?? USUAL_OVERLAP_S) * 1_000;
+    const overlapMs = overlapMsOf(body);
     const document = await stored.update({ project, endpoint: id, until: 'commit' }, (current) => {
       const nowMs = now();
       const n = 1 + Math.max(0, ...current.secrets.map((one) => one.n));

@@ -5,18 +5,16 @@ import {
   IsArray,
   IsBoolean,
   IsIn,
-  IsInt,
   IsOptional,
   IsString,
   Length,
   Matches,
-  Max,
   MaxLength,
-  Min,
   ValidateIf,
 } from 'class-validator';
 import { ID_PATTERN, ID_RULE } from '#contracts/own-ids.js';
 import { WEBHOOK_FILTERS, type WebhookFilter } from '#contracts/webhook.js';
+import { RotationDto } from '../http/rotation.dto.js';
 
 /** No control characters: what people read must not steer a terminal or a page. */
 const PLAIN_TEXT = /^[^\p{Cc}\p{Cs}\u2028\u2029\u202a-\u202e\u2066-\u2069]*$/u;
@@ -77,19 +75,8 @@ export class NewEndpointDto extends EndpointUseDto {
   secret?: string;
 }
 
-/** How long the secret before goes on signing when nothing is said. */
-export const USUAL_OVERLAP_S = 24 * 3_600;
-const LONGEST_OVERLAP_S = 90 * 24 * 3_600;
-
 /** The body of `POST /v1/webhook-endpoints/:id/rotate`. */
-export class SecretRotationDto {
-  @ApiPropertyOptional({ type: Number, minimum: 0, maximum: LONGEST_OVERLAP_S, default: USUAL_OVERLAP_S })
-  @IsOptional()
-  @IsInt()
-  @Min(0)
-  @Max(LONGEST_OVERLAP_S)
-  overlap_seconds?: number | null;
-
+export class SecretRotationDto extends RotationDto {
   @ApiPropertyOptional({ type: String, description: 'whsec_ and the base64 of 24 to 64 bytes; made up when absent' })
   @IsOptional()
   @IsString()

@@ -99,17 +99,3 @@ export class NewKeyDto extends KeyDefinitionDto {
   @Matches(ID_PATTERN, { message: ID_RULE })
   id?: string;
 }
-
-/** How long the secret before goes on working when nothing is said. */
-export const USUAL_OVERLAP_S = 24 * 3_600;
-const LONGEST_OVERLAP_S = 90 * 24 * 3_600;
-
-/** The body of `POST /admin/v1/keys/:id/rotate`. */
-export class RotationDto {
-  @ApiPropertyOptional({ type: Number, minimum: 0, maximum: LONGEST_OVERLAP_S, default: USUAL_OVERLAP_S })
-  @IsOptional()
-  @IsInt()
-  @Min(0)
-  @Max(LONGEST_OVERLAP_S)
-  overlap_seconds?: number | null;
-}

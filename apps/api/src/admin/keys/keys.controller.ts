@@ -18,11 +18,12 @@ import type { Response } from 'express';
 import type { DoneBy } from '#audit/audit-log.js';
 import { AdminGuard } from '../../auth/admin.guard.js';
 import { listOf } from '../../http/list-of.js';
+import { overlapMsOf, RotationDto } from '../../http/rotation.dto.js';
 import { validateDto } from '../../jobs/validate-dto.js';
 import { By } from '../audit/done-by.js';
 import { projectFilter, show } from './answer.js';
 import { KeyAdmin } from './key-admin.js';
-import { KeyDefinitionDto, KeyFieldsDto, NewKeyDto, RotationDto, USUAL_OVERLAP_S } from './key.dto.js';
+import { KeyDefinitionDto, KeyFieldsDto, NewKeyDto } from './key.dto.js';
 import { requireId } from './require-id.js';
 
 /** API keys: made, changed, rotated, disabled, deleted. A secret is shown by the answer that makes it, once. */
@@ -102,8 +103,8 @@ export class KeysController {
     @By() by: DoneBy,
     @Res({ passthrough: true }) response: Response,
   ): Promise<object> {
-    const { overlap_seconds: overlapS } = validateDto(RotationDto, body ?? {});
-    return show(response, await this.keys.rotate(id, (overlapS ?? USUAL_OVERLAP_S) * 1_000, { ifMatch, by }));
+    const overlapMs = overlapMsOf(validateDto(RotationDto, body ?? {}));
+    return show(response, await this.keys.rotate(id, overlapMs, { ifMatch, by }));
   }
 
   @Delete(':id')
