@@ -118,6 +118,7 @@ export interface VaultTable {
   data_keys: JSONColumnType<object>;
   checksum: string;
   locked: boolean;
+  lock_epoch: number;
   version: number;
   created_ms: number;
   updated_ms: number;

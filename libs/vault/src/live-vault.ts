@@ -96,8 +96,12 @@ export class LiveVault {
     this.held.drop();
   }
 
-  /** These are the data keys of what was just said; others may ask for them from now on. */
+  /** These are the data keys of what was just said; others may ask for them from now on. Wiped when something newer is said. */
   adopt(keys: DataKeys, status: VaultStatus): void {
+    if ((this.seen?.epoch ?? 0) > status.epoch) {
+      keys.wipe();
+      return;
+    }
     this.accept(status);
     this.hold(keys, status.epoch);
   }

@@ -10,7 +10,7 @@ const encryptionKey = randomBytes(32);
 function opener({ locked = false, key = encryptionKey }: { locked?: boolean; key?: Buffer | null }): VaultOpener {
   const record = wrapKeys({ id: randomUUID(), mode: 'env', kdf: null }, DataKeys.first(), encryptionKey);
   return new VaultOpener({
-    store: { read: () => Promise.resolve({ record, locked, version: 1 }) },
+    store: { read: () => Promise.resolve({ record, locked, lockEpoch: 0, version: 1 }) },
     encryptionKey: key,
   });
 }

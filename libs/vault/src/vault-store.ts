@@ -14,7 +14,9 @@ export interface StoredVault {
   record: VaultRecord;
   /** Locked by an administrator: no process opens it by itself. */
   locked: boolean;
-  /** Grows with each change. */
+  /** The epoch that `locked` is from. */
+  lockEpoch: number;
+  /** Grows with each change of the record. */
   version: number;
 }
 
@@ -34,7 +36,14 @@ export class VaultStore {
   /** False when there is a vault already. */
   async insert(record: VaultRecord): Promise<boolean> {
     const nowMs = Date.now();
-    const row = { ...columnsOf(record), locked: false, version: nowMs, created_ms: nowMs, updated_ms: nowMs };
+    const row = {
+      ...columnsOf(record),
+      locked: false,
+      lock_epoch: 0,
+      version: nowMs,
+      created_ms: nowMs,
+      updated_ms: nowMs,
+    };
     const made = await answered(
       this.db
         .insertInto('vault')
@@ -50,9 +59,25 @@ export class VaultStore {
     return answered(this.change((trx) => replaceRecord(trx, record, version)));
   }
 
-  /** Notes whether an administrator has locked it. */
-  async setLocked(locked: boolean): Promise<void> {
-    await answered(this.db.updateTable('vault').set({ locked, updated_ms: Date.now() }).execute());
+  /** Notes that an administrator has locked it at this epoch, unless something newer is noted. */
+  async lock(epoch: number): Promise<void> {
+    const noted = this.db
+      .updateTable('vault')
+      .set({ locked: true, lock_epoch: epoch, updated_ms: Date.now() })
+      .where('lock_epoch', '<', epoch)
+      .execute();
+    await answered(noted);
+  }
+
+  /** Notes that it is unlocked as it was at this epoch. False when it was locked since, or when the record is not of that version. */
+  async unlock({ epoch, version }: { epoch: number; version: number }): Promise<boolean> {
+    const noted = this.db
+      .updateTable('vault')
+      .set({ locked: false, lock_epoch: epoch, updated_ms: Date.now() })
+      .where('lock_epoch', '<=', epoch)
+      .where('version', '=', version)
+      .executeTakeFirst();
+    return (await answered(noted)).numUpdatedRows === 1n;
   }
 
   /**
@@ -119,7 +144,7 @@ function columnsOf(record: VaultRecord) {
 function toStored(row: Selectable<VaultTable>): StoredVault {
   const record = toRecord(row);
   if (record === null || checksumOf(record) !== row.checksum) throw vaultCorrupt('the vault record');
-  return { record, locked: row.locked, version: row.version };
+  return { record, locked: row.locked, lockEpoch: row.lock_epoch, version: row.version };
 }
 
 function toRecord({ id, mode: written, kdf, data_keys: dataKeys }: Selectable<VaultTable>): VaultRecord | null {

@@ -109,6 +109,16 @@ export class VaultAccess {
   }
 }
 
+/** What the work gives; a failure of it overwrites these keys, which are nobody's yet. */
+export async function orWiped<T>(keys: DataKeys, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    keys.wipe();
+    throw error;
+  }
+}
+
 /** What the audit is told of the vault. */
 export function entryOf(
   by: Caller,
@@ -116,6 +126,11 @@ export function entryOf(
   { before = null, after = null }: Partial<Pick<AuditEntry, 'before' | 'after'>> = {},
 ): AuditEntry {
   return { ...by, action, target: 'vault', before, after };
+}
+
+/** The answer to whoever began with another state of the vault than it has now. */
+export function changedMeanwhile(): TokenhubError {
+  return new TokenhubError('precondition_failed', 'Somebody else has changed the vault at this moment: try again.');
 }
 
 function passwordMissing(): TokenhubError {
