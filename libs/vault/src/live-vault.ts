@@ -22,7 +22,7 @@ export interface LiveVaultDeps {
   pollMs?: number;
 }
 
-/** Redis may have lost its data: those who hold the keys say first how it is. */
+/** Redis may have lost its data: for so long whoever can only guess how it is leaves the word to those who hold the keys. */
 const SILENT_MS = 2_000;
 
 /**
@@ -167,16 +167,15 @@ export class LiveVault {
     if (before?.epoch !== status.epoch || before.state !== status.state) this.tell();
   }
 
-  /** Nobody says how it is: whoever knows says it again. */
+  /** Nobody says how it is: whoever knows says it again, and whoever can only guess waits for those. */
   private async recall(): Promise<VaultStatus | null> {
     const { opener, status } = this.deps;
     this.silentSince ??= performance.now();
     const held = this.held.keys !== null;
-    if (opener === null || (!held && performance.now() - this.silentSince < SILENT_MS && this.seen !== null))
-      return null;
-    const recalled = await this.noting(() => opener.recall(held));
+    const recalled = opener && (await this.noting(() => opener.recall(held)));
     if (recalled === null) return null;
-    const { state, mode } = recalled;
+    const { state, mode, isGuess } = recalled;
+    if (isGuess && performance.now() - this.silentSince < SILENT_MS) return null;
     const epoch = await status.sayFirst(state, mode);
     if (epoch === null) return status.read();
     if (held && state === 'unlocked') this.held.renew(epoch);
