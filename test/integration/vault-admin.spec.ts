@@ -239,6 +239,16 @@ describe('the audit', () => {
     ]);
   });
 
+  it('tells of a rotation whose answer got lost that it may be done, as it is', async () => {
+    const second = await rig.start('api-2', { store: unheard() });
+    await mark();
+    expect(await toldOf(second.admin.rotate({ data_key: true }, BY), 'store_unavailable')).toEqual([
+      'vault.data_key_rotated noted',
+      'vault.data_key_rotated unknown store_unavailable',
+    ]);
+    expect(await versions()).toEqual([1, 2]);
+  });
+
   it('tells of a vault that somebody else had made in between that it was not made', async () => {
     const store = new VaultStore(database.db);
     store.read = () => Promise.resolve(null);

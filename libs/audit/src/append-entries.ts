@@ -8,9 +8,9 @@ export type AuditOutcome = Selectable<AuditEntriesTable>['outcome'];
 
 export interface NewEntry extends AuditEntry {
   outcome: AuditOutcome;
-  /** Why it was not done. */
+  /** Why it was not done, or is not known to be. */
   error?: string;
-  /** The entry that tells what was not done. */
+  /** The entry that tells what that is. */
   ofSeq?: number;
 }
 

@@ -133,6 +133,7 @@ export interface VaultSecretsTable {
 }
 
 /** JSON that is written once, or null. */
+type Outcome = 'committed' | 'noted' | 'failed' | 'unknown';
 type WrittenOnce = ColumnType<object | null, string | null, never>;
 
 /** Rows are only ever added. */
@@ -145,9 +146,9 @@ export interface AuditEntriesTable {
   target: ColumnType<string, string, never>;
   before: WrittenOnce;
   after: WrittenOnce;
-  outcome: ColumnType<'committed' | 'noted' | 'failed', 'committed' | 'noted' | 'failed', never>;
+  outcome: ColumnType<Outcome, Outcome, never>;
   error: ColumnType<string | null, string | null, never>;
-  /** Of which entry it is said that it was not done. */
+  /** Of which entry it is said that it was not done, or may not have been. */
   of_seq: ColumnType<number | null, number | null, never>;
   request_id: ColumnType<string | null, string | null, never>;
 }
