@@ -307,6 +307,9 @@ describe('the administration of secrets', () => {
       code: 'vault_administration_closed',
     });
     await expect(session.require({ ...unlocked, state: 'locked' })).rejects.toMatchObject({ code: 'vault_locked' });
+    await expect(session.require({ ...unlocked, state: 'uninitialised' })).rejects.toMatchObject({
+      code: 'vault_uninitialised',
+    });
     await expect(session.require(null)).rejects.toMatchObject({ code: 'vault_locked' });
     await fixture.redis.pexpire(keys.vaultAdministration(), 1_000);
     await session.require(unlocked);
