@@ -83,8 +83,10 @@ describe('a rotation of the encryption key', () => {
     await first.admin.rotate({ data_key: true }, BY);
     const second = await rig.start('api-2', { encryptionKey: next });
     await holding(first.vault.status?.epoch, second);
+    await second.vault.look();
+    expect(second.vault.fault).toContain('TOKENHUB_ENCRYPTION_KEY');
     await second.admin.rotate({ encryption_key: true }, BY);
-    expect(await versions()).toEqual([1, 2]);
+    expect([second.vault.fault, await versions()]).toEqual([null, [1, 2]]);
     const opener = (encryptionKey: Buffer): VaultOpener =>
       new VaultOpener({ store: new VaultStore(database.db), encryptionKey });
     expect((await opener(next).open())?.all()).toHaveLength(2);

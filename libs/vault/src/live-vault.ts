@@ -106,6 +106,13 @@ export class LiveVault {
     this.hold(keys, status.epoch);
   }
 
+  /** The record is another since: finds out again whether this process can open it by itself. */
+  async tryItself(): Promise<void> {
+    const { opener } = this.deps;
+    this.notByItself = null;
+    if (opener !== null) (await this.noting(() => opener.open()))?.wipe();
+  }
+
   /** Resolves once this process knows what is said at this moment; rejects when Redis cannot be asked. */
   look(): Promise<void> {
     if (this.looking) {

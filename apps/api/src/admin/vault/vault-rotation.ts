@@ -92,6 +92,7 @@ export class VaultRotation {
     if (!isNewest) throw changedMeanwhile();
     const rotated = await access.wrapped(record, keys, null);
     await audit.around(entryOf(by, 'vault.encryption_key_rotated'), () => this.replace(rotated, version));
+    await vault.tryItself();
   }
 
   private async replace(record: VaultRecord, version: number): Promise<void> {
