@@ -1,10 +1,9 @@
-import type { Selectable } from 'kysely';
-import { sql, type Transaction } from 'kysely';
+import type { Selectable, Transaction } from 'kysely';
 import { isJsonObject } from '#contracts/json.js';
 import { answered } from '#database/answered.js';
 import type { Db } from '#database/connect-database.js';
 import type { DatabaseSchema, VaultTable } from '#database/schema.js';
-import { SETTINGS_LOCK } from '#settings/settings-store.js';
+import { nextRevision, underSettingsLock } from '#settings/settings-lock.js';
 import { isPasswordKdf } from './key-encryption.js';
 import { vaultCorrupt } from './vault-error.js';
 import { checksumOf, VAULT_MODES, type VaultRecord, type WrappedKey } from './vault-record.js';
@@ -56,7 +55,7 @@ export class VaultStore {
 
   /** Puts this record in the place of the one of that version. False when it has changed since. */
   async replace(record: VaultRecord, version: number): Promise<boolean> {
-    return answered(this.change((trx) => replaceRecord(trx, record, version)));
+    return answered(underSettingsLock(this.db, (trx) => replaceRecord(trx, record, version)));
   }
 
   /** Notes that an administrator has locked it at this epoch, unless something newer is noted. */
@@ -88,7 +87,7 @@ export class VaultStore {
     { record, version }: { record: VaultRecord; version: number },
     reseal: (name: string, sealed: string) => string,
   ): Promise<boolean> {
-    const rotated = this.change(async (trx) => {
+    const rotated = underSettingsLock(this.db, async (trx) => {
       if (!(await replaceRecord(trx, record, version))) return false;
       const secrets = await trx.selectFrom('vault_secrets').select(['name', 'sealed']).execute();
       for (const { name, sealed } of secrets) {
@@ -100,26 +99,6 @@ export class VaultStore {
     });
     return answered(rotated, ROTATION_MS);
   }
-
-  private change<T>(work: (trx: Transaction<DatabaseSchema>) => Promise<T>): Promise<T> {
-    return underSettingsLock(this.db, work);
-  }
-}
-
-/** One change of settings or of the vault at a time, anywhere: what it was checked against stands until it is committed. */
-export function underSettingsLock<T>(db: Db, work: (trx: Transaction<DatabaseSchema>) => Promise<T>): Promise<T> {
-  return db.transaction().execute(async (trx) => {
-    await sql`SELECT pg_advisory_xact_lock(${sql.lit(SETTINGS_LOCK)})`.execute(trx);
-    return work(trx);
-  });
-}
-
-/** The settings' revision orders what is published of the vault, too. Gives the new one, never behind the clock. */
-export async function nextRevision(trx: Transaction<DatabaseSchema>): Promise<number> {
-  const { revision } = await trx.selectFrom('settings_revision').select('revision').executeTakeFirstOrThrow();
-  const next = Math.max(revision + 1, Date.now());
-  await trx.updateTable('settings_revision').set({ revision: next }).execute();
-  return next;
 }
 
 async function replaceRecord(trx: Transaction<DatabaseSchema>, record: VaultRecord, version: number): Promise<boolean> {
