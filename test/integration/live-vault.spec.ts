@@ -203,6 +203,32 @@ describe('what is said of the vault', () => {
   });
 });
 
+describe('where Redis has lost its last second', () => {
+  it('who holds the newest keys says them anew, and nobody loses them', async () => {
+    const [first, second] = [await start('api-1'), await start('worker-1')];
+    const { epoch: before } = await open(first);
+    await until(first, second).hold(before);
+    const { epoch } = await open(first, data.withNext());
+    await until(first, second).hold(epoch);
+    let lost = 0;
+    for (const vault of [first, second]) vault.onChange(() => (lost += vault.holds === null ? 1 : 0));
+    await fixture.redis.hset(keys.vault(), 'epoch', before);
+    await waitFor(async () => ((await status.read())?.epoch ?? 0) > epoch, { describe: 'a newer epoch' });
+    await until(first, second).hold((await status.read())?.epoch ?? 0);
+    for (const vault of [first, second]) expect(vault.keys?.active.version).toBe(2);
+    expect(lost).toBe(0);
+  });
+
+  it('a lock that it still knows of closes the vault, whoever has unlocked it since', async () => {
+    const vault = await start('api-1');
+    const locked = await status.say('locked', 'password');
+    await open(vault);
+    await fixture.redis.hset(keys.vault(), { state: 'locked', epoch: locked });
+    await until(vault).closed();
+    expect(await status.read()).toMatchObject({ state: 'locked', epoch: locked });
+  });
+});
+
 describe('where Redis says nothing', () => {
   const opener = (recalled: 'locked' | 'unlocked', own: DataKeys | null): ProcessOptions['opener'] => ({
     open: () => Promise.resolve(own),

@@ -155,7 +155,8 @@ export class LiveVault {
   }
 
   private async lookOnce(): Promise<void> {
-    const status = (await this.deps.status.read()) ?? (await this.recall());
+    const said = (await this.deps.status.read()) ?? (await this.recall());
+    const status = said && (await this.corrected(said));
     if (status === null) return;
     this.accept(status);
     if (status.state !== 'unlocked' || this.holds === status.epoch) return;
@@ -186,6 +187,18 @@ export class LiveVault {
     const epoch = await status.sayFirst(state, mode);
     if (epoch === null) return status.read();
     if (held && state === 'unlocked') this.held.renew(epoch);
+    await status.announce();
+    return { state, mode, epoch };
+  }
+
+  /** A Redis that has lost its last second has gone back: whoever holds newer keys than it knows of says again that it is open. */
+  private async corrected(said: VaultStatus): Promise<VaultStatus | null> {
+    const { status } = this.deps;
+    if (said.state !== 'unlocked' || this.held.epoch <= said.epoch) return said;
+    const { state, mode } = said;
+    const epoch = await status.sayAfter(said, { state, mode });
+    if (epoch === null) return status.read();
+    this.held.renew(epoch);
     await status.announce();
     return { state, mode, epoch };
   }
