@@ -156,6 +156,16 @@ describe('a rotation of the data key', () => {
   });
 });
 
+describe('the view of a vault whose record is damaged', () => {
+  it('says so once, also where this process has found it', async () => {
+    await sql`UPDATE vault SET checksum = 'x'`.execute(database.db);
+    const { vault, view } = await rig.start('api-2');
+    await waitFor(() => vault.fault !== null);
+    expect(vault.fault).toContain('the vault record cannot be read');
+    expect(await view()).toMatchObject({ warnings: [vault.fault] });
+  });
+});
+
 describe('unlocking an open vault', () => {
   it('says nothing new where this process has the newest data key', async () => {
     const { holds } = first.vault;

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { DoneBy } from '#audit/audit-log.js';
 import { TokenhubError } from '#contracts/error-catalogue.js';
 import { DataKeys } from '#vault/data-keys.js';
 import { newPasswordKdf } from '#vault/key-encryption.js';
@@ -6,7 +7,6 @@ import { vaultUninitialised } from '#vault/vault-error.js';
 import type { VaultMode } from '#vault/vault-record.js';
 import type { VaultStatus } from '#vault/vault-status.js';
 import type { StoredVault } from '#vault/vault-store.js';
-import type { Caller } from './caller.js';
 import { changedMeanwhile, entryOf, orWiped, VaultAccess, type VaultAccessDeps } from './vault-access.js';
 import { VaultRotation } from './vault-rotation.js';
 import type { RotateVaultDto } from './vault.dto.js';
@@ -27,7 +27,7 @@ export class VaultAdmin {
   }
 
   /** Makes the vault, and opens it. Throws `vault_initialised` where there is one. */
-  async init({ mode, password }: { mode: VaultMode; password: string | null }, by: Caller): Promise<void> {
+  async init({ mode, password }: { mode: VaultMode; password: string | null }, by: DoneBy): Promise<void> {
     const store = this.access.store();
     if (this.deps.keys.clusterSecret === null) throw noClusterSecret();
     if ((await store.read()) !== null) throw alreadyThere();
@@ -48,7 +48,7 @@ export class VaultAdmin {
    * Opens the vault, or only its administration where it is open and this process has its newest data key. Throws
    * `vault_password_wrong`.
    */
-  async unlock(password: string | null, by: Caller): Promise<void> {
+  async unlock(password: string | null, by: DoneBy): Promise<void> {
     const stored = await this.access.stored();
     const keys = await this.access.unwrapped(stored.record, password, by);
     const status = await orWiped(keys, async () => {
@@ -62,7 +62,7 @@ export class VaultAdmin {
   }
 
   /** Drops the data keys everywhere, before anything else: with the database away it is neither noted nor remembered, but done. */
-  async lock(by: Caller): Promise<void> {
+  async lock(by: DoneBy): Promise<void> {
     const { status, vault, session, audit } = this.deps;
     const store = this.access.store();
     const before = await this.access.current();
@@ -79,7 +79,7 @@ export class VaultAdmin {
   }
 
   /** A new password, a new data key, or the wrapping with a new encryption key: one of them. */
-  async rotate(what: RotateVaultDto, by: Caller): Promise<void> {
+  async rotate(what: RotateVaultDto, by: DoneBy): Promise<void> {
     return this.rotation.rotate(what, by);
   }
 

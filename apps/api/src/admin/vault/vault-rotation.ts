@@ -1,9 +1,9 @@
+import type { DoneBy } from '#audit/audit-log.js';
 import { TokenhubError } from '#contracts/error-catalogue.js';
 import { newPasswordKdf } from '#vault/key-encryption.js';
 import { resealWith } from '#vault/reseal.js';
 import { vaultLocked } from '#vault/vault-error.js';
 import type { VaultRecord } from '#vault/vault-record.js';
-import type { Caller } from './caller.js';
 import { changedMeanwhile, entryOf, orWiped, type VaultAccess, type VaultAccessDeps } from './vault-access.js';
 import type { RotateVaultDto } from './vault.dto.js';
 
@@ -20,7 +20,7 @@ export class VaultRotation {
   /** One of them. */
   async rotate(
     { password, new_password: next, data_key: dataKey, encryption_key: rewrap }: RotateVaultDto,
-    by: Caller,
+    by: DoneBy,
   ): Promise<void> {
     if ([next, dataKey, rewrap].filter((one) => one != null).length !== 1) {
       throw new TokenhubError('invalid_request', 'Give one of new_password, data_key and encryption_key.');
@@ -31,7 +31,7 @@ export class VaultRotation {
 
   private async rotatePassword(
     { password, next }: { password: string | null; next: string },
-    by: Caller,
+    by: DoneBy,
   ): Promise<void> {
     const { access, audit } = this.deps;
     const { record, version } = await access.stored();
@@ -47,7 +47,7 @@ export class VaultRotation {
   }
 
   /** The keys before stay in the record: what other parts have sealed with them can still be opened. */
-  private async rotateDataKey(password: string | null, by: Caller): Promise<void> {
+  private async rotateDataKey(password: string | null, by: DoneBy): Promise<void> {
     const { access, audit, publishSecrets } = this.deps;
     const { record, version, locked } = await access.stored();
     if (locked || (await access.current())?.state !== 'unlocked') throw vaultLocked();
@@ -78,7 +78,7 @@ export class VaultRotation {
   }
 
   /** For a process that was given the data keys by others, and a new encryption key by its environment. */
-  private async rotateEncryptionKey(by: Caller): Promise<void> {
+  private async rotateEncryptionKey(by: DoneBy): Promise<void> {
     const { access, audit, vault } = this.deps;
     const { record, version } = await access.stored();
     if (record.mode !== 'env') {

@@ -48,7 +48,8 @@ export async function readVaultView({ redis, store, vault, keys, session }: Vaul
       encryption_key: keys.encryptionKey !== null,
       cluster_secret: keys.clusterSecret !== null,
     },
-    warnings: [...(fault === null ? [] : [fault]), ...warningsOf(vault, keys)],
+    // A record that is damaged may be what this process has found, too.
+    warnings: [...new Set([...(fault === null ? [] : [fault]), ...warningsOf(vault, keys)])],
   };
 }
 
