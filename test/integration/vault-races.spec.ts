@@ -110,7 +110,10 @@ describe('an unlocking during which the vault is locked again', () => {
   it.each(['before', 'after'] as const)('%s the unlocking is noted leaves it locked', async (when) => {
     const second = await rig.start('api-2', { store: storeWith('unlock', when, () => first.admin.lock(BY)) });
     await first.admin.lock(BY);
+    const wiped = jest.spyOn(DataKeys.prototype, 'wipe');
     await expect(second.admin.unlock(null, BY)).rejects.toMatchObject({ code: 'precondition_failed' });
+    expect(wiped).toHaveBeenCalledTimes(1);
+    wiped.mockRestore();
     expect([(await said())?.state, await noted()]).toEqual(['locked', true]);
     expect([first.vault.holds, second.vault.holds]).toEqual([null, null]);
     const all = { actor: null, action: null, target: null, fromMs: null, toMs: null, after: 0, limit: 1_000 };
