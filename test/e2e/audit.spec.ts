@@ -11,7 +11,7 @@ interface Entry {
   target: string;
   before: Record<string, unknown> | null;
   after: Record<string, unknown> | null;
-  outcome: 'committed' | 'noted' | 'failed';
+  outcome: 'committed' | 'noted' | 'failed' | 'unknown';
   error?: string;
   entry?: number;
   request_id: string;

@@ -91,7 +91,7 @@ export const BAD_DEFINITIONS: [string, string, unknown, string][] = [
     p({ credential: { source: 'env', name: CANARY } }),
     '400 invalid_value credential.name',
   ],
-  ...['TOKENHUB_ADMIN_TOKEN', 'REDIS_URL', 'DATABASE_URL', 'PGPASSWORD'].map(
+  ...['TOKENHUB_ADMIN_TOKEN', 'tokenhub_admin_token', 'REDIS_URL', 'DATABASE_URL', 'PGPASSWORD'].map(
     (name): [string, string, unknown, string] => [
       `Tokenhub’s own ${name} as a credential`,
       'providers',

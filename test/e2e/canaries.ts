@@ -38,16 +38,23 @@ export class Canaries {
 
 function formsOf(secret: string): string[] {
   const bytes = Buffer.from(secret, 'utf8');
-  const encoded = [bytes.toString('hex'), encodeURIComponent(secret), JSON.stringify(secret).slice(1, -1)];
-  // Inside a longer text base64 depends on where the secret begins: the middle of each of the three is the same wherever it is.
-  const shifted = [0, 1, 2].flatMap((shift) => {
+  // The bytes that a base64 or whsec_ secret stands for.
+  const meant = Buffer.from(secret.replace(/^whsec_/, ''), 'base64');
+  const encoded = [
+    bytes.toString('hex'),
+    meant.toString('hex'),
+    encodeURIComponent(secret),
+    JSON.stringify(secret).slice(1, -1),
+  ];
+  const forms = [secret, secret.replace(/^whsec_/, ''), ...encoded, ...inBase64(bytes), ...inBase64(meant)];
+  return [...new Set(forms)].filter((form) => form.length >= 12);
+}
+
+/** Inside a longer text base64 depends on where the bytes begin: the middle of each of the three is the same wherever they are. */
+function inBase64(bytes: Buffer): string[] {
+  return [0, 1, 2].flatMap((shift) => {
     const text = Buffer.concat([Buffer.alloc(shift), bytes]).toString('base64');
     const middle = text.slice(4, text.length - 4);
     return [middle, middle.replaceAll('+', '-').replaceAll('/', '_')];
   });
-  // The bytes that a base64 or whsec_ secret stands for.
-  const meant = Buffer.from(secret.replace(/^whsec_/, ''), 'base64').toString('hex');
-  return [...new Set([secret, secret.replace(/^whsec_/, ''), ...encoded, ...shifted, meant])].filter(
-    (form) => form.length >= 12,
-  );
 }

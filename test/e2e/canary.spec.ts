@@ -2,9 +2,14 @@ import { createHash, randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { ERROR_CLASSES } from '#contracts/attempt.js';
+import { connectDatabase } from '#database/connect-database.js';
 import { simulatorConfig } from '#testing/simulator-config.js';
 import { waitFor } from '#testing/wait-for.js';
 import { WebhookReceiver } from '#testing/webhook-receiver.js';
+import { keyOfPassword } from '#vault/key-encryption.js';
+import type { DataKey } from '#vault/sealed-text.js';
+import { unwrapKeys } from '#vault/vault-record.js';
+import { VaultStore } from '#vault/vault-store.js';
 import { Canaries, canaryKey, type Sighting } from './canaries.js';
 import { chat, chatJob, ENDED, everythingIn, type Json } from './doors.js';
 import { ECHO_MODELS, EchoingProvider } from './echoing-provider.js';
@@ -41,6 +46,8 @@ const planted = {
 let vault: VaultStack;
 let echo: EchoingProvider;
 let receiver: WebhookReceiver;
+/** Of the vault, as they were in the end. */
+const dataKeys: DataKey[] = [];
 /** Everything that was answered. */
 const answers: Sighting[] = [];
 
@@ -191,8 +198,6 @@ describe('everything is gone through', () => {
     );
     expect(routes.length).toBeGreaterThan(50);
     for (const [method, path] of routes) {
-      // These would undo what the others need; they have been called above.
-      if (path.startsWith('/admin/v1/vault/') && method === 'POST') continue;
       const filled = path.replaceAll(/\{[^}]*\}/g, 'env');
       const payload = method === 'GET' || method === 'DELETE' ? undefined : {};
       for (const key of [
@@ -200,6 +205,8 @@ describe('everything is gone through', () => {
         planted.house,
         canaries.plant('a key that nobody knows', canaryKey('stranger')),
       ]) {
+        // An administrator's would undo what the others need; they have been called above.
+        if (path.startsWith('/admin/v1/vault/') && method === 'POST' && key === planted.admin) continue;
         // They make secrets.
         const unseen = method === 'POST' && /\/(keys|webhook-endpoints)/.test(filled);
         const answer = await ask(method, filled, { body: payload, key, unseen });
@@ -327,6 +334,17 @@ describe('everything is gone through', () => {
     );
   }, 30_000);
 
+  it('the data keys of the vault, and what they are wrapped with, are known here alone', async () => {
+    const database = connectDatabase(vault.stack.database?.url ?? '', { name: 'test', onError: () => undefined });
+    const stored = await new VaultStore(database.db).read().finally(() => database.close());
+    if (stored?.record.kdf == null) throw new Error('there is no vault with a password');
+    const wrapping = await keyOfPassword(planted.next, stored.record.kdf);
+    canaries.plant('what the data keys are wrapped with', wrapping.toString('base64'));
+    dataKeys.push(...(unwrapKeys(stored.record, wrapping)?.all() ?? []));
+    expect(dataKeys.map(({ version }) => version)).toEqual([1, 2]);
+    for (const { version, key } of dataKeys) canaries.plant(`data key ${version}`, key.toString('base64'));
+  });
+
   it('the pages of the board are read', async () => {
     for (const path of [
       '',
@@ -399,6 +417,15 @@ describe('no secret is seen', () => {
         Buffer.from(secret).toString('hex'),
       ];
       for (const text of forms) expect([name, canaries.in({ where: 'here', text }).length > 0]).toEqual([name, true]);
+    }
+  });
+
+  it('and so would each data key: by itself, and among other bytes', () => {
+    for (const { version, key } of dataKeys) {
+      const among = Buffer.concat([Buffer.from([0, 0, 0, version]), key, Buffer.from('x')]);
+      for (const text of [key.toString('base64'), key.toString('hex'), among.toString('base64url')]) {
+        expect(canaries.in({ where: 'here', text })).toEqual([`data key ${version} in here`]);
+      }
     }
   });
 });

@@ -301,6 +301,7 @@ describe('bad input is refused by name, and nothing is written', () => {
       '400 invalid_value price.cache_write_per_1k',
     ],
     ['a patch of nothing', 'PATCH', 'models/none', { weight: 1 }, '404 model_not_found'],
+    ['a page after an id with NUL', 'GET', 'models?after=%00', undefined, '400 invalid_value after'],
     ['an odd id in the path', 'GET', 'models/%00', undefined, '404 model_not_found'],
     ['an odd id to put', 'PUT', 'models/a%20b', { provider: 'simulator' }, '400 invalid_value id'],
     ['a provider that is not there', 'GET', 'providers/none', undefined, '404 provider_not_found'],

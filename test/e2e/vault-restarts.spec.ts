@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import pg from 'pg';
-import { keys } from '#platform/keys.js';
+import { channels, keys } from '#platform/keys.js';
 import { waitFor } from '#testing/wait-for.js';
 import { type Json, read } from './doors.js';
 import { newKey, PASSWORD, VaultStack } from './vault-stack.js';
@@ -71,10 +71,23 @@ describe('a vault with a password', () => {
     await redis.publish('{th}:vault-changes', `ask:${id}`);
     await waitFor(() => vault.lines.some((line) => line.includes(id) && line.includes('hand_over_mac')));
     expect(await redis.get(keys.vaultAnswer(id))).toBeNull();
-    // What is said of the vault is no secret and no key: an open vault for nobody.
-    await redis.hset(keys.vault(), 'state', 'unlocked');
-    expect((await vault.view()).state).toBe('unlocked');
   });
+
+  it('a vault that is locked opens for nobody because Redis says that it is open, also not when everything starts again', async () => {
+    await vault.do('POST', 'vault/lock');
+    await vault.untilHeld(false);
+    await redis.hset(keys.vault(), 'state', 'unlocked');
+    await redis.publish(channels.vault(), 'state');
+    expect(await redis.hget(keys.vault(), 'state')).toBe('unlocked');
+    expect(await vault.view()).toMatchObject({ state: 'locked', this_process: { key: false } });
+    await restartAll();
+    expect(await redis.hget(keys.vault(), 'state')).toBe('unlocked');
+    expect(await vault.view()).toMatchObject({ state: 'locked', this_process: { key: false } });
+    expect(await vault.admin('PUT', 'vault/secrets/a', { value: 'x' })).toMatchObject({ status: 403 });
+    await vault.do('POST', 'vault/unlock', { password: PASSWORD });
+    await vault.untilHeld();
+    await vault.ended(await vault.job());
+  }, 90_000);
 
   it('the administration closes by itself, the pools go on, and the password opens it again', async () => {
     expect((await vault.view()).administration).toMatchObject({

@@ -32,7 +32,7 @@ describe('before there is a vault', () => {
     ['unlocking', 'vault/unlock', { password: PASSWORD }, 409, 'vault_uninitialised'],
     ['locking', 'vault/lock', {}, 409, 'vault_uninitialised'],
     ['rotating', 'vault/rotate', { data_key: true }, 409, 'vault_uninitialised'],
-    ['setting a secret', 'vault/secrets', { name: 'a', value: 'b' }, 409, 'vault_locked'],
+    ['setting a secret', 'vault/secrets', { name: 'a', value: 'b' }, 409, 'vault_uninitialised'],
     [
       'a password of eleven characters',
       'vault/init',
@@ -159,6 +159,7 @@ describe('secrets', () => {
     ['a value with a line feed', 'PUT vault/secrets/a', { value: 'sk-1\n' }, 400, 'invalid_value'],
     ['a value that is no text', 'PUT vault/secrets/a', { value: 1 }, 400, 'invalid_type'],
     ['no value', 'PUT vault/secrets/a', {}, 400, 'missing_required_parameter'],
+    ['a page after an id with NUL', 'GET vault/secrets?after=%00', undefined, 400, 'invalid_value'],
     ['a secret that is not there', 'DELETE vault/secrets/none', undefined, 404, 'vault_secret_not_found'],
     ['a secret that a provider needs', 'DELETE vault/secrets/guarded-key', undefined, 409, 'in_use'],
   ])('%s is refused', async (_what, call, body, status, code) => {

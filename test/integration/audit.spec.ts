@@ -4,6 +4,7 @@ import type { AuditEntry } from '#contracts/audit.js';
 import { TokenhubError } from '#contracts/error-catalogue.js';
 import { AuditLog } from '#audit/audit-log.js';
 import { AuditReader, type AuditQuery, type AuditRow } from '#audit/audit-reader.js';
+import { storeUnavailable } from '#database/answered.js';
 import { connectDatabase, type Database } from '#database/connect-database.js';
 import { migrate } from '#database/migrate.js';
 import { SettingsStore } from '#settings/settings-store.js';
@@ -142,18 +143,22 @@ describe.each(DATABASE_KINDS)('the audit over %s', (kind) => {
       expect(await page({ after })).toHaveLength(1);
     });
 
-    it('tells that it did not happen, and why in words that are public', async () => {
+    it('tells that it did not happen, or that nobody knows, and why in words that are public', async () => {
       const after = await newest();
       const refused = new TokenhubError('job_finished', 'The job is already completed.');
       await expect(log.around(paused('p'), () => Promise.reject(refused))).rejects.toBe(refused);
       const internal = new Error('connect ECONNREFUSED 10.0.0.7');
       await expect(log.around(paused('p'), () => Promise.reject(internal))).rejects.toBe(internal);
+      const unheard = storeUnavailable();
+      await expect(log.around(paused('p'), () => Promise.reject(unheard))).rejects.toBe(unheard);
       const told = (await page({ after })).map(({ outcome, error, of_seq: of }) => [outcome, error, of]);
       expect(told).toEqual([
         ['noted', null, null],
         ['failed', 'job_finished: The job is already completed.', after + 1],
         ['noted', null, null],
-        ['failed', 'internal_error', after + 3],
+        ['unknown', 'internal_error', after + 3],
+        ['noted', null, null],
+        ['unknown', `store_unavailable: ${unheard.message}`, after + 5],
       ]);
     });
   });

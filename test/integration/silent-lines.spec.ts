@@ -1,11 +1,14 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { AuditLog } from '#audit/audit-log.js';
 import { connectDatabase, isDatabaseUnavailable, type Database } from '#database/connect-database.js';
 import { migrate } from '#database/migrate.js';
 import { HistoryWriter } from '#history/history-writer.js';
 import { JobHistory } from '#history/job-history.js';
 import type { FinishedJob } from '#jobs/job-store.js';
+import { SettingsStore } from '#settings/settings-store.js';
 import { DATABASE_KINDS } from '#testing/postgres-harness.js';
 import { waitFor } from '#testing/wait-for.js';
+import { SecretStore } from '#vault/secret-store.js';
 import { HistoryFixture } from './support/history-fixture.js';
 import { newJob, outcomeOf, runOf } from './support/new-job.js';
 import { RedisFixture } from './support/redis-fixture.js';
@@ -91,11 +94,27 @@ describe('whoever was stopped with a lock in its hands keeps nobody waiting for 
   const job = { record: { ...newJob(), state: 'failed', finishedAt: 1 }, work: {}, idempotency: null } as unknown;
   const write = (db: Database['db']): Promise<void> => new HistoryWriter(db).addJobs([job as FinishedJob]);
   const erase = (db: Database['db']): Promise<unknown> => new JobHistory(db).erase('job_1');
+  const by = { actor: 'token', requestId: null };
+  const setSecret = (db: Database['db']): Promise<unknown> => new SecretStore(db).write('a', () => 'sealed');
+  const append = (db: Database['db']): Promise<unknown> =>
+    new AuditLog({ db, writeLine: () => undefined }).record({
+      ...{ ...by, action: 'pool.paused', target: 'p', before: null, after: null },
+    });
+  let made = 0;
+  const change = (db: Database['db']): Promise<unknown> =>
+    new SettingsStore(db).change(
+      [],
+      () => [{ change: 'insert', kind: 'model', id: `m${(made += 1)}`, definition: {} }],
+      by,
+    );
 
   it.each([
     ['a recorder', 'pg_advisory_xact_lock_shared(7401954)', write, 'erasures', erase],
     ['an erasure', 'pg_advisory_xact_lock(7401954)', erase, 'recorders', write],
     ['a migration', 'pg_advisory_xact_lock(7401953)', migrate, 'another migration', migrate],
+    ['a change of settings', 'pg_advisory_xact_lock(7401956)', change, 'a secret that is set', setSecret],
+    ['who sets a secret', 'pg_advisory_xact_lock(7401956)', setSecret, 'changes of settings', change],
+    ['an entry of the audit', 'pg_advisory_xact_lock(7401957)', append, 'changes of settings', change],
   ])(
     '%s that had said %s',
     async (_stopped, lock, doIt, _waiting, after) => {

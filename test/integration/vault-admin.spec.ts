@@ -83,8 +83,10 @@ describe('a rotation of the encryption key', () => {
     await first.admin.rotate({ data_key: true }, BY);
     const second = await rig.start('api-2', { encryptionKey: next });
     await holding(first.vault.status?.epoch, second);
+    await second.vault.look();
+    expect(second.vault.fault).toContain('TOKENHUB_ENCRYPTION_KEY');
     await second.admin.rotate({ encryption_key: true }, BY);
-    expect(await versions()).toEqual([1, 2]);
+    expect([second.vault.fault, await versions()]).toEqual([null, [1, 2]]);
     const opener = (encryptionKey: Buffer): VaultOpener =>
       new VaultOpener({ store: new VaultStore(database.db), encryptionKey });
     expect((await opener(next).open())?.all()).toHaveLength(2);
@@ -151,6 +153,16 @@ describe('a rotation of the data key', () => {
     expect(first.vault.holds).toBeGreaterThan(before);
     await holding(first.vault.status?.epoch, second);
     for (const one of [first, second]) expect(await secretIn(one, 'a')).toBe('sk-a');
+  });
+});
+
+describe('the view of a vault whose record is damaged', () => {
+  it('says so once, also where this process has found it', async () => {
+    await sql`UPDATE vault SET checksum = 'x'`.execute(database.db);
+    const { vault, view } = await rig.start('api-2');
+    await waitFor(() => vault.fault !== null);
+    expect(vault.fault).toContain('the vault record cannot be read');
+    expect(await view()).toMatchObject({ warnings: [vault.fault] });
   });
 });
 
@@ -237,6 +249,16 @@ describe('the audit', () => {
       'vault.data_key_rotated noted',
       'vault.data_key_rotated failed precondition_failed',
     ]);
+  });
+
+  it('tells of a rotation whose answer got lost that it may be done, as it is', async () => {
+    const second = await rig.start('api-2', { store: unheard() });
+    await mark();
+    expect(await toldOf(second.admin.rotate({ data_key: true }, BY), 'store_unavailable')).toEqual([
+      'vault.data_key_rotated noted',
+      'vault.data_key_rotated unknown store_unavailable',
+    ]);
+    expect(await versions()).toEqual([1, 2]);
   });
 
   it('tells of a vault that somebody else had made in between that it was not made', async () => {

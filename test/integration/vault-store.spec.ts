@@ -52,7 +52,12 @@ describe.each(DATABASE_KINDS)('the vault over %s', (kind) => {
       const written = record(mode);
       expect(await store.read()).toBeNull();
       expect(await store.insert(written)).toBe(true);
-      expect(await store.read()).toStrictEqual({ record: written, locked: false, version: expect.any(Number) });
+      expect(await store.read()).toStrictEqual({
+        record: written,
+        locked: false,
+        lockEpoch: 0,
+        version: expect.any(Number),
+      });
     });
 
     it('is made once, whoever else makes one at the same time', async () => {
@@ -71,8 +76,27 @@ describe.each(DATABASE_KINDS)('the vault over %s', (kind) => {
 
     it('remembers that an administrator has locked it', async () => {
       await store.insert(record());
-      await store.setLocked(true);
+      await store.lock(7);
+      expect(await store.read()).toMatchObject({ locked: true, lockEpoch: 7 });
+    });
+
+    it('is unlocked by who knows of the last lock, and has read the record last', async () => {
+      await store.insert(record());
+      await store.lock(7);
+      const { version = 0 } = (await store.read()) ?? {};
+      expect(await store.unlock({ version, epoch: 6 })).toBe(false);
+      expect(await store.unlock({ version: version - 1, epoch: 7 })).toBe(false);
       expect(await store.read()).toMatchObject({ locked: true });
+      expect(await store.unlock({ version, epoch: 7 })).toBe(true);
+      expect(await store.read()).toMatchObject({ locked: false });
+    });
+
+    it('is not locked by a word that comes too late', async () => {
+      await store.insert(record());
+      const { version = 0 } = (await store.read()) ?? {};
+      await store.unlock({ version, epoch: 7 });
+      await store.lock(7);
+      expect(await store.read()).toMatchObject({ locked: false });
     });
 
     it.each([
@@ -186,7 +210,7 @@ describe.each(DATABASE_KINDS)('the vault over %s', (kind) => {
     });
     const unavailable = { code: 'store_unavailable' };
     await expect(new VaultStore(away.db).read()).rejects.toMatchObject(unavailable);
-    await expect(new VaultStore(away.db).setLocked(true)).rejects.toMatchObject(unavailable);
+    await expect(new VaultStore(away.db).lock(1)).rejects.toMatchObject(unavailable);
     await expect(new SecretStore(away.db).read('a')).rejects.toMatchObject(unavailable);
     await expect(new SecretStore(away.db).all()).rejects.toMatchObject(unavailable);
     await away.close();

@@ -51,14 +51,15 @@ export class WorkerLifecycle implements OnApplicationBootstrap, OnModuleDestroy 
     await pausedQueues.follow();
     pausedQueues.start();
     outcomes.start();
+    // Before the first look at what can be read: no arrival of a key or a secret falls in between.
+    vault.onChange(this.onVaultChange);
+    escrow.onChange(this.onVaultChange);
     registry.onChange((changed) => pools.follow(changed));
     graphs.start();
     await presence.start();
     // Which credentials can be read follows the registry at once, which pools are served a moment later.
     registry.onChange(presence.tell);
     registry.onChange(() => void pools.settled().then(presence.tell));
-    vault.onChange(this.onVaultChange);
-    escrow.onChange(this.onVaultChange);
     // Last: it moves, fails and expires by what all the others know.
     await this.parts.reconciler.start();
   }

@@ -1,5 +1,6 @@
-import { sql, type Insertable, type Selectable, type Transaction } from 'kysely';
+import type { Insertable, Selectable, Transaction } from 'kysely';
 import type { AuditEntry } from '#contracts/audit.js';
+import { takeLock } from '#database/bounded-transaction.js';
 import type { AuditEntriesTable, DatabaseSchema } from '#database/schema.js';
 import { maskChange, maskText } from './mask-secrets.js';
 
@@ -8,17 +9,14 @@ export type AuditOutcome = Selectable<AuditEntriesTable>['outcome'];
 
 export interface NewEntry extends AuditEntry {
   outcome: AuditOutcome;
-  /** Why it was not done. */
+  /** Why it was not done, or is not known to be. */
   error?: string;
-  /** The entry that tells what was not done. */
+  /** The entry that tells what that is. */
   ofSeq?: number;
 }
 
 /** Everybody who adds an entry takes this lock, as the last one of the transaction. */
 const AUDIT_LOCK = 7_401_957;
-
-/** The server ends a transaction whose client says nothing for so long: others wait for their turn. */
-const SILENCE_MS = 10_000;
 
 /** Longer than any id or action that is meant. */
 const LONGEST = 512;
@@ -28,8 +26,7 @@ const LONGEST = 512;
  * any: so entries become visible in the order of their numbers, which have no gaps.
  */
 export async function appendEntries(trx: Transaction<DatabaseSchema>, entries: readonly NewEntry[]): Promise<number> {
-  await sql`SELECT set_config('idle_in_transaction_session_timeout', ${String(SILENCE_MS)}, true),
-    pg_advisory_xact_lock(${sql.lit(AUDIT_LOCK)})`.execute(trx);
+  await takeLock(trx, AUDIT_LOCK);
   const newest = await trx
     .selectFrom('audit_entries')
     .select(({ fn }) => fn.max('seq').as('seq'))

@@ -25,8 +25,8 @@ export class AuditLog implements AuditSink {
   }
 
   /**
-   * Does what the entry tells, after noting it. When that fails, a second entry says so; should that one not be written either, the error
-   * of the effect is thrown all the same.
+   * Does what the entry tells, after noting it. When that is refused, or nobody knows whether it was done, a second entry says so; should
+   * that one not be written either, the error of the effect is thrown all the same.
    */
   async around<T>(entry: AuditEntry, effect: () => Promise<T>): Promise<T> {
     const seq = await this.append({ ...entry, outcome: 'noted' });
@@ -35,7 +35,7 @@ export class AuditLog implements AuditSink {
     } catch (error) {
       const failed = {
         ...entry,
-        outcome: 'failed',
+        outcome: isRefusal(error) ? 'failed' : 'unknown',
         error: reasonOf(error),
         ...(seq !== null && { ofSeq: seq }),
       } as const;
@@ -66,6 +66,11 @@ function lineOf({ before, after, target, error, ...entry }: NewEntry): object {
       ...(error !== undefined && { error: maskText(error) }),
     },
   };
+}
+
+/** A database that does not answer may have done it, and so may whatever else has broken on the way. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof TokenhubError && error.code !== 'store_unavailable';
 }
 
 /** Internals of ours say nothing to whoever reads the audit. */

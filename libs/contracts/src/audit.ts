@@ -11,6 +11,6 @@ export interface AuditEntry {
 export interface AuditSink {
   /** Notes what is about to be done, or was refused. */
   record(entry: AuditEntry): Promise<void>;
-  /** Does what the entry tells, after noting it; when that fails, a second entry says so, and the error is thrown. */
+  /** Does what the entry tells, after noting it; when that fails, a second entry says whether it is known not to be done, and the error is thrown. */
   around<T>(entry: AuditEntry, effect: () => Promise<T>): Promise<T>;
 }

@@ -118,6 +118,7 @@ export interface VaultTable {
   data_keys: JSONColumnType<object>;
   checksum: string;
   locked: boolean;
+  lock_epoch: number;
   version: number;
   created_ms: number;
   updated_ms: number;
@@ -130,6 +131,8 @@ export interface VaultSecretsTable {
   created_ms: number;
   updated_ms: number;
 }
+
+type Outcome = 'committed' | 'noted' | 'failed' | 'unknown';
 
 /** JSON that is written once, or null. */
 type WrittenOnce = ColumnType<object | null, string | null, never>;
@@ -144,9 +147,9 @@ export interface AuditEntriesTable {
   target: ColumnType<string, string, never>;
   before: WrittenOnce;
   after: WrittenOnce;
-  outcome: ColumnType<'committed' | 'noted' | 'failed', 'committed' | 'noted' | 'failed', never>;
+  outcome: ColumnType<Outcome, Outcome, never>;
   error: ColumnType<string | null, string | null, never>;
-  /** Of which entry it is said that it was not done. */
+  /** Of which entry it is said that it was not done, or may not have been. */
   of_seq: ColumnType<number | null, number | null, never>;
   request_id: ColumnType<string | null, string | null, never>;
 }

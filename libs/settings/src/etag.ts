@@ -1,3 +1,9 @@
+/** `If-Match` and `If-None-Match`, as they were sent. */
+export interface Preconditions {
+  ifMatch?: string | undefined;
+  ifNoneMatch?: string | undefined;
+}
+
 /** The entity tag of a document of this version. */
 export function etagOf(version: number): string {
   return `"${version}"`;

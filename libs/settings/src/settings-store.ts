@@ -5,6 +5,7 @@ import { answered } from '#database/answered.js';
 import type { Db } from '#database/connect-database.js';
 import { migrate } from '#database/migrate.js';
 import type { DatabaseSchema, SettingsTable } from '#database/schema.js';
+import { nextRevision, underSettingsLock } from './settings-lock.js';
 
 /** One thing that an administrator has set. */
 export interface SettingsDocument {
@@ -51,9 +52,6 @@ export class SettingsConflict extends Error {
     super(`${subject.kind} ${subject.id}: ${reason}`);
   }
 }
-
-/** Everybody who changes settings takes this lock: what a change was checked against stands until it is committed. */
-export const SETTINGS_LOCK = 7_401_956;
 
 /** What administrators set. Every method throws `store_unavailable` while the database is away. */
 export class SettingsStore {
@@ -113,17 +111,14 @@ export class SettingsStore {
     decide: (current: SettingsDocument[]) => readonly SettingsChange[],
     by: ChangedBy | null,
   ): Promise<Settings> {
-    const changed = this.db.transaction().execute(async (trx) => {
-      await sql`SELECT pg_advisory_xact_lock(${sql.lit(SETTINGS_LOCK)})`.execute(trx);
+    const changed = underSettingsLock(this.db, async (trx) => {
       const before = await readAll(trx, kinds);
       const changes = decide(before.documents);
       if (changes.length === 0) return { ...before, documents: [] };
       const nowMs = Date.now();
-      // Never behind the clock: a database that was restored from a copy goes on after what was published before.
-      const revision = Math.max(before.revision + 1, nowMs);
+      const revision = await nextRevision(trx);
       const made: Made[] = [];
       for (const change of changes) made.push(await apply(trx, change, { revision, nowMs }));
-      await trx.updateTable('settings_revision').set({ revision }).execute();
       if (by)
         await appendEntries(
           trx,

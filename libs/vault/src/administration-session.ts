@@ -1,7 +1,7 @@
 import { TokenhubError } from '#contracts/error-catalogue.js';
 import { keys } from '#platform/keys.js';
 import type { RedisClient } from '#platform/redis.js';
-import { vaultLocked } from './vault-error.js';
+import { vaultLocked, vaultUninitialised } from './vault-error.js';
 import type { VaultStatus } from './vault-status.js';
 
 /**
@@ -23,8 +23,9 @@ export class AdministrationSession {
     await this.redis.del(keys.vaultAdministration());
   }
 
-  /** Throws `vault_locked` or `vault_administration_closed` unless secrets may be set; being used, it stays open. */
+  /** Throws `vault_uninitialised`, `vault_locked` or `vault_administration_closed` unless secrets may be set; being used, it stays open. */
   async require(status: VaultStatus | null): Promise<void> {
+    if (status?.state === 'uninitialised') throw vaultUninitialised();
     if (status?.state !== 'unlocked') throw vaultLocked();
     if (status.mode === 'env') return;
     const epoch = await this.redis.getex(keys.vaultAdministration(), 'PX', this.closesAfterMs);

@@ -37,9 +37,9 @@ export class HeldKeys {
     if (before && before.keys !== keys) before.keys.wipe();
   }
 
-  /** The same keys under a new epoch. */
+  /** The same keys under a newer epoch; newer keys stay as they are. */
   renew(epoch: number): void {
-    if (this.held) this.hold(this.held.keys, epoch);
+    if (this.held && this.held.epoch < epoch) this.hold(this.held.keys, epoch);
   }
 
   /** This is said of the vault now. */

@@ -22,7 +22,7 @@ export interface LiveVaultDeps {
   pollMs?: number;
 }
 
-/** Redis may have lost its data: those who hold the keys say first how it is. */
+/** Redis may have lost its data: for so long whoever can only guess how it is leaves the word to those who hold the keys. */
 const SILENT_MS = 2_000;
 
 /**
@@ -96,10 +96,21 @@ export class LiveVault {
     this.held.drop();
   }
 
-  /** These are the data keys of what was just said; others may ask for them from now on. */
+  /** These are the data keys of what was just said; others may ask for them from now on. Wiped when something newer is said. */
   adopt(keys: DataKeys, status: VaultStatus): void {
+    if ((this.seen?.epoch ?? 0) > status.epoch) {
+      keys.wipe();
+      return;
+    }
     this.accept(status);
     this.hold(keys, status.epoch);
+  }
+
+  /** The record is another since: finds out again whether this process can open it by itself. */
+  async tryItself(): Promise<void> {
+    const { opener } = this.deps;
+    this.notByItself = null;
+    if (opener !== null) (await this.noting(() => opener.open()))?.wipe();
   }
 
   /** Resolves once this process knows what is said at this moment; rejects when Redis cannot be asked. */
@@ -144,7 +155,8 @@ export class LiveVault {
   }
 
   private async lookOnce(): Promise<void> {
-    const status = (await this.deps.status.read()) ?? (await this.recall());
+    const said = (await this.deps.status.read()) ?? (await this.recall());
+    const status = said && (await this.corrected(said));
     if (status === null) return;
     this.accept(status);
     if (status.state !== 'unlocked' || this.holds === status.epoch) return;
@@ -163,19 +175,30 @@ export class LiveVault {
     if (before?.epoch !== status.epoch || before.state !== status.state) this.tell();
   }
 
-  /** Nobody says how it is: whoever knows says it again. */
+  /** Nobody says how it is: whoever knows says it again, and whoever can only guess waits for those. */
   private async recall(): Promise<VaultStatus | null> {
     const { opener, status } = this.deps;
     this.silentSince ??= performance.now();
     const held = this.held.keys !== null;
-    if (opener === null || (!held && performance.now() - this.silentSince < SILENT_MS && this.seen !== null))
-      return null;
-    const recalled = await this.noting(() => opener.recall(held));
+    const recalled = opener && (await this.noting(() => opener.recall(held)));
     if (recalled === null) return null;
-    const { state, mode } = recalled;
+    const { state, mode, isGuess } = recalled;
+    if (isGuess && performance.now() - this.silentSince < SILENT_MS) return null;
     const epoch = await status.sayFirst(state, mode);
     if (epoch === null) return status.read();
     if (held && state === 'unlocked') this.held.renew(epoch);
+    await status.announce();
+    return { state, mode, epoch };
+  }
+
+  /** A Redis that has lost its last second has gone back: whoever holds newer keys than it knows of says again that it is open. */
+  private async corrected(said: VaultStatus): Promise<VaultStatus | null> {
+    const { status } = this.deps;
+    if (said.state !== 'unlocked' || this.held.epoch <= said.epoch) return said;
+    const { state, mode } = said;
+    const epoch = await status.sayAfter(said, { state, mode });
+    if (epoch === null) return status.read();
+    this.held.renew(epoch);
     await status.announce();
     return { state, mode, epoch };
   }

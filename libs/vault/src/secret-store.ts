@@ -3,8 +3,8 @@ import { TokenhubError } from '#contracts/error-catalogue.js';
 import { answered } from '#database/answered.js';
 import type { Db } from '#database/connect-database.js';
 import type { VaultSecretsTable } from '#database/schema.js';
+import { nextRevision, underSettingsLock } from '#settings/settings-lock.js';
 import type { Settings } from '#settings/settings-store.js';
-import { nextRevision, underSettingsLock } from './vault-store.js';
 
 /** A secret as it is stored. */
 export interface StoredSecret {

@@ -10,6 +10,13 @@ export interface VaultOpenerDeps {
   encryptionKey: Buffer | null;
 }
 
+/** How it is with the vault, as far as a process knows by itself. */
+export interface Recalled {
+  state: VaultState;
+  mode: VaultMode | null;
+  isGuess: boolean;
+}
+
 /** What a process that reaches the database knows of the vault by itself. */
 export class VaultOpener {
   constructor(private readonly deps: VaultOpenerDeps) {}
@@ -29,13 +36,16 @@ export class VaultOpener {
     return keys;
   }
 
-  /** How it is with the vault where Redis does not say; `held` tells whether this process holds the data keys. */
-  async recall(held: boolean): Promise<{ state: VaultState; mode: VaultMode | null }> {
+  /**
+   * How it is with the vault where Redis does not say; `held` tells whether this process holds the data keys. It is no more than a guess
+   * where others may hold them.
+   */
+  async recall(held: boolean): Promise<Recalled> {
     const vault = await this.deps.store.read();
-    if (vault === null) return { state: 'uninitialised', mode: null };
+    if (vault === null) return { state: 'uninitialised', mode: null, isGuess: false };
     const { mode } = vault.record;
     const open = !vault.locked && (held || mode === 'env');
-    return { state: open ? 'unlocked' : 'locked', mode };
+    return { state: open ? 'unlocked' : 'locked', mode, isGuess: !open && !vault.locked };
   }
 }
 

@@ -15,9 +15,6 @@ export interface VaultStatus {
   epoch: number;
 }
 
-/** When something is said: as change-vault-state.lua knows it. */
-const WHEN = { always: 0, unsaid: 1, notLocked: 2 } as const;
-
 /** What every process is told of the vault, in Redis; no key is in it. */
 export class VaultStatusStore {
   private readonly change: LuaScript;
@@ -38,19 +35,24 @@ export class VaultStatusStore {
 
   /** Says it, and gives the new epoch. Nobody hears of it before `announce`, or before the next look. */
   async say(state: VaultState, mode: VaultMode | null): Promise<number> {
-    const { epoch } = await this.saying({ state, mode, when: 'always' });
+    const { epoch } = await this.saying({ state, mode }, 'always');
     return epoch;
   }
 
   /** Says it where nothing is said; null where something is. */
   async sayFirst(state: VaultState, mode: VaultMode | null): Promise<number | null> {
-    const { epoch, said } = await this.saying({ state, mode, when: 'unsaid' });
+    return this.sayAfter(null, { state, mode });
+  }
+
+  /** Says it where this is what is said at this moment, `null` for nothing; null where something else is. */
+  async sayAfter(before: VaultStatus | null, next: Omit<VaultStatus, 'epoch'>): Promise<number | null> {
+    const { epoch, said } = await this.saying(next, 'after', before);
     return said ? epoch : null;
   }
 
   /** Says it, but never over the word of who has locked the vault: null when it is locked. */
   async sayUnlessLocked(state: VaultState, mode: VaultMode | null): Promise<number | null> {
-    const { epoch, said } = await this.saying({ state, mode, when: 'notLocked' });
+    const { epoch, said } = await this.saying({ state, mode }, 'unlessLocked');
     return said ? epoch : null;
   }
 
@@ -59,12 +61,14 @@ export class VaultStatusStore {
     await this.redis.publish(channels.vault(), 'state');
   }
 
-  private async saying({
-    state,
-    mode,
-    when,
-  }: Omit<VaultStatus, 'epoch'> & { when: keyof typeof WHEN }): Promise<{ epoch: number; said: boolean }> {
-    const [epoch, said] = (await this.change([keys.vault()], [state, mode ?? '', WHEN[when]])) as [string, number];
+  /** `when` is as change-vault-state.lua knows it. */
+  private async saying(
+    { state, mode }: Omit<VaultStatus, 'epoch'>,
+    when: 'always' | 'after' | 'unlessLocked',
+    before: VaultStatus | null = null,
+  ): Promise<{ epoch: number; said: boolean }> {
+    const given = [state, mode ?? '', when, before?.epoch ?? ''];
+    const [epoch, said] = (await this.change([keys.vault()], given)) as [string, number];
     return { epoch: Number(epoch), said: said === 1 };
   }
 }

@@ -1,10 +1,9 @@
-import type { Selectable } from 'kysely';
-import { sql, type Transaction } from 'kysely';
+import type { Selectable, Transaction } from 'kysely';
 import { isJsonObject } from '#contracts/json.js';
 import { answered } from '#database/answered.js';
 import type { Db } from '#database/connect-database.js';
 import type { DatabaseSchema, VaultTable } from '#database/schema.js';
-import { SETTINGS_LOCK } from '#settings/settings-store.js';
+import { nextRevision, underSettingsLock } from '#settings/settings-lock.js';
 import { isPasswordKdf } from './key-encryption.js';
 import { vaultCorrupt } from './vault-error.js';
 import { checksumOf, VAULT_MODES, type VaultRecord, type WrappedKey } from './vault-record.js';
@@ -14,7 +13,9 @@ export interface StoredVault {
   record: VaultRecord;
   /** Locked by an administrator: no process opens it by itself. */
   locked: boolean;
-  /** Grows with each change. */
+  /** The epoch that `locked` is from. */
+  lockEpoch: number;
+  /** Grows with each change of the record. */
   version: number;
 }
 
@@ -34,7 +35,14 @@ export class VaultStore {
   /** False when there is a vault already. */
   async insert(record: VaultRecord): Promise<boolean> {
     const nowMs = Date.now();
-    const row = { ...columnsOf(record), locked: false, version: nowMs, created_ms: nowMs, updated_ms: nowMs };
+    const row = {
+      ...columnsOf(record),
+      locked: false,
+      lock_epoch: 0,
+      version: nowMs,
+      created_ms: nowMs,
+      updated_ms: nowMs,
+    };
     const made = await answered(
       this.db
         .insertInto('vault')
@@ -47,12 +55,28 @@ export class VaultStore {
 
   /** Puts this record in the place of the one of that version. False when it has changed since. */
   async replace(record: VaultRecord, version: number): Promise<boolean> {
-    return answered(this.change((trx) => replaceRecord(trx, record, version)));
+    return answered(underSettingsLock(this.db, (trx) => replaceRecord(trx, record, version)));
   }
 
-  /** Notes whether an administrator has locked it. */
-  async setLocked(locked: boolean): Promise<void> {
-    await answered(this.db.updateTable('vault').set({ locked, updated_ms: Date.now() }).execute());
+  /** Notes that an administrator has locked it at this epoch, unless something newer is noted. */
+  async lock(epoch: number): Promise<void> {
+    const noted = this.db
+      .updateTable('vault')
+      .set({ locked: true, lock_epoch: epoch, updated_ms: Date.now() })
+      .where('lock_epoch', '<', epoch)
+      .execute();
+    await answered(noted);
+  }
+
+  /** Notes that it is unlocked as it was at this epoch. False when it was locked since, or when the record is not of that version. */
+  async unlock({ epoch, version }: { epoch: number; version: number }): Promise<boolean> {
+    const noted = this.db
+      .updateTable('vault')
+      .set({ locked: false, lock_epoch: epoch, updated_ms: Date.now() })
+      .where('lock_epoch', '<=', epoch)
+      .where('version', '=', version)
+      .executeTakeFirst();
+    return (await answered(noted)).numUpdatedRows === 1n;
   }
 
   /**
@@ -63,7 +87,7 @@ export class VaultStore {
     { record, version }: { record: VaultRecord; version: number },
     reseal: (name: string, sealed: string) => string,
   ): Promise<boolean> {
-    const rotated = this.change(async (trx) => {
+    const rotated = underSettingsLock(this.db, async (trx) => {
       if (!(await replaceRecord(trx, record, version))) return false;
       const secrets = await trx.selectFrom('vault_secrets').select(['name', 'sealed']).execute();
       for (const { name, sealed } of secrets) {
@@ -75,26 +99,6 @@ export class VaultStore {
     });
     return answered(rotated, ROTATION_MS);
   }
-
-  private change<T>(work: (trx: Transaction<DatabaseSchema>) => Promise<T>): Promise<T> {
-    return underSettingsLock(this.db, work);
-  }
-}
-
-/** One change of settings or of the vault at a time, anywhere: what it was checked against stands until it is committed. */
-export function underSettingsLock<T>(db: Db, work: (trx: Transaction<DatabaseSchema>) => Promise<T>): Promise<T> {
-  return db.transaction().execute(async (trx) => {
-    await sql`SELECT pg_advisory_xact_lock(${sql.lit(SETTINGS_LOCK)})`.execute(trx);
-    return work(trx);
-  });
-}
-
-/** The settings' revision orders what is published of the vault, too. Gives the new one, never behind the clock. */
-export async function nextRevision(trx: Transaction<DatabaseSchema>): Promise<number> {
-  const { revision } = await trx.selectFrom('settings_revision').select('revision').executeTakeFirstOrThrow();
-  const next = Math.max(revision + 1, Date.now());
-  await trx.updateTable('settings_revision').set({ revision: next }).execute();
-  return next;
 }
 
 async function replaceRecord(trx: Transaction<DatabaseSchema>, record: VaultRecord, version: number): Promise<boolean> {
@@ -119,7 +123,7 @@ function columnsOf(record: VaultRecord) {
 function toStored(row: Selectable<VaultTable>): StoredVault {
   const record = toRecord(row);
   if (record === null || checksumOf(record) !== row.checksum) throw vaultCorrupt('the vault record');
-  return { record, locked: row.locked, version: row.version };
+  return { record, locked: row.locked, lockEpoch: row.lock_epoch, version: row.version };
 }
 
 function toRecord({ id, mode: written, kdf, data_keys: dataKeys }: Selectable<VaultTable>): VaultRecord | null {

@@ -13,6 +13,7 @@ import { VaultStatusStore } from '#vault/vault-status.js';
 import { VaultStore } from '#vault/vault-store.js';
 import { SecretAdmin, type SecretAdminDeps } from '../../../apps/api/src/admin/vault/secret-admin.js';
 import { VaultAdmin } from '../../../apps/api/src/admin/vault/vault-admin.js';
+import { readVaultView } from '../../../apps/api/src/admin/vault/vault-view.js';
 import type { RedisFixture } from './redis-fixture.js';
 
 /** Who asks, in every test. */
@@ -23,6 +24,7 @@ export interface VaultProcess {
   vault: LiveVault;
   admin: VaultAdmin;
   secrets: SecretAdmin;
+  view: () => Promise<object>;
 }
 
 export interface VaultProcessOptions {
@@ -53,6 +55,7 @@ export class VaultRig {
     const redis = this.fixture.connect();
     const vault = await this.startVault(processId, { ...options, encryptionKey, store });
     const session = new AdministrationSession(redis, 60_000);
+    const keys = { encryptionKey, clusterSecret: this.clusterSecret };
     const publish = (): Promise<void> => {
       this.published += 1;
       return Promise.resolve();
@@ -60,7 +63,7 @@ export class VaultRig {
     const admin = new VaultAdmin({
       ...{ store, vault, session, audit: this.audit, publishSecrets: publish },
       ...{ status: new VaultStatusStore(redis), tries: new PasswordTries(redis) },
-      keys: { encryptionKey, clusterSecret: this.clusterSecret },
+      keys,
     });
     const secrets = new SecretAdmin({
       ...{ store: new SecretStore(this.db), vault, session, audit: this.audit, publish },
@@ -68,7 +71,7 @@ export class VaultRig {
       escrow: { catchUp: () => Promise.resolve() },
       onError: this.fixture.onError,
     });
-    return { vault, admin, secrets };
+    return { vault, admin, secrets, view: () => readVaultView({ redis, store, vault, keys, session }) };
   }
 
   private async startVault(

@@ -6,6 +6,7 @@ const EVERY_MS = 10_000;
 /** Counts who was refused at the admin door, and tells the log: of the first at once, then how many there were, every so often. */
 export class RefusedAdmins {
   private count = 0;
+  private last: { code: string; address: string | undefined } | null = null;
   private timer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -16,16 +17,18 @@ export class RefusedAdmins {
   /** One more; nothing of what was presented is told. */
   add(code: string, address: string | undefined): void {
     this.count += 1;
+    this.last = { code, address };
     if (this.timer) return;
-    this.tell({ code, address });
+    this.tell();
     this.timer = setTimeout(() => {
       this.timer = undefined;
-      if (this.count > 0) this.tell({ code, address });
+      if (this.count > 0) this.tell();
     }, this.everyMs).unref();
   }
 
-  private tell(last: { code: string; address: string | undefined }): void {
-    this.logger.warn({ refused: this.count, ...last }, 'refused at the admin door');
+  /** How many there were, with the last of them. */
+  private tell(): void {
+    this.logger.warn({ refused: this.count, ...this.last }, 'refused at the admin door');
     this.count = 0;
   }
 }

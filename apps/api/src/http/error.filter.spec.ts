@@ -14,6 +14,29 @@ beforeEach(() => {
   jest.clearAllMocks();
 });
 
+describe('the line of who was refused at the admin door', () => {
+  const wrongPassword = new TokenhubError('vault_password_wrong');
+  const tooMany = new TokenhubError('rate_limit_exceeded');
+
+  it.each([
+    ['a wrong token', new TokenhubError('admin_token_required'), '/admin/v1/vault', {}, 1],
+    ['an old session, at a path in capitals', new TokenhubError('session_ended'), '/ADMIN/v1/vault', {}, 1],
+    ['a page of another origin', new TokenhubError('csrf_refused'), '/admin/v1/session', {}, 1],
+    ['one try too many', tooMany, '/admin/v1/session', {}, 1],
+    ['a wrong password of an administrator', wrongPassword, '/admin/v1/vault/unlock', { admin: { id: 'token' } }, 0],
+    ['one password too many of an administrator', tooMany, '/admin/v1/vault/unlock', { admin: { id: 'token' } }, 0],
+    ['one request too many of a consumer', tooMany, '/v1/jobs', {}, 0],
+  ])('%s', (_what, cause, path, more, lines) => {
+    const counting = new ErrorFilter({ error, warn } as unknown as Logger);
+    const request = { method: 'POST', path, ip: '203.0.113.7', socket: { remoteAddress: '10.0.0.1' }, ...more };
+    const response = new FakeResponse();
+    const http = { getRequest: () => request, getResponse: () => response };
+    counting.catch(cause, { switchToHttp: () => http } as unknown as ArgumentsHost);
+    const told = { refused: 1, code: cause.code, address: '203.0.113.7' };
+    expect(warn.mock.calls).toEqual(lines === 0 ? [] : [[told, 'refused at the admin door']]);
+  });
+});
+
 function answerTo(cause: unknown, path = '/v1/jobs', response = new FakeResponse()): FakeResponse {
   response.setHeader('x-request-id', 'req_9');
   catchIt(cause, path, response);

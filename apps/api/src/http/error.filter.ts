@@ -1,13 +1,17 @@
 import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { Request, Response } from 'express';
-import { TokenhubError } from '#contracts/error-catalogue.js';
+import { TokenhubError, type ErrorCode } from '#contracts/error-catalogue.js';
 import type { Logger } from '#platform/logging.js';
 import { isStoreUnavailable } from '#platform/redis.js';
+import type { AdminRequest } from '../auth/admin-actor.js';
 import { RefusedAdmins } from '../auth/refused-admins.js';
 import { codeOfStatus, dialectOf, errorResponse, openAiError } from './error-response.js';
 import { requestIdOf } from './request-id.js';
 
 const STORE_RETRY_AFTER_S = 2;
+
+/** What whoever is not the administrator is answered at the admin door. */
+const DOOR_CODES = new Set<ErrorCode>(['admin_token_required', 'session_ended', 'csrf_refused', 'rate_limit_exceeded']);
 
 /** Every error of every route ends here and is answered in the route's dialect; only what is ours to mend is logged as an error. */
 @Catch()
@@ -29,8 +33,8 @@ export class ErrorFilter implements ExceptionFilter {
       this.logger.warn({ code: error.code, requestId, path: request.path, reason: error.message }, 'request failed');
     }
     // Whoever guesses is counted, not audited: anybody can be refused, as often as they like.
-    if (isAdminPath(request.path) && (error.status === 401 || error.status === 403)) {
-      this.refused.add(error.code, request.socket.remoteAddress);
+    if (isAdminPath(request.path) && isOutside(request) && DOOR_CODES.has(error.code)) {
+      this.refused.add(error.code, request.ip);
     }
     if (response.headersSent) {
       // A stream is under way: its error is its last event.
@@ -41,6 +45,11 @@ export class ErrorFilter implements ExceptionFilter {
     response.writeHead(status, headers);
     response.end(JSON.stringify(body));
   }
+}
+
+/** Who is in may be told to wait, too: for another password of the vault. */
+function isOutside({ admin }: AdminRequest): boolean {
+  return admin === undefined;
 }
 
 /** Express takes paths in any case. */

@@ -17,7 +17,8 @@ export function parseList(query: Record<string, unknown>): ListRequest {
     throw new TokenhubError('unknown_parameter', `The list takes after and limit, not ${unknown}.`, { param: unknown });
   }
   const { after = null, limit = String(USUAL) } = query;
-  if (after !== null && (typeof after !== 'string' || after.length > LONGEST_ID)) {
+  // The database's text has no U+0000, so no id has.
+  if (after !== null && (typeof after !== 'string' || after.length > LONGEST_ID || after.includes('\u0000'))) {
     throw new TokenhubError('invalid_value', 'after must be the last id of the page before.', { param: 'after' });
   }
   const count = typeof limit === 'string' && /^\d{1,4}$/.test(limit) ? Number(limit) : NaN;

@@ -11,6 +11,9 @@ import type { PausedQueues } from './paused-queues.js';
 /** How soon a worker with calls in flight notices that its pool has opened again. */
 const WAKE_MS = 200;
 
+/** How soon what could not be followed is tried again. */
+const AGAIN_MS = 2_000;
+
 /** How long a shutdown lets attempts finish before they give their work back. */
 const DRAIN_MS = 10_000;
 
@@ -41,6 +44,9 @@ export class PoolSupervisor {
   private readonly configured = new Map<string, string>();
   private following = Promise.resolve();
   private readonly waking = setInterval(() => this.wake(), WAKE_MS);
+  private newest: Registry | null = null;
+  private hasFailed = false;
+  private readonly retrying = setInterval(() => this.hasFailed && this.newest && this.follow(this.newest), AGAIN_MS);
   private closing = false;
 
   constructor(private readonly deps: PoolSupervisorDeps) {}
@@ -50,11 +56,16 @@ export class PoolSupervisor {
     return [...this.workers.keys()];
   }
 
-  /** Starts, adjusts and ends workers until they match the registry; one version after the other. */
+  /** Starts, adjusts and ends workers until they match the registry; one version after the other. What fails is tried again. */
   follow(registry: Registry): void {
+    this.newest = registry;
+    this.hasFailed = false;
     this.following = this.following
       .then(() => this.apply(registry))
-      .catch((error: unknown) => this.deps.logger.error({ err: error }, 'the pools could not follow the registry'));
+      .catch((error: unknown) => {
+        this.hasFailed = true;
+        this.deps.logger.error({ err: error }, 'the pools could not follow the registry');
+      });
   }
 
   /** Resolves once every version that it was told of is followed. */
@@ -66,6 +77,7 @@ export class PoolSupervisor {
   async close(): Promise<void> {
     this.closing = true;
     clearInterval(this.waking);
+    clearInterval(this.retrying);
     await this.following;
     const closed = Promise.all([...[...this.workers.values()].map((worker) => worker.close()), ...this.retiring]);
     const drain = setTimeout(this.deps.stopRunning, DRAIN_MS);

@@ -1,6 +1,6 @@
 -- What administrators did. `seq` counts without a gap, in the order in which entries become visible. `outcome` is `committed` for a change
--- that is in this database and was committed with its entry, `noted` for what was noted before it was done, and `failed` for an entry
--- that says of an earlier one, `of_seq`, that it was not done. Times are Unix milliseconds; json, because texts may hold U+0000.
+-- that is in this database and was committed with its entry, `noted` for what was noted before it was done, and for an entry that
+-- says of an earlier one, `of_seq`: `failed` that it was not done, `unknown` that it may have been done. Times are Unix milliseconds; json, because texts may hold U+0000.
 CREATE TABLE audit_entries (
   seq bigint PRIMARY KEY,
   at_ms bigint NOT NULL,
@@ -9,7 +9,7 @@ CREATE TABLE audit_entries (
   target text NOT NULL,
   before json,
   after json,
-  outcome text NOT NULL CHECK (outcome IN ('committed', 'noted', 'failed')),
+  outcome text NOT NULL CHECK (outcome IN ('committed', 'noted', 'failed', 'unknown')),
   error text,
   of_seq bigint REFERENCES audit_entries (seq),
   request_id text

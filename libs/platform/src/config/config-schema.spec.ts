@@ -47,13 +47,18 @@ it.each<[string, object, string]>([
   expect(() => load({}, { limits })).toThrow(`tokenhub.json: projects[0].keys[0].limits.${message}`);
 });
 
-it.each(['TOKENHUB_ADMIN_TOKEN', 'REDIS_URL', 'DATABASE_URL', 'PGPASSWORD'])(
-  'Tokenhub’s own variable %s is nobody’s secret',
-  (name) => {
-    const message = 'projects[0].webhook_secret.name: must be a name made of letters, digits and _, and no variable of';
-    expect(() => load({ webhook_secret: { source: 'env', name } }, {})).toThrow(message);
-  },
-);
+it.each([
+  'TOKENHUB_ADMIN_TOKEN',
+  'tokenhub_admin_token',
+  'Redis_Url',
+  'pgpassword',
+  'REDIS_URL',
+  'DATABASE_URL',
+  'PGPASSWORD',
+])('Tokenhub’s own variable %s is nobody’s secret', (name) => {
+  const message = 'projects[0].webhook_secret.name: must be a name made of letters, digits and _, and no variable of';
+  expect(() => load({ webhook_secret: { source: 'env', name } }, {})).toThrow(message);
+});
 
 describe('the published configuration schema', () => {
   it('is the one that the source checks with', () => {

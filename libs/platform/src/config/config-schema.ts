@@ -5,15 +5,12 @@ import { ROUTING_MODES } from '#contracts/policy.js';
 import { CAPABILITIES, PROVIDER_TYPES } from '#contracts/registry-snapshot.js';
 import { SCOPES } from '#contracts/scopes.js';
 import { WEBHOOK_FILTERS } from '#contracts/webhook.js';
+import { OWN_VARIABLE } from './environment.js';
 
 const NAME = { type: 'string', pattern: ID_PATTERN.source } as const;
 // Vendors put slashes and colons into model names (`meta-llama/Llama-3.1-8B`, `llama3:8b`).
 const MODEL_NAME = { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,199}$' } as const;
-// Not what Tokenhub itself is opened with (`isOwnVariable`): a provider's address would be sent it.
-const VARIABLE = {
-  type: 'string',
-  pattern: '^(?!TOKENHUB_|(REDIS|DATABASE)_URL$|PG[A-Z])[A-Za-z_][A-Za-z0-9_]*$',
-} as const;
+const VARIABLE = { type: 'string', pattern: `^(?!${OWN_VARIABLE})[A-Za-z_][A-Za-z0-9_]*$` } as const;
 const HTTP_URL = { type: 'string', format: 'uri', pattern: '^https?://[^/?#@\\s]+(/[^?#\\s]*)?$' } as const;
 const POSITIVE = { type: 'integer', minimum: 1, maximum: Number.MAX_SAFE_INTEGER } as const;
 const PRICE = { type: 'number', minimum: 0, maximum: 1_000_000 } as const;

@@ -20,9 +20,15 @@ export function readVariable(env: Environment, name: string): string | undefined
   return value === '' ? undefined : value;
 }
 
-const OWN_VARIABLE = /^(TOKENHUB_|(REDIS|DATABASE)_URL$|PG[A-Z])/i;
+/** JSON Schema has no flags, and on some systems names of variables have no case. */
+const anyCase = (word: string): string => word.replaceAll(/[A-Z]/g, (letter) => `[${letter}${letter.toLowerCase()}]`);
 
-/** True for what Tokenhub itself is opened with: as a credential it would go to whatever address a provider has. */
+/** How the names of what Tokenhub itself is opened with begin: as a credential it would go to whatever address a provider has. */
+export const OWN_VARIABLE = `(${anyCase('TOKENHUB_')}|(${anyCase('REDIS')}|${anyCase('DATABASE')})${anyCase('_URL')}$|${anyCase('PG')}[A-Za-z])`;
+
+const STARTS_AS_OWN = new RegExp(`^${OWN_VARIABLE}`);
+
+/** True for such a name. */
 export function isOwnVariable(name: string): boolean {
-  return OWN_VARIABLE.test(name);
+  return STARTS_AS_OWN.test(name);
 }

@@ -6,7 +6,7 @@ export function auditView(row: AuditRow): Record<string, unknown> {
   return {
     ...{ id: seq, object: 'audit_entry', at: new Date(row.at_ms).toISOString() },
     ...{ actor, action, target, before, after, outcome },
-    ...(outcome === 'failed' && { error, entry: row.of_seq }),
+    ...(row.of_seq !== null && { error, entry: row.of_seq }),
     request_id: row.request_id,
   };
 }

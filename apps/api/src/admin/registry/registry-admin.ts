@@ -10,7 +10,7 @@ import {
   type RegistryKind,
 } from '#registry/merge-registry.js';
 import { KEY_KIND, PROJECT_KIND } from '#registry/made-keys.js';
-import { allowsVersion, etagOf } from '#settings/etag.js';
+import { allowsVersion, etagOf, type Preconditions } from '#settings/etag.js';
 import type { SettingsPublisher } from '#settings/settings-publisher.js';
 import type { SettingsChange, SettingsDocument, SettingsStore } from '#settings/settings-store.js';
 import { mergePatch } from '../merge-patch.js';
@@ -32,12 +32,6 @@ export interface RegistryAdminDeps {
 export interface Shown {
   view: Record<string, unknown>;
   etag: string | null;
-}
-
-/** `If-Match` and `If-None-Match`, as they were sent. */
-export interface Preconditions {
-  ifMatch?: string | undefined;
-  ifNoneMatch?: string | undefined;
 }
 
 /** What a change is made on condition of, and who makes it. */

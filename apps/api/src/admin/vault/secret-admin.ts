@@ -1,14 +1,14 @@
+import type { DoneBy } from '#audit/audit-log.js';
 import type { AuditSink } from '#contracts/audit.js';
 import { TokenhubError } from '#contracts/error-catalogue.js';
 import { isJsonObject } from '#contracts/json.js';
 import type { SecretSource, TokenhubConfig } from '#platform/config/config.js';
-import { allowsVersion } from '#settings/etag.js';
+import { allowsVersion, type Preconditions } from '#settings/etag.js';
 import type { AdministrationSession } from '#vault/administration-session.js';
 import { boundName, type Escrow } from '#vault/escrow.js';
 import type { LiveVault } from '#vault/live-vault.js';
 import { secretNotFound, type Referrer, type SecretStore, type StoredSecret } from '#vault/secret-store.js';
 import type { ListRequest } from '../../http/parse-list.js';
-import type { Caller } from './caller.js';
 import { isSecretName, NAME_RULE } from './vault.dto.js';
 
 export interface SecretAdminDeps {
@@ -22,12 +22,6 @@ export interface SecretAdminDeps {
   publish: () => Promise<void>;
   /** Hears of a change that is made and that this process may not know yet. */
   onError: (error: unknown) => void;
-}
-
-/** `If-Match` and `If-None-Match`, as they were sent. */
-export interface Preconditions {
-  ifMatch?: string | undefined;
-  ifNoneMatch?: string | undefined;
 }
 
 /** The secrets of the vault: set and removed, and never shown. Whatever it refuses, it has written nothing. */
@@ -50,7 +44,7 @@ export class SecretAdmin {
   async set(
     name: string,
     value: string,
-    { ifMatch, ifNoneMatch, by }: Preconditions & { by: Caller },
+    { ifMatch, ifNoneMatch, by }: Preconditions & { by: DoneBy },
   ): Promise<{ secret: StoredSecret; isNew: boolean }> {
     const { vault, audit } = this.deps;
     const store = this.store();
@@ -77,7 +71,7 @@ export class SecretAdmin {
   }
 
   /** Throws `in_use` while something refers to it. */
-  async remove(name: string, { ifMatch, by }: Preconditions & { by: Caller }): Promise<void> {
+  async remove(name: string, { ifMatch, by }: Preconditions & { by: DoneBy }): Promise<void> {
     await this.requireSession();
     const { version } = await this.read(name);
     const entry = { ...by, action: 'vault_secret.deleted', target: name, before: { version }, after: null };

@@ -1,3 +1,4 @@
+import type { DoneBy } from '#audit/audit-log.js';
 import type { AuditEntry, AuditSink } from '#contracts/audit.js';
 import { TokenhubError } from '#contracts/error-catalogue.js';
 import type { VaultKeys } from '#platform/config/config.js';
@@ -11,7 +12,6 @@ import { wrongEncryptionKey } from '#vault/vault-opener.js';
 import { unwrapKeys, wrapKeys, type VaultRecord } from '#vault/vault-record.js';
 import type { VaultStatus, VaultStatusStore } from '#vault/vault-status.js';
 import type { StoredVault, VaultStore } from '#vault/vault-store.js';
-import type { Caller } from './caller.js';
 
 export interface VaultAccessDeps {
   /** Null where there is no database. */
@@ -56,7 +56,7 @@ export class VaultAccess {
   }
 
   /** The data keys of the record. Throws `vault_password_wrong`, or `vault_not_configured` when the encryption key is another. */
-  async unwrapped(record: VaultRecord, password: string | null, by: Caller): Promise<DataKeys> {
+  async unwrapped(record: VaultRecord, password: string | null, by: DoneBy): Promise<DataKeys> {
     const open = (): Promise<DataKeys | null> => this.using(record, password, (key) => unwrapKeys(record, key));
     if (record.mode === 'env') {
       const keys = await open();
@@ -109,13 +109,28 @@ export class VaultAccess {
   }
 }
 
+/** What the work gives; a failure of it overwrites these keys, which are nobody's yet. */
+export async function orWiped<T>(keys: DataKeys, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    keys.wipe();
+    throw error;
+  }
+}
+
 /** What the audit is told of the vault. */
 export function entryOf(
-  by: Caller,
+  by: DoneBy,
   action: string,
   { before = null, after = null }: Partial<Pick<AuditEntry, 'before' | 'after'>> = {},
 ): AuditEntry {
   return { ...by, action, target: 'vault', before, after };
+}
+
+/** The answer to whoever began with another state of the vault than it has now. */
+export function changedMeanwhile(): TokenhubError {
+  return new TokenhubError('precondition_failed', 'Somebody else has changed the vault at this moment: try again.');
 }
 
 function passwordMissing(): TokenhubError {

@@ -1,11 +1,10 @@
+import type { DoneBy } from '#audit/audit-log.js';
 import { TokenhubError } from '#contracts/error-catalogue.js';
-import type { DataKeys } from '#vault/data-keys.js';
 import { newPasswordKdf } from '#vault/key-encryption.js';
 import { resealWith } from '#vault/reseal.js';
 import { vaultLocked } from '#vault/vault-error.js';
 import type { VaultRecord } from '#vault/vault-record.js';
-import type { Caller } from './caller.js';
-import { entryOf, type VaultAccess, type VaultAccessDeps } from './vault-access.js';
+import { changedMeanwhile, entryOf, orWiped, type VaultAccess, type VaultAccessDeps } from './vault-access.js';
 import type { RotateVaultDto } from './vault.dto.js';
 
 export interface VaultRotationDeps extends Pick<VaultAccessDeps, 'status' | 'vault' | 'audit'> {
@@ -21,7 +20,7 @@ export class VaultRotation {
   /** One of them. */
   async rotate(
     { password, new_password: next, data_key: dataKey, encryption_key: rewrap }: RotateVaultDto,
-    by: Caller,
+    by: DoneBy,
   ): Promise<void> {
     if ([next, dataKey, rewrap].filter((one) => one != null).length !== 1) {
       throw new TokenhubError('invalid_request', 'Give one of new_password, data_key and encryption_key.');
@@ -32,7 +31,7 @@ export class VaultRotation {
 
   private async rotatePassword(
     { password, next }: { password: string | null; next: string },
-    by: Caller,
+    by: DoneBy,
   ): Promise<void> {
     const { access, audit } = this.deps;
     const { record, version } = await access.stored();
@@ -43,49 +42,43 @@ export class VaultRotation {
     }
     const keys = await access.unwrapped(record, password, by);
     const frame = { id: record.id, mode: record.mode, kdf: newPasswordKdf() };
-    const rotated = await access.wrapped(frame, keys, next);
-    keys.wipe();
+    const rotated = await access.wrapped(frame, keys, next).finally(() => keys.wipe());
     await audit.around(entryOf(by, 'vault.password_rotated'), () => this.replace(rotated, version));
   }
 
   /** The keys before stay in the record: what other parts have sealed with them can still be opened. */
-  private async rotateDataKey(password: string | null, by: Caller): Promise<void> {
-    const { access, audit } = this.deps;
+  private async rotateDataKey(password: string | null, by: DoneBy): Promise<void> {
+    const { access, audit, publishSecrets } = this.deps;
     const { record, version, locked } = await access.stored();
     if (locked || (await access.current())?.state !== 'unlocked') throw vaultLocked();
     const before = await access.unwrapped(record, password, by);
     const keys = before.withNext();
     before.wipe();
-    const rotated = await access.wrapped(record, keys, password);
-    const versions = { before: newestOf(record), after: newestOf(rotated) };
-    try {
+    const epoch = await orWiped(keys, async () => {
+      const rotated = await access.wrapped(record, keys, password);
+      const versions = { before: newestOf(record), after: newestOf(rotated) };
+      // What is still under way in the database when this fails cannot seal anything any more, and is undone.
       await audit.around(entryOf(by, 'vault.data_key_rotated', versions), async () => {
         const isDone = await access.store().rotate({ record: rotated, version }, resealWith(keys));
         if (!isDone) throw changedMeanwhile();
       });
-    } catch (error) {
-      // What is still under way in the database cannot seal anything any more, and is undone.
-      keys.wipe();
-      throw error;
-    }
-    await this.makeKnown(keys, record);
-  }
-
-  /** Somebody may have locked the vault since the rotation began, and it stays so. */
-  private async makeKnown(keys: DataKeys, { mode }: Pick<VaultRecord, 'mode'>): Promise<void> {
-    const { access, status, publishSecrets } = this.deps;
-    const epoch = await status.sayUnlessLocked('unlocked', mode);
-    if (epoch === null) {
-      keys.wipe();
-      await publishSecrets();
-      throw new TokenhubError('vault_locked', 'The data key is rotated; the vault was locked meanwhile, and stays so.');
-    }
-    await access.opened(keys, { state: 'unlocked', mode, epoch });
+      return this.makeKnown(record);
+    });
+    await access.opened(keys, { state: 'unlocked', mode: record.mode, epoch });
     await publishSecrets();
   }
 
+  /** The epoch of the new keys. Somebody may have locked the vault since the rotation began, and it stays so. */
+  private async makeKnown({ mode }: Pick<VaultRecord, 'mode'>): Promise<number> {
+    const { status, publishSecrets } = this.deps;
+    const epoch = await status.sayUnlessLocked('unlocked', mode);
+    if (epoch !== null) return epoch;
+    await publishSecrets();
+    throw new TokenhubError('vault_locked', 'The data key is rotated; the vault was locked meanwhile, and stays so.');
+  }
+
   /** For a process that was given the data keys by others, and a new encryption key by its environment. */
-  private async rotateEncryptionKey(by: Caller): Promise<void> {
+  private async rotateEncryptionKey(by: DoneBy): Promise<void> {
     const { access, audit, vault } = this.deps;
     const { record, version } = await access.stored();
     if (record.mode !== 'env') {
@@ -99,6 +92,7 @@ export class VaultRotation {
     if (!isNewest) throw changedMeanwhile();
     const rotated = await access.wrapped(record, keys, null);
     await audit.around(entryOf(by, 'vault.encryption_key_rotated'), () => this.replace(rotated, version));
+    await vault.tryItself();
   }
 
   private async replace(record: VaultRecord, version: number): Promise<void> {
@@ -112,8 +106,4 @@ function newestOf({ dataKeys }: VaultRecord): object {
 
 function versionsOf(dataKeys: readonly { version: number }[]): string {
   return dataKeys.map(({ version }) => version).join();
-}
-
-function changedMeanwhile(): TokenhubError {
-  return new TokenhubError('precondition_failed', 'Somebody else has rotated the vault at this moment: try again.');
 }

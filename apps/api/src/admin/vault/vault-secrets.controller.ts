@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import {
   Body,
   Controller,
@@ -9,19 +10,19 @@ import {
   Post,
   Put,
   Query,
-  Req,
   Res,
   UseGuards,
 } from '@nestjs/common';
 import { ApiBearerAuth, ApiBody, ApiOperation, ApiTags } from '@nestjs/swagger';
-import type { Request, Response } from 'express';
+import type { Response } from 'express';
+import type { DoneBy } from '#audit/audit-log.js';
 import { TokenhubError } from '#contracts/error-catalogue.js';
 import { etagOf } from '#settings/etag.js';
 import type { StoredSecret } from '#vault/secret-store.js';
 import { AdminGuard } from '../../auth/admin.guard.js';
 import { validateDto } from '../../jobs/validate-dto.js';
 import { parseList } from '../../http/parse-list.js';
-import { callerOf } from './caller.js';
+import { By } from '../audit/done-by.js';
 import { SecretAdmin } from './secret-admin.js';
 import { NewSecretDto, SecretValueDto } from './vault.dto.js';
 
@@ -50,14 +51,12 @@ export class VaultSecretsController {
   @ApiOperation({ summary: 'Set a new one' })
   @ApiBody({ type: NewSecretDto })
   async create(
-    @Req() request: Request,
+    @By() by: DoneBy,
     @Body() body: unknown,
     @Res({ passthrough: true }) response: Response,
   ): Promise<object> {
     const { name, value } = validateDto(NewSecretDto, body);
-    const { secret } = await this.secrets
-      .set(name, value, { ifNoneMatch: '*', by: callerOf(request) })
-      .catch(asExisting);
+    const { secret } = await this.secrets.set(name, value, { ifNoneMatch: '*', by }).catch(asExisting);
     response.setHeader('location', `/admin/v1/vault/secrets/${name}`);
     return shown(secret, response);
   }
@@ -73,15 +72,14 @@ export class VaultSecretsController {
   @ApiBody({ type: SecretValueDto })
   async put(
     @Param('name') name: string,
-    @Req() request: Request,
+    @Headers() headers: IncomingHttpHeaders,
+    @By() by: DoneBy,
     @Body() body: unknown,
     @Res({ passthrough: true }) response: Response,
   ): Promise<object> {
     const { value } = validateDto(SecretValueDto, body);
-    const { secret, isNew } = await this.secrets.set(name, value, {
-      ...{ ifMatch: request.headers['if-match'], ifNoneMatch: request.headers['if-none-match'] },
-      by: callerOf(request),
-    });
+    const { 'if-match': ifMatch, 'if-none-match': ifNoneMatch } = headers;
+    const { secret, isNew } = await this.secrets.set(name, value, { ifMatch, ifNoneMatch, by });
     response.status(isNew ? 201 : 200);
     return shown(secret, response);
   }
@@ -91,10 +89,10 @@ export class VaultSecretsController {
   @ApiOperation({ summary: 'Remove it; refused while a provider or a webhook refers to it' })
   async remove(
     @Param('name') name: string,
-    @Req() request: Request,
+    @By() by: DoneBy,
     @Headers('if-match') ifMatch: string | undefined,
   ): Promise<void> {
-    await this.secrets.remove(name, { ifMatch, by: callerOf(request) });
+    await this.secrets.remove(name, { ifMatch, by });
   }
 }
 

@@ -5,7 +5,7 @@ import type { RedisClient } from '#platform/redis.js';
 import type { AdministrationSession } from '#vault/administration-session.js';
 import type { LiveVault } from '#vault/live-vault.js';
 import { isVaultError } from '#vault/vault-error.js';
-import type { VaultStatus } from '#vault/vault-status.js';
+import type { VaultState, VaultStatus } from '#vault/vault-status.js';
 import type { StoredVault, VaultStore } from '#vault/vault-store.js';
 
 export interface VaultViewDeps {
@@ -33,8 +33,7 @@ export async function readVaultView({ redis, store, vault, keys, session }: Vaul
   const held = vault.holds !== null || holders.some(({ key }) => key);
   return {
     object: 'vault',
-    // Open, but nobody has the key any more: every process has ended since.
-    state: status?.state === 'unlocked' && !held ? 'locked' : (status?.state ?? 'uninitialised'),
+    state: stateOf(status, { stored, held }),
     mode: status?.mode ?? stored?.record.mode ?? null,
     epoch: status?.epoch ?? null,
     data_key_version: stored?.record.dataKeys.at(-1)?.version ?? null,
@@ -49,8 +48,19 @@ export async function readVaultView({ redis, store, vault, keys, session }: Vaul
       encryption_key: keys.encryptionKey !== null,
       cluster_secret: keys.clusterSecret !== null,
     },
-    warnings: [...(fault === null ? [] : [fault]), ...warningsOf(vault, keys)],
+    // A record that is damaged may be what this process has found, too.
+    warnings: [...new Set([...(fault === null ? [] : [fault]), ...warningsOf(vault, keys)])],
   };
+}
+
+function stateOf(
+  status: VaultStatus | null,
+  { stored, held }: { stored: StoredVault | null; held: boolean },
+): VaultState {
+  // For a moment nothing is said: Redis has lost its data.
+  if (status === null) return stored === null ? 'uninitialised' : 'locked';
+  // Open, but nobody has the key any more: every process has ended since.
+  return status.state === 'unlocked' && !held ? 'locked' : status.state;
 }
 
 function holds(vaultEpoch: SeenProcess['vaultEpoch'], status: VaultStatus | null): boolean {

@@ -1,9 +1,9 @@
-import { Body, Controller, Get, HttpCode, Inject, Post, Req, UseGuards } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Inject, Post, UseGuards } from '@nestjs/common';
 import { ApiBearerAuth, ApiBody, ApiOperation, ApiTags } from '@nestjs/swagger';
-import type { Request } from 'express';
+import type { DoneBy } from '#audit/audit-log.js';
 import { AdminGuard } from '../../auth/admin.guard.js';
 import { validateDto } from '../../jobs/validate-dto.js';
-import { callerOf } from './caller.js';
+import { By } from '../audit/done-by.js';
 import { VaultAdmin } from './vault-admin.js';
 import { InitVaultDto, RotateVaultDto, UnlockVaultDto } from './vault.dto.js';
 
@@ -30,9 +30,9 @@ export class VaultController {
   @Post('init')
   @ApiOperation({ summary: 'Make the vault and open it' })
   @ApiBody({ type: InitVaultDto })
-  async init(@Req() request: Request, @Body() body: unknown): Promise<object> {
+  async init(@By() by: DoneBy, @Body() body: unknown): Promise<object> {
     const { mode, password } = validateDto(InitVaultDto, body);
-    await this.vault.init({ mode, password: password ?? null }, callerOf(request));
+    await this.vault.init({ mode, password: password ?? null }, by);
     return this.view();
   }
 
@@ -40,17 +40,17 @@ export class VaultController {
   @HttpCode(200)
   @ApiOperation({ summary: 'Open it for every process, or only its administration where it is open' })
   @ApiBody({ type: UnlockVaultDto, required: false })
-  async unlock(@Req() request: Request, @Body() body: unknown): Promise<object> {
+  async unlock(@By() by: DoneBy, @Body() body: unknown): Promise<object> {
     const { password } = validateDto(UnlockVaultDto, body ?? {});
-    await this.vault.unlock(password ?? null, callerOf(request));
+    await this.vault.unlock(password ?? null, by);
     return this.view();
   }
 
   @Post('lock')
   @HttpCode(200)
   @ApiOperation({ summary: 'Drop its key in every process; jobs that need a secret of it wait' })
-  async lock(@Req() request: Request): Promise<object> {
-    await this.vault.lock(callerOf(request));
+  async lock(@By() by: DoneBy): Promise<object> {
+    await this.vault.lock(by);
     return this.view();
   }
 
@@ -58,8 +58,8 @@ export class VaultController {
   @HttpCode(200)
   @ApiOperation({ summary: 'A new password, a new data key, or a new encryption key, without an interruption' })
   @ApiBody({ type: RotateVaultDto })
-  async rotate(@Req() request: Request, @Body() body: unknown): Promise<object> {
-    await this.vault.rotate(validateDto(RotateVaultDto, body), callerOf(request));
+  async rotate(@By() by: DoneBy, @Body() body: unknown): Promise<object> {
+    await this.vault.rotate(validateDto(RotateVaultDto, body), by);
     return this.view();
   }
 }
