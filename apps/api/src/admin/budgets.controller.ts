@@ -6,6 +6,7 @@ import { TokenhubError } from '#contracts/error-catalogue.js';
 import { UsageReport } from '#history/usage-report.js';
 import { BudgetLevels, type OwnedRule } from '#jobs/budget-levels.js';
 import { AdminGuard } from '../auth/admin.guard.js';
+import { listView } from '../http/list-view.js';
 import { validateDto } from '../jobs/validate-dto.js';
 import { By } from './audit/done-by.js';
 import { budgetId, budgetView, type BudgetView } from './budget-view.js';
@@ -82,13 +83,7 @@ export class BudgetsController {
 
   private async page(project: string | null, query: Record<string, unknown>): Promise<object> {
     const { page, hasMore } = pageOf(this.rules(project), parseList(query));
-    return {
-      object: 'list',
-      data: await this.views(page, Date.now()),
-      first_id: page[0]?.id ?? null,
-      last_id: page.at(-1)?.id ?? null,
-      has_more: hasMore,
-    };
+    return listView(await this.views(page, Date.now()), { ids: page.map(({ id }) => id), hasMore });
   }
 
   private rules(project: string | null): Listed[] {

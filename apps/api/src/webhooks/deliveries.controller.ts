@@ -2,6 +2,7 @@ import { Body, Controller, Get, HttpCode, Param, Post, Query, Req, UseGuards } f
 import { ApiBearerAuth, ApiBody, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
 import { DELIVERY_STATES } from '#contracts/webhook.js';
 import { KeyGuard, RequireScope, type AuthenticatedRequest } from '../auth/key.guard.js';
+import { listView } from '../http/list-view.js';
 import { validateDto } from '../jobs/validate-dto.js';
 import { DeliveryDesk } from './delivery-desk.js';
 import { deliveryView } from './delivery-view.js';
@@ -33,8 +34,8 @@ export class DeliveriesController {
     @Query() query: Record<string, unknown>,
   ): Promise<object> {
     const page = await this.deliveries.list(principal.project, id, parseDeliveries(query));
-    const data = page.deliveries.map(deliveryView);
-    return { object: 'list', data, first_id: data[0]?.id ?? null, last_id: page.lastId, has_more: page.hasMore };
+    const ids = page.deliveries.map(({ id }) => id);
+    return listView(page.deliveries.map(deliveryView), { ids, lastId: page.lastId, hasMore: page.hasMore });
   }
 
   @Get('deliveries/:deliveryId')

@@ -3,6 +3,7 @@ import { ApiBearerAuth, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger'
 import { AuditReader } from '#audit/audit-reader.js';
 import { TokenhubError } from '#contracts/error-catalogue.js';
 import { AdminGuard } from '../../auth/admin.guard.js';
+import { listView } from '../../http/list-view.js';
 import { auditView } from './audit-view.js';
 import { parseAudit } from './parse-audit.js';
 
@@ -35,12 +36,6 @@ export class AuditController {
       );
     }
     const { entries, hasMore } = await this.audit.page(request);
-    return {
-      object: 'list',
-      data: entries.map(auditView),
-      first_id: entries[0]?.seq ?? null,
-      last_id: entries.at(-1)?.seq ?? null,
-      has_more: hasMore,
-    };
+    return listView(entries.map(auditView), { ids: entries.map(({ seq }) => seq), hasMore });
   }
 }

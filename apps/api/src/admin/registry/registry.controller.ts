@@ -20,6 +20,7 @@ import { TokenhubError } from '#contracts/error-catalogue.js';
 import { CONFIG_SCHEMA } from '#platform/config/config-schema.js';
 import { REGISTRY_KINDS, REGISTRY_LISTS, type RegistryKind } from '#registry/merge-registry.js';
 import { AdminGuard } from '../../auth/admin.guard.js';
+import { listView } from '../../http/list-view.js';
 import { By } from '../audit/done-by.js';
 import { parseList } from '../../http/parse-list.js';
 import { definitionOf } from './check-definition.js';
@@ -60,13 +61,7 @@ export class RegistryController {
   async list(@Req() request: Request, @Query() query: Record<string, unknown>): Promise<object> {
     const { shown, hasMore } = await this.registry.list(kindOf(request), parseList(query));
     const data = shown.map(({ view }) => view);
-    return {
-      object: 'list',
-      data,
-      first_id: data[0]?.id ?? null,
-      last_id: data.at(-1)?.id ?? null,
-      has_more: hasMore,
-    };
+    return listView(data, { ids: data.map(({ id }) => String(id)), hasMore });
   }
 
   // Ids of models may hold slashes, raw or encoded.

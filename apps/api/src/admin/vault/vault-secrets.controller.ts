@@ -21,6 +21,7 @@ import { etagOf } from '#settings/etag.js';
 import type { StoredSecret } from '#vault/secret-store.js';
 import { AdminGuard } from '../../auth/admin.guard.js';
 import { validateDto } from '../../jobs/validate-dto.js';
+import { listView } from '../../http/list-view.js';
 import { parseList } from '../../http/parse-list.js';
 import { By } from '../audit/done-by.js';
 import { SecretAdmin } from './secret-admin.js';
@@ -38,13 +39,7 @@ export class VaultSecretsController {
   @ApiOperation({ summary: 'Names in order, a page from the one after `after`; it needs no open vault' })
   async list(@Query() query: Record<string, unknown>): Promise<object> {
     const { secrets, hasMore } = await this.secrets.list(parseList(query));
-    return {
-      object: 'list',
-      data: secrets.map(viewOf),
-      first_id: secrets[0]?.name ?? null,
-      last_id: secrets.at(-1)?.name ?? null,
-      has_more: hasMore,
-    };
+    return listView(secrets.map(viewOf), { ids: secrets.map(({ name }) => name), hasMore });
   }
 
   @Post()
