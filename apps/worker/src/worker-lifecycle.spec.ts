@@ -18,6 +18,7 @@ function parts(during: (tell: Record<'vault' | 'escrow', () => void>) => void): 
     views: { start: nothing, look: () => told.push('look') },
     outcomes: { start: nothing },
     graphs: { start: nothing },
+    reconciler: { start: () => Promise.resolve(told.push('reconciler')) },
     presence: {
       tell: () => told.push('tell'),
       start: () => {
@@ -41,3 +42,10 @@ it.each(['vault', 'escrow'] as const)(
     expect(told).toEqual(expect.arrayContaining(['follow', 'look']));
   },
 );
+
+it('begins to move, fail and expire what waits when all else has begun', async () => {
+  // What was told before the worker showed itself to the others is forgotten.
+  const { parts: given, told } = parts(() => undefined);
+  await new WorkerLifecycle(given).onApplicationBootstrap();
+  expect(told).toContain('reconciler');
+});

@@ -46,22 +46,27 @@ function subjectOf([first, second, third]: unknown[]): Pick<Moment, 'jobId' | 's
   return { jobId, step: step ?? named?.id ?? null };
 }
 
-/** Holds whoever comes until all are let go with an error, as nobody goes on after kill -9. */
+/** Holds whoever comes until all are let go with an error, as nobody goes on after kill -9; whoever comes later gets it at once. */
 export class Grave {
   private readonly buried: ((error: Error) => void)[] = [];
+  private isClear = false;
 
   get size(): number {
     return this.buried.length;
   }
 
   lay(): Promise<never> {
+    if (this.isClear) return Promise.reject(killed());
     return new Promise((_resolve, reject) => this.buried.push(reject));
   }
 
   clear(): void {
-    for (const reject of this.buried.splice(0)) reject(new Error('killed'));
+    this.isClear = true;
+    for (const reject of this.buried.splice(0)) reject(killed());
   }
 }
+
+const killed = (): Error => new Error('killed');
 
 /** The parts of a worker with connections of its own, each moment of which is announced. */
 export function announcedParts(fixture: RedisFixture, interceptor: Interceptor): Required<RigParts> {
