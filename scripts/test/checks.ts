@@ -59,7 +59,7 @@ export const CHECKS: Check[] = [
     name: 'e2e',
     what: 'real processes, from dist/',
     // Suites have stacks and ports of their own, and mostly wait; the quick start alone takes the default ports.
-    args: [JEST, '--selectProjects', 'e2e', '--maxWorkers', '2'],
+    args: [JEST, '--selectProjects', 'e2e', '--maxWorkers', '3'],
     jestProject: 'e2e',
   },
   {

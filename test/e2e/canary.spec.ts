@@ -259,7 +259,7 @@ describe('everything is gone through', () => {
         const job = await consume(
           'POST',
           '/v1/jobs',
-          chatJob({ request: { model }, policy: { max_attempts: 1 }, timeout_ms: 20_000 }),
+          chatJob({ request: { model }, policy: { max_attempts: 1 }, timeout_ms: 10_000 }),
         );
         expect(job.status).toBe(202);
         const path = `/v1/jobs/${String(job.body.id)}`;
