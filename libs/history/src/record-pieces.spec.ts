@@ -53,12 +53,12 @@ it.each<[string, [string, number | null][], string[][]]>([
   expect(piecesOf(ids, sizes)).toStrictEqual(expected);
 });
 
-it('fifty at most are read at once', () => {
-  const ids = Array.from({ length: 120 }, (_, n) => String(n));
+it('two hundred at most are read at once', () => {
+  const ids = Array.from({ length: 450 }, (_, n) => String(n));
   expect(
     piecesOf(
       ids,
       ids.map(() => 1),
     ).map(({ length }) => length),
-  ).toStrictEqual([50, 50, 20]);
+  ).toStrictEqual([200, 200, 50]);
 });
