@@ -1,6 +1,5 @@
-import type { ErrorClass } from '#contracts/attempt.js';
 import type { TerminalState } from '#contracts/job-state.js';
-import type { Usage } from '#contracts/usage.js';
+import type { LedgerAttempt } from '#jobs/ledger-attempt.js';
 
 /**
  * What the scripts append to the ledger (`append_ledger` in `record.lua`, `end-try.lua`): an attempt that ended, the end of a job, both at
@@ -18,22 +17,6 @@ export interface LedgerEntry {
   ended: { state: TerminalState } | null;
   /** The id of a delivery that ended; absent for what jobs do. */
   delivery?: string;
-}
-
-/** An attempt's record without its texts; `id` is the one of its BullMQ job, and has an ending of its own for a run that crashed. */
-export interface LedgerAttempt {
-  id: string;
-  model: string;
-  provider: string;
-  state: TerminalState;
-  /** `worker_crash`: its worker died, and nothing else is known of it. */
-  errorClass: ErrorClass | 'worker_crash' | null;
-  waitedMs: number;
-  ttftMs: number | null;
-  durationMs: number;
-  usage: Usage | null;
-  usageEstimated: boolean;
-  costNano: number;
 }
 
 /** An entry as it was read from the stream. */
