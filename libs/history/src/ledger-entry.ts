@@ -14,7 +14,8 @@ export interface LedgerEntry {
   /** The job had ended before the attempt did. */
   late: boolean;
   attempt: LedgerAttempt | null;
-  ended: { state: TerminalState } | null;
+  /** `bytes` is what its record takes in Redis; absent in entries of an older version. */
+  ended: { state: TerminalState; bytes?: number } | null;
   /** The id of a delivery that ended; absent for what jobs do. */
   delivery?: string;
 }

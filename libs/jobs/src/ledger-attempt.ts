@@ -22,8 +22,6 @@ export interface LedgerAttempt {
 /** An attempt of this call as the ledger has it. */
 export function ledgerAttempt(callId: string, record: AttemptRecord): LedgerAttempt {
   const { n, model, provider, state, error, waitedMs, ttftMs, durationMs, usage, usageEstimated, costNano } = record;
-  return {
-    ...{ id: attemptId(callId, n), model, provider, state, errorClass: error?.class ?? null },
-    ...{ waitedMs, ttftMs, durationMs, usage, usageEstimated, costNano },
-  };
+  const [id, errorClass] = [attemptId(callId, n), error?.class ?? null];
+  return { id, model, provider, state, errorClass, waitedMs, ttftMs, durationMs, usage, usageEstimated, costNano };
 }

@@ -122,12 +122,14 @@ local function record_crash(ctx, call_key, attempt)
   }))
 end
 
--- How much a finished record takes until the recorder has it.
+-- Counts a finished record as one that waits for the recorder; returns how many bytes it takes until then.
 local function hold_for_recorder(ctx, keys)
-  local bytes = 0
-  for _, key in ipairs(keys) do bytes = bytes + (redis.call('MEMORY', 'USAGE', key) or 0) end
-  redis.call('HSET', ctx.job_key, 'ledger_bytes', int(bytes))
-  redis.call('INCRBY', string.match(ctx.ledger, '^%S+') .. '-waiting', int(bytes))
+  local sum = 0
+  for _, key in ipairs(keys) do sum = sum + (redis.call('MEMORY', 'USAGE', key) or 0) end
+  local bytes = int(sum)
+  redis.call('HSET', ctx.job_key, 'ledger_bytes', bytes)
+  redis.call('INCRBY', string.match(ctx.ledger, '^%S+') .. '-waiting', bytes)
+  return bytes
 end
 
 -- One entry in the outbox for each target that wants to hear of this state: so a delivery exists exactly when the state does.
@@ -176,12 +178,10 @@ local function end_job(ctx, call_key, unfinished_key, state, fields, body)
   if ctx.keep == '1' or ctx.readers ~= '' then keys[#keys + 1] = ctx.events_key end
   -- What can be come back to goes only when the history has it (recorded.lua).
   local recorded = ctx.ledger and ctx.keep == '1'
-  if ctx.ledger and (recorded or ctx.attempt) then
-    append_ledger(ctx, ctx.attempt, recorded and '{"state":"' .. state .. '"}')
-  end
   if recorded then
-    hold_for_recorder(ctx, keys)
+    append_ledger(ctx, ctx.attempt, '{"state":"' .. state .. '","bytes":' .. hold_for_recorder(ctx, keys) .. '}')
   else
+    if ctx.ledger and ctx.attempt then append_ledger(ctx, ctx.attempt) end
     for _, key in ipairs(keys) do redis.call('PEXPIRE', key, ctx.retain_ms) end
   end
   if ctx.idempotency then
