@@ -127,7 +127,9 @@ describe('the ledger', () => {
     const synchronous = unkept({ historyBytes: BACKLOG });
     await fixture.store.create(synchronous);
     await complete(synchronous);
-    await expect(entries()).resolves.toMatchObject([{ job: synchronous.id, attempt: { n: 1 }, ended: null }]);
+    await expect(entries()).resolves.toMatchObject([
+      { job: synchronous.id, attempt: { id: attemptId(answerCallId(synchronous.id), 1) }, ended: null },
+    ]);
     await expect(fixture.redis.pttl(keys.job(synchronous.id))).resolves.toBeGreaterThan(0);
   });
 

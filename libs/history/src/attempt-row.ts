@@ -1,5 +1,6 @@
 import { NO_USAGE } from '#contracts/usage.js';
-import type { LedgerAttempt, LedgerEntry } from './ledger-entry.js';
+import type { LedgerAttempt } from '#jobs/ledger-attempt.js';
+import type { LedgerEntry } from './ledger-entry.js';
 
 /** An entry that has an attempt. */
 export type AttemptEntry = LedgerEntry & { attempt: LedgerAttempt };

@@ -23,21 +23,17 @@ export class HistoryWriter {
   /** Adds finished jobs, but none that was erased. Of one that ended twice, because Redis lost its first end, the later end is kept. */
   async addJobs(jobs: readonly FinishedJob[]): Promise<void> {
     if (jobs.length === 0) return;
-    const rows = jobs.map(jobRow).toSorted((a, b) => (a.id < b.id ? -1 : 1));
-    const column = (name: keyof JobRow): unknown[] => rows.map((row) => row[name]);
+    const rows = JSON.stringify(jobs.map(jobRow).toSorted((a, b) => (a.id < b.id ? -1 : 1)));
     await this.db.transaction().execute(async (trx) => {
       await sql`SELECT ${endsInSilence()}, pg_advisory_xact_lock_shared(${sql.lit(ERASURE_LOCK)})`.execute(trx);
+      // As texts within the JSON: read as a part of it, a record would have to be without U+0000.
       await sql`
         INSERT INTO finished_jobs AS kept (id, project, key, type, state, model, created_ms, finished_ms, metadata,
           idempotency, bytes, record, work)
-        SELECT id, project, key, type, state, model, created_ms, finished_ms, metadata::jsonb,
+        SELECT id, project, key, type, state, model, created_ms, finished_ms, metadata,
           idempotency, bytes, record::json, work::json
-        FROM unnest(${column('id')}::text[], ${column('project')}::text[], ${column('key')}::text[],
-          ${column('type')}::text[], ${column('state')}::text[], ${column('model')}::text[],
-          ${column('created_ms')}::bigint[], ${column('finished_ms')}::bigint[], ${column('metadata')}::text[],
-          ${column('idempotency')}::text[], ${column('bytes')}::integer[], ${column('record')}::text[],
-          ${column('work')}::text[])
-          AS job (id, project, key, type, state, model, created_ms, finished_ms, metadata, idempotency, bytes, record, work)
+        FROM json_to_recordset(${rows}::json) AS job (id text, project text, key text, type text, state text, model text,
+          created_ms bigint, finished_ms bigint, metadata jsonb, idempotency text, bytes integer, record text, work text)
         WHERE NOT EXISTS (SELECT FROM erased_jobs WHERE erased_jobs.id = job.id)
         ON CONFLICT (id) DO UPDATE SET project = excluded.project, key = excluded.key, type = excluded.type,
           state = excluded.state, model = excluded.model, created_ms = excluded.created_ms,
@@ -82,14 +78,12 @@ function addAttemptRows(rows: string): RawBuilder<unknown> {
         last_seq = greatest(daily.last_seq, excluded.last_seq)`;
 }
 
-type JobRow = ReturnType<typeof jobRow>;
-
-function jobRow(job: FinishedJob) {
+function jobRow(job: FinishedJob): Record<string, unknown> & { id: string } {
   const { id, project, key, type, state, model, createdAt, finishedAt, metadata } = job.record;
   const record = JSON.stringify(job.record);
   return {
     ...{ id, project, key, type, state, model, created_ms: createdAt, finished_ms: finishedAt ?? createdAt },
-    metadata: JSON.stringify(searchable(metadata)),
+    metadata: searchable(metadata),
     ...{ idempotency: job.idempotency, bytes: Buffer.byteLength(record), record, work: JSON.stringify(job.work) },
   };
 }

@@ -1,6 +1,5 @@
-import type { ErrorClass } from '#contracts/attempt.js';
 import type { TerminalState } from '#contracts/job-state.js';
-import type { Usage } from '#contracts/usage.js';
+import type { LedgerAttempt } from '#jobs/ledger-attempt.js';
 
 /**
  * What the scripts append to the ledger (`append_ledger` in `record.lua`, `end-try.lua`): an attempt that ended, the end of a job, both at
@@ -15,25 +14,10 @@ export interface LedgerEntry {
   /** The job had ended before the attempt did. */
   late: boolean;
   attempt: LedgerAttempt | null;
-  ended: { state: TerminalState } | null;
+  /** `bytes` is what its record takes in Redis; absent in entries of an older version. */
+  ended: { state: TerminalState; bytes?: number } | null;
   /** The id of a delivery that ended; absent for what jobs do. */
   delivery?: string;
-}
-
-/** An attempt's record without its texts; `id` is the one of its BullMQ job, and has an ending of its own for a run that crashed. */
-export interface LedgerAttempt {
-  id: string;
-  model: string;
-  provider: string;
-  state: TerminalState;
-  /** `worker_crash`: its worker died, and nothing else is known of it. */
-  errorClass: ErrorClass | 'worker_crash' | null;
-  waitedMs: number;
-  ttftMs: number | null;
-  durationMs: number;
-  usage: Usage | null;
-  usageEstimated: boolean;
-  costNano: number;
 }
 
 /** An entry as it was read from the stream. */

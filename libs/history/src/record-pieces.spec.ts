@@ -1,7 +1,12 @@
 import { expect, it } from '@jest/globals';
-import { piecesOf } from './record-pieces.js';
+import { piecesOf, type EndedEntry } from './record-pieces.js';
 
-it.each<[string, [string, number | null][], string[][]]>([
+const endOf = (job: string, bytes: number | undefined): EndedEntry => ({
+  job,
+  ended: { state: 'completed', ...(bytes !== undefined && { bytes }) },
+});
+
+it.each<[string, [string, number | undefined][], string[][]]>([
   ['nothing', [], []],
   [
     'small ones go together',
@@ -21,20 +26,10 @@ it.each<[string, [string, number | null][], string[][]]>([
     [['a'], ['b'], ['c']],
   ],
   [
-    'what does not wait is left out',
-    [
-      ['a', null],
-      ['b', 10],
-      ['c', null],
-      ['d', 10],
-    ],
-    [['b', 'd']],
-  ],
-  [
     'one of unknown size may be large',
     [
       ['a', 10],
-      ['b', 0],
+      ['b', undefined],
       ['c', 10],
     ],
     [['a'], ['b'], ['c']],
@@ -49,16 +44,10 @@ it.each<[string, [string, number | null][], string[][]]>([
     [['a', 'b'], ['c']],
   ],
 ])('%s', (_name, records, expected) => {
-  const [ids, sizes] = [records.map(([id]) => id), records.map(([, size]) => size)];
-  expect(piecesOf(ids, sizes)).toStrictEqual(expected);
+  expect(piecesOf(records.map(([job, bytes]) => endOf(job, bytes)))).toStrictEqual(expected);
 });
 
-it('fifty at most are read at once', () => {
-  const ids = Array.from({ length: 120 }, (_, n) => String(n));
-  expect(
-    piecesOf(
-      ids,
-      ids.map(() => 1),
-    ).map(({ length }) => length),
-  ).toStrictEqual([50, 50, 20]);
+it('two hundred at most are read at once', () => {
+  const entries = Array.from({ length: 450 }, (_, n) => endOf(String(n), 1));
+  expect(piecesOf(entries).map(({ length }) => length)).toStrictEqual([200, 200, 50]);
 });

@@ -10,7 +10,7 @@ import { HistoryWriter } from './history-writer.js';
 import type { BrokenEntry, ReadEntry } from './ledger-entry.js';
 import { isGroupGone, LEDGER_BATCH, type LedgerReader, type ReadBatch } from './ledger-reader.js';
 import { isDataError, mayBeOwnFault } from './own-fault.js';
-import { piecesOf } from './record-pieces.js';
+import { piecesOf, type EndedEntry } from './record-pieces.js';
 
 /** A transaction costs the same for one entry as for many: after a short batch the next is left to grow for so long. */
 const GATHER_MS = 250;
@@ -140,7 +140,7 @@ export class Recorder {
 
   private async write(entries: readonly ReadEntry[]): Promise<void> {
     await this.writer.addAttempts(entries.filter((entry): entry is ReadEntry & AttemptEntry => entry.attempt !== null));
-    const ended = entries.filter((entry) => entry.ended !== null).map(({ job }) => job);
+    const ended = entries.filter((entry): entry is ReadEntry & EndedEntry => entry.ended !== null);
     for await (const jobs of this.readInPieces(ended)) {
       await this.writer.addJobs(jobs);
       await this.deps.store.release(jobs.map(({ record }) => record.id));
@@ -160,9 +160,8 @@ export class Recorder {
    * Each piece at once: one record after the other would wait for Redis twice each, and under load never catch up. A record that does not
    * wait was erased, or has been recorded and released long since.
    */
-  private async *readInPieces(ids: readonly string[]): AsyncGenerator<FinishedJob[]> {
-    const sizes = await this.deps.store.heldBytes(ids);
-    for (const piece of piecesOf(ids, sizes)) {
+  private async *readInPieces(ended: readonly EndedEntry[]): AsyncGenerator<FinishedJob[]> {
+    for (const piece of piecesOf(ended)) {
       const jobs = await Promise.all(piece.map((id) => this.deps.store.readFinished(id)));
       const found = jobs.filter((job) => job !== null);
       if (found.length > 0) yield found;

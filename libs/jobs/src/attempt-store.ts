@@ -9,6 +9,7 @@ import type { CallPlan } from './call-plan.js';
 import type { Graph } from './graph-record.js';
 import { parseGraph, type GraphReply } from './graph-reply.js';
 import { loadJobScripts, type JobScripts } from './job-scripts.js';
+import { ledgerAttempt } from './ledger-attempt.js';
 
 /** How long after an attempt may start the reconciler looks whether its queue has it. */
 export const LOOK_AFTER_MS = 30_000;
@@ -136,6 +137,7 @@ export class AttemptStore {
       JSON.stringify(next.failures),
       ...usageArgs(next.record),
       next.ticket ?? '',
+      next.record === null ? '' : JSON.stringify(ledgerAttempt(run.callId, next.record)),
     ])) as [AdvanceReply['kind'], number | string];
     switch (reply[0]) {
       case 'advanced':
@@ -179,6 +181,7 @@ function outcomeArgs(run: Run, { state, result, error, record }: Outcome): (stri
     ...[record.model, record.provider],
     ...usageArgs(record),
     (record.dropped ?? []).join(', '),
+    JSON.stringify(ledgerAttempt(run.callId, record)),
   ];
 }
 

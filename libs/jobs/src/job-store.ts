@@ -1,4 +1,4 @@
-import { isTerminal, type JobState } from '#contracts/job-state.js';
+import type { JobState } from '#contracts/job-state.js';
 import type { JsonObject } from '#contracts/json.js';
 import type { HookTarget } from '#contracts/webhook.js';
 import type { KeyCharge, KeyLevel } from '#contracts/key-limits.js';
@@ -95,11 +95,11 @@ export class JobStore {
     return workOf(await this.readHashes(jobId));
   }
 
-  /** All that is worth keeping of a job that has ended; null when it is gone, or not over. */
+  /** All that is worth keeping of a job that waits for the recorder; null when it is gone, not over or has been released. */
   async readFinished(jobId: string): Promise<FinishedJob | null> {
     const hashes = await this.readHashes(jobId);
-    const record = recordOf(jobId, hashes);
-    if (record === null || !isTerminal(record.state)) return null;
+    const record = hashes.job.ledger_bytes === undefined ? null : recordOf(jobId, hashes);
+    if (record === null) return null;
     return { record, work: workOf(hashes), idempotency: hashes.job.idempotency ?? null };
   }
 
@@ -117,12 +117,6 @@ export class JobStore {
     );
     const calls = await Promise.all(ids.map(async (one) => ({ id: one, fields: await readCall(keys.call(one)) })));
     return { job, calls, graph };
-  }
-
-  /** How many bytes finished records take that wait for the recorder (0: not known); null for one that is gone, or does not wait. */
-  async heldBytes(jobIds: readonly string[]): Promise<(number | null)[]> {
-    const sizes = await Promise.all(jobIds.map((id) => this.redis.hget(keys.job(id), 'ledger_bytes')));
-    return sizes.map((size) => (size === null ? null : Number(size)));
   }
 
   /** The project that a job belongs to and its state: what a door needs to know before it lets anybody at it. */

@@ -4,13 +4,13 @@
 -- KEYS: job, call, events, unfinished
 -- ARGV: job id, attempt, run, channel prefix, next index, used, tries, attempt record JSON or '', look_at,
 --       failures JSON, usage: input, output, cached, reasoning, nano-dollars, cache writes,
---       the pool that the next attempt already holds a ticket of, or ''
+--       the pool that the next attempt already holds a ticket of, or '', the attempt in the ledger (JSON) or ''
 -- Returns {'advanced', next attempt} | {'refused'} | {'finished', state}
 local job_id, attempt, run = ARGV[1], ARGV[2], ARGV[3]
 local ctx = open_job(KEYS[1], KEYS[3], job_id, ARGV[4])
 if not ctx or not is_current(KEYS[2], attempt, run) then return { 'refused' } end
 if TERMINAL[ctx.state] then
-  if ARGV[8] ~= '' then record_late(ctx, KEYS[2], attempt, ARGV[8], 11) end
+  if ARGV[8] ~= '' then record_late(ctx, KEYS[2], attempt, { record = ARGV[8], entry = ARGV[18], first = 11 }) end
   return { 'finished', ctx.state }
 end
 
@@ -25,7 +25,7 @@ if ARGV[8] ~= '' then
   -- What is reserved stays, for the next one.
   fits = count_budgets(ctx, 0, tonumber(ARGV[15]))
   log_event(ctx, 'attempt.failed', ARGV[8])
-  if ctx.ledger then append_ledger(ctx, figures_of(ctx, KEYS[2], ARGV[8])) end
+  if ctx.ledger then append_ledger(ctx, ARGV[18]) end
 end
 
 if not fits and not ctx.cancel_requested_at then

@@ -11,7 +11,7 @@ if not ctx or not is_current(KEYS[2], attempt, run) then return { 'refused' } en
 redis.call('HSET', KEYS[2], 'attempt:' .. attempt, ARGV[8])
 ctx.totals = add_attempt(ctx.totals, 11)
 redis.call('HSET', KEYS[1], 'totals', ctx.totals)
-if ctx.ledger then append_ledger(ctx, figures_of(ctx, KEYS[2], ARGV[8]), nil, TERMINAL[ctx.state]) end
+if ctx.ledger then append_ledger(ctx, ARGV[18], nil, TERMINAL[ctx.state]) end
 local completed = state == 'completed'
 end_call(ctx, KEYS[2], state, {
   field = completed and 'result' or 'error', value = completed and ARGV[6] or ARGV[7], spend = tonumber(ARGV[15]),
@@ -22,4 +22,4 @@ if state ~= 'completed' then log_event(ctx, 'attempt.failed', ARGV[8]) end
 if state == 'expired' then ctx.deadline = 0 end
 if state == 'cancelled' and ctx.deadline > now_ms() then ctx.cancel_requested_at = ctx.cancel_requested_at or int(now_ms()) end
 if end_if_due(ctx, KEYS[2], KEYS[4]) then return { 'committed' } end
-return { 'committed', read_graph(KEYS[1], ctx.steps_key, ARGV[18]) }
+return { 'committed', read_graph(KEYS[1], ctx.steps_key, ARGV[19]) }

@@ -100,23 +100,14 @@ local function append_ledger(ctx, attempt, ended, late)
     .. tostring(late or false) .. ',"attempt":' .. (attempt or 'null') .. ',"ended":' .. (ended or 'null') .. '}')
 end
 
--- The figures of an attempt's record, without its texts; nil where no history is kept.
-local function figures_of(ctx, call_key, record)
-  if not ctx.ledger or record == '' then return nil end
-  local attempt = cjson.decode(record)
-  attempt.id = string.match(call_key, ':call:(.+)$') .. '.' .. attempt.n
-  attempt.errorClass = type(attempt.error) == 'table' and attempt.error.class or cjson.null
-  attempt.error, attempt.dropped = nil, nil
-  return cjson.encode(attempt)
-end
-
 -- What the newest run of an attempt has spent after its job's end is spent all the same: on the record, in the budgets and in the ledger.
--- Once, and not when it was this run that ended the job. `first` is where its six figures begin in ARGV.
-local function record_late(ctx, call_key, attempt, record, first)
-  if redis.call('HSETNX', call_key, 'attempt:' .. attempt, record) == 0 then return end
-  redis.call('HSET', ctx.job_key, 'totals', add_attempt(ctx.totals, first))
-  count_budgets(ctx, 0, tonumber(ARGV[first + 4]))
-  if ctx.ledger then append_ledger(ctx, figures_of(ctx, call_key, record), nil, true) end
+-- Once, and not when it was this run that ended the job. `late` has the attempt's record, its entry in the ledger, and where its six
+-- figures begin in ARGV.
+local function record_late(ctx, call_key, attempt, late)
+  if redis.call('HSETNX', call_key, 'attempt:' .. attempt, late.record) == 0 then return end
+  redis.call('HSET', ctx.job_key, 'totals', add_attempt(ctx.totals, late.first))
+  count_budgets(ctx, 0, tonumber(ARGV[late.first + 4]))
+  if ctx.ledger then append_ledger(ctx, late.entry, nil, true) end
 end
 
 -- A run whose worker died leaves one line in the ledger: what its provider charges for it is on no record.
@@ -125,18 +116,20 @@ local function record_crash(ctx, call_key, attempt)
   local f = redis.call('HMGET', call_key, 'plan', 'index', 'crashes')
   local candidate = cjson.decode(f[1]).candidates[tonumber(f[2] or '0') + 1]
   append_ledger(ctx, cjson.encode({
-    id = string.match(call_key, ':call:(.+)$') .. '.' .. attempt .. '.crash-' .. (tonumber(f[3] or '0') + 1), n = tonumber(attempt),
+    id = string.match(call_key, ':call:(.+)$') .. '.' .. attempt .. '.crash-' .. (tonumber(f[3] or '0') + 1),
     model = candidate.model, provider = candidate.provider, state = 'failed', errorClass = 'worker_crash', waitedMs = 0,
     ttftMs = cjson.null, durationMs = 0, usage = cjson.null, usageEstimated = true, costNano = 0,
   }))
 end
 
--- How much a finished record takes until the recorder has it.
+-- Counts a finished record as one that waits for the recorder; returns how many bytes it takes until then.
 local function hold_for_recorder(ctx, keys)
-  local bytes = 0
-  for _, key in ipairs(keys) do bytes = bytes + (redis.call('MEMORY', 'USAGE', key) or 0) end
-  redis.call('HSET', ctx.job_key, 'ledger_bytes', int(bytes))
-  redis.call('INCRBY', string.match(ctx.ledger, '^%S+') .. '-waiting', int(bytes))
+  local sum = 0
+  for _, key in ipairs(keys) do sum = sum + (redis.call('MEMORY', 'USAGE', key) or 0) end
+  local bytes = int(sum)
+  redis.call('HSET', ctx.job_key, 'ledger_bytes', bytes)
+  redis.call('INCRBY', string.match(ctx.ledger, '^%S+') .. '-waiting', bytes)
+  return bytes
 end
 
 -- One entry in the outbox for each target that wants to hear of this state: so a delivery exists exactly when the state does.
@@ -185,12 +178,10 @@ local function end_job(ctx, call_key, unfinished_key, state, fields, body)
   if ctx.keep == '1' or ctx.readers ~= '' then keys[#keys + 1] = ctx.events_key end
   -- What can be come back to goes only when the history has it (recorded.lua).
   local recorded = ctx.ledger and ctx.keep == '1'
-  if ctx.ledger and (recorded or ctx.attempt) then
-    append_ledger(ctx, ctx.attempt, recorded and '{"state":"' .. state .. '"}')
-  end
   if recorded then
-    hold_for_recorder(ctx, keys)
+    append_ledger(ctx, ctx.attempt, '{"state":"' .. state .. '","bytes":' .. hold_for_recorder(ctx, keys) .. '}')
   else
+    if ctx.ledger and ctx.attempt then append_ledger(ctx, ctx.attempt) end
     for _, key in ipairs(keys) do redis.call('PEXPIRE', key, ctx.retain_ms) end
   end
   if ctx.idempotency then
