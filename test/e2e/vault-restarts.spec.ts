@@ -34,7 +34,8 @@ afterAll(async () => {
 
 describe('a vault with a password', () => {
   beforeAll(async () => {
-    vault = await VaultStack.start({ env: { TOKENHUB_VAULT_AUTO_LOCK_MINUTES: '1' } });
+    // One process, so that pausing it leaves nobody who answers: a paused PostgreSQL goes on answering connections that are there.
+    vault = await VaultStack.start({ database: 'pglite', env: { TOKENHUB_VAULT_AUTO_LOCK_MINUTES: '1' } });
     redis = new Redis(vault.stack.redis.url);
     await vault.furnish();
   }, 120_000);

@@ -11,7 +11,7 @@ import { startPglite, type DatabaseServer } from '#testing/postgres-harness.js';
 import { newJob } from './support/new-job.js';
 import { seededRandom } from './support/seeded-random.js';
 
-const ROUNDS = 12;
+const ROUNDS = 16;
 const JOBS = 200;
 const MB = 1024 * 1024;
 
@@ -64,8 +64,8 @@ it('what is recorded and forgotten again takes no more room with each round', as
     sizes.push({ base: bytesOf('base'), log: bytesOf('pg_wal') });
   }
   const [third, last] = [sizes[2], sizes.at(-1)];
-  // A round or two may come before a VACUUM; each adds more than a megabyte.
-  expect(last?.base).toBeLessThan((third?.base ?? 0) + 5 * MB);
+  // Some rounds may come before a VACUUM, which adds their megabyte each once; without one all of them would.
+  expect(last?.base).toBeLessThan((third?.base ?? 0) + 9 * MB);
   // Some segments are kept for what comes next (min_wal_size).
   expect(last?.log).toBeLessThanOrEqual(7 * 16 * MB);
 }, 120_000);
