@@ -15,12 +15,23 @@ let vault: VaultStack;
 beforeAll(async () => {
   vault = await VaultStack.start({ workers: 0, env: { TOKENHUB_ENCRYPTION_KEY: encryptionKey } });
   await vault.stack.startWorker(BARE);
-  await vault.furnish({ mode: 'env' });
 }, 120_000);
 
 afterAll(() => vault.stop(), 60_000);
 
+it('without a cluster secret no vault can be made, and the state says why', async () => {
+  const alone = await vault.stack.startApi({ TOKENHUB_CLUSTER_SECRET: '' });
+  const at = vault.stack.apis.indexOf(alone);
+  const init = { mode: 'password', password: 'long enough for all' };
+  const refused = await vault.admin('POST', 'vault/init', init, {}, at);
+  expect(refused).toMatchObject({ status: 409, body: { code: 'vault_not_configured' } });
+  expect(refused.text).toContain('TOKENHUB_CLUSTER_SECRET');
+  expect((await vault.view(at)).warnings.join()).toContain('TOKENHUB_CLUSTER_SECRET is not set');
+  await alone.stop();
+}, 60_000);
+
 it('is made without a password, and a process without the encryption key is handed the data key', async () => {
+  await vault.furnish({ mode: 'env' });
   expect(await vault.view()).toMatchObject({
     ...{ state: 'unlocked', mode: 'env', warnings: [] },
     administration: { open: true, closes_at: null, auto_lock_minutes: null },
@@ -104,15 +115,3 @@ it.each(['api', 'worker'])(
     expect(started.lines).toEqual([expect.stringContaining('TOKENHUB_ENCRYPTION_KEY: must be the base64 of 32 bytes')]);
   },
 );
-
-it('without a cluster secret no vault can be made, and the state says why', async () => {
-  const alone = await VaultStack.start({ workers: 0, env: { TOKENHUB_CLUSTER_SECRET: '' } });
-  try {
-    const refused = await alone.admin('POST', 'vault/init', { mode: 'password', password: 'long enough for all' });
-    expect(refused).toMatchObject({ status: 409, body: { code: 'vault_not_configured' } });
-    expect(refused.text).toContain('TOKENHUB_CLUSTER_SECRET');
-    expect((await alone.view()).warnings.join()).toContain('TOKENHUB_CLUSTER_SECRET is not set');
-  } finally {
-    await alone.stop();
-  }
-}, 90_000);
