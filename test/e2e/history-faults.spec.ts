@@ -11,7 +11,7 @@ let redis: RedisClient;
 let database: Database;
 
 beforeAll(async () => {
-  stack = await startStack({ database: 'postgres', workers: 0 });
+  stack = await startStack({ appendfsync: 'no', database: 'postgres', workers: 0 });
   redis = connectRedis({ kind: 'single', url: stack.redis.url }, { name: 'test', whenAway: 'wait' });
   redis.on('error', () => undefined);
   database = connectDatabase(stack.database?.url ?? '', { name: 'test', onError: () => undefined });
@@ -156,7 +156,10 @@ it('with the backlog at its bound only creation is refused, and goes on when it 
     accepted.push(((await answer.json()) as { id: string }).id);
     return null;
   };
-  await waitFor(async () => (await fill()) === null && Number(await redis.get(keys.ledgerWaiting())) > 700_000);
+  await waitFor(async () => (await fill()) === null && Number(await redis.get(keys.ledgerWaiting())) > 700_000, {
+    timeoutMs: 60_000,
+    describe: 'a backlog close to its bound',
+  });
   // Accepted before the bound is reached, it ends when it has been.
   const early = (await (await post({ api, more: { not_before: new Date(Date.now() + 8_000) } })).json()) as {
     id: string;

@@ -11,6 +11,7 @@ import { RedisFixture } from './support/redis-fixture.js';
 const fixture = new RedisFixture();
 const BACKLOG = 1_000_000;
 const HOT_MS = 120_000;
+const LARGE = 'x'.repeat(100_000);
 
 interface Entry {
   job: string;
@@ -158,6 +159,17 @@ describe('a finished record', () => {
     const replay = await fixture.redis.pttl(keys.idempotency('default', 'jobs', 'x'));
     expect(replay).toBeGreaterThan(86_000_000);
     await expect(fixture.redis.zcard(keys.projectJobs('default'))).resolves.toBe(0);
+  });
+
+  it.each<[string, NewJobOptions]>([
+    ['prompt', { request: { messages: [LARGE] } }],
+    ['metadata', { metadata: { note: LARGE } }],
+    ['webhook', { hooks: [{ events: [], url: LARGE, endpoint: null }] }],
+  ])('that waits is counted whole, also where its %s is the large part of it', async (_part, options) => {
+    const job = kept(options);
+    await fixture.store.create(job);
+    await complete(job);
+    expect(Number(await fixture.redis.get(keys.ledgerWaiting()))).toBeGreaterThan(LARGE.length);
   });
 
   it('that waits is counted in bytes, until it is recorded or erased', async () => {

@@ -122,10 +122,11 @@ local function record_crash(ctx, call_key, attempt)
   }))
 end
 
--- Counts a finished record as one that waits for the recorder; returns how many bytes it takes until then.
+-- Counts a finished record as one that waits for the recorder; returns how many bytes it takes until then. Every field is looked at: in a
+-- sample the large ones may be missing.
 local function hold_for_recorder(ctx, keys)
   local sum = 0
-  for _, key in ipairs(keys) do sum = sum + (redis.call('MEMORY', 'USAGE', key) or 0) end
+  for _, key in ipairs(keys) do sum = sum + (redis.call('MEMORY', 'USAGE', key, 'SAMPLES', 0) or 0) end
   local bytes = int(sum)
   redis.call('HSET', ctx.job_key, 'ledger_bytes', bytes)
   redis.call('INCRBY', string.match(ctx.ledger, '^%S+') .. '-waiting', bytes)

@@ -35,7 +35,7 @@ if ARGV[2] ~= 'postponed' then
   redis.call('HSET', KEYS[1], 'status', ARGV[2], 'ended_at', now)
   if ARGV[11] == '1' then
     -- It goes only when the history has it (release.lua).
-    local bytes = redis.call('MEMORY', 'USAGE', KEYS[1]) or 0
+    local bytes = redis.call('MEMORY', 'USAGE', KEYS[1], 'SAMPLES', 0) or 0
     redis.call('HSET', KEYS[1], 'ledger_bytes', int(bytes))
     redis.call('INCRBY', KEYS[5], int(bytes))
     redis.call('XADD', KEYS[4], '*', 'entry', '{"job":' .. cjson.encode(f[5]) .. ',"project":' .. cjson.encode(f[3])
