@@ -68,7 +68,19 @@ describe('startProcess', () => {
     });
     await printing.exit;
     delete process.env.TOKENHUB_LEAK;
-    await waitFor(() => printing.lines.includes('none given'), { timeoutMs: 2_000 });
+    expect(printing.lines).toEqual(['none given']);
+  });
+
+  it('has ended when its children have, and every line is read by then', async () => {
+    const parent = node(
+      'parent',
+      `import { spawn } from 'node:child_process';
+       const child = "console.log('child is up'); process.stdin.on('end', () => console.log('child ends')).resume();";
+       spawn(process.execPath, ['-e', child], { stdio: ['pipe', 'inherit', 'inherit'] });`,
+    );
+    await waitFor(() => parent.lines.includes('child is up'));
+    await parent.kill();
+    expect(parent.lines).toEqual(['child is up', 'child ends']);
   });
 });
 

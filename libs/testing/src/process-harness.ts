@@ -39,6 +39,7 @@ export interface RunningProcess {
   readonly pid: number;
   /** The newest 2,000 lines of stdout and stderr. */
   readonly lines: readonly string[];
+  /** Resolves when its last line is read and whatever inherited its output has ended too: PostgreSQL's backends outlive a killed postmaster. */
   readonly exit: Promise<ProcessExit>;
   isRunning(): boolean;
   /** Throws with the last lines when the process ends first, or after `timeoutMs` (30 s). */
@@ -123,7 +124,7 @@ function exitOf(child: ChildProcess, lines: string[]): Promise<ProcessExit> {
       lines.push(String(error));
       resolve({ code: null, signal: null });
     });
-    child.once('exit', (code, signal) => resolve({ code, signal }));
+    child.once('close', (code, signal) => resolve({ code, signal }));
   });
 }
 
