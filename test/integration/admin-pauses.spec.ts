@@ -123,6 +123,25 @@ describe('a pool that an administrator paused', () => {
     expect((await ended(fixture, job)).state).toBe('completed');
   });
 
+  it.each(['{', 'null', '"soon"', '{"untilMs":"tomorrow"}'])(
+    'holds its own pool alone where its entry is %s',
+    async (entry) => {
+      await fixture.redis.hset(keys.adminPauses(), 'acme', entry);
+      const adapter = new ScriptedAdapter([answers('x'), answers('x')]);
+      const rig = await startWorkerRig(fixture, { adapter, content: registryContent() });
+      const held = await submit(fixture, newJob({ plan: one }));
+      const large = { model: 'large', provider: 'bolt', pool: 'bolt' };
+      expect((await ended(fixture, await submit(fixture, newJob({ plan: { candidates: [large] } })))).state).toBe(
+        'completed',
+      );
+      await seen(rig, 'pool_paused');
+      expect((await pauses.read()).get('acme')?.reason).toMatch(/cannot be read/);
+      expect(adapter.calls.length).toBe(1);
+      await resume();
+      expect((await ended(fixture, held)).state).toBe('completed');
+    },
+  );
+
   it('is let go where its process ended before the queue was told', async () => {
     await pause();
     await pauses.resume('acme');

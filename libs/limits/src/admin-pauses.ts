@@ -27,14 +27,32 @@ export class AdminPauses {
     await this.redis.hdel(keys.adminPauses(), pool);
   }
 
-  /** Those that hold at this moment, by pool; also of pools that have left the registry. */
+  /** Those that hold at this moment, by pool; also of pools that have left the registry. An entry that cannot be read holds its own pool alone. */
   async read(): Promise<Map<string, AdminPause>> {
     const stored = await this.redis.hgetall(keys.adminPauses());
     const now = Date.now();
-    const pauses = Object.entries(stored).map(([pool, json]) => [pool, JSON.parse(json) as AdminPause] as const);
+    const pauses = Object.entries(stored).map(([pool, json]) => [pool, parse(json)] as const);
     return new Map(pauses.filter(([, { untilMs }]) => untilMs === null || untilMs > now));
   }
 }
+
+function parse(json: string): AdminPause {
+  try {
+    const pause = JSON.parse(json) as Partial<AdminPause> | null;
+    if (pause?.untilMs === null || typeof pause?.untilMs === 'number') return pause as AdminPause;
+  } catch {
+    // It is what the text says, then.
+  }
+  return UNREADABLE;
+}
+
+/** Held until somebody says what was meant: a pool that goes on by mistake costs money. */
+const UNREADABLE: AdminPause = {
+  sinceMs: 0,
+  untilMs: null,
+  reason: 'The entry of this pause cannot be read. Resume the pool, or pause it again.',
+  actor: 'unknown',
+};
 
 /** When it ends, as Unix milliseconds; Infinity for one that has to be ended, 0 where there is none. */
 export function endOf(pause: AdminPause | undefined): number {
