@@ -37,8 +37,8 @@ const shared = {
 };
 
 export default {
-  // A bound for what hangs, wide enough for a busy machine: nothing here is judged by its time.
-  testTimeout: 20_000,
+  // A bound for what hangs, wide enough for a busy machine: nothing here is judged by its time. `waitFor` gives up before, and says why.
+  testTimeout: 60_000,
   projects: [
     { ...shared, displayName: 'unit', testMatch: ['<rootDir>/{apps,libs,scripts}/**/*.spec.ts'] },
     { ...shared, displayName: 'integration', testMatch: ['<rootDir>/test/integration/**/*.spec.ts'] },

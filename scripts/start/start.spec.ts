@@ -101,7 +101,7 @@ describe('npm start', () => {
     expect(order).toEqual(['api', 'worker', 'simulator', 'postgres', 'redis']);
     expect(Object.values(all).filter(isAlive)).toEqual([]);
     expect(pids()).toEqual({});
-  }, 60_000);
+  });
 
   it('after kill -9: nothing but Redis outlives it, and the next start goes on with that Redis', async () => {
     env = await settings();
@@ -117,7 +117,7 @@ describe('npm start', () => {
     expect(second.lines.join('\n')).toContain(`already running (process ${left.redis ?? 0})`);
     expect(await second.stop()).toEqual({ code: 0, signal: null });
     expect(isAlive(left.redis ?? 0)).toBe(false);
-  }, 60_000);
+  });
 
   it('refuses a second start in the same folder, and leaves the first alone', async () => {
     env = await settings();
@@ -127,7 +127,7 @@ describe('npm start', () => {
     expect(second.lines.join('\n')).toContain(`npm start already runs here (process ${first.pid})`);
     expect(first.isRunning()).toBe(true);
     expect(pids().start).toBe(first.pid);
-  }, 60_000);
+  });
 
   it('names a port in use and starts nothing', async () => {
     env = await settings();
@@ -140,5 +140,5 @@ describe('npm start', () => {
       `✗ Port ${env.TOKENHUB_WORKER_PORT ?? ''} (for a worker) is in use: end what holds it, or set TOKENHUB_WORKER_PORT to another.`,
     ]);
     expect(pids()).toEqual({});
-  }, 30_000);
+  });
 });

@@ -34,11 +34,11 @@ beforeAll(async () => {
     await post(stack.url, body({ not_before: new Date(Date.now() + 3_600_000).toISOString() })),
     await post(stack.url, body({}), { prefer: 'wait=10' }),
   ];
-}, 60_000);
+});
 
 afterAll(async () => {
   await stack.stop();
-}, 30_000);
+});
 
 const bearer = (): Record<string, string> => ({ authorization: `Bearer ${token}` });
 const board = (path = '', options: Parameters<typeof ask>[1] = {}): Promise<Answer> =>

@@ -29,7 +29,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await browser.close();
   await stack.stop();
-}, 30_000);
+});
 
 beforeEach(async () => {
   visitor = await Visitor.arrive(browser, stack.url);

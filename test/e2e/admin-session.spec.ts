@@ -17,7 +17,7 @@ beforeAll(async () => {
   });
   [url = '', other = ''] = stack.apis.map((api) => api.url);
   redis = new Redis(stack.redis.url);
-}, 60_000);
+});
 
 beforeEach(async () => {
   const kept = await redis.keys('{th}:admin-*');
@@ -27,7 +27,7 @@ beforeEach(async () => {
 afterAll(async () => {
   redis.disconnect();
   await stack.stop();
-}, 30_000);
+});
 
 const PROJECTS = '/admin/v1/projects';
 const code = ({ status, body }: { status: number; body: { code?: unknown } }): unknown[] => [status, body.code];
@@ -277,9 +277,9 @@ describe('behind a proxy that is trusted', () => {
       ...{ workers: 0, appendfsync: 'no', auth: 'on' },
       env: { TOKENHUB_ADMIN_TOKEN: ADMIN, TOKENHUB_TRUSTED_PROXIES: '127.0.0.1, 10.0.0.0/8' },
     });
-  }, 60_000);
+  });
 
-  afterAll(() => proxied.stop(), 30_000);
+  afterAll(() => proxied.stop());
 
   it('an address is the last that no proxy of ours has, and is shut out alone', async () => {
     const from = (address: string, token: string): ReturnType<typeof openSession> =>
@@ -366,5 +366,5 @@ describe('while Redis is away', () => {
       stack.redis.resume();
     }
     await waitFor(async () => (await askWith(session, `${url}${PROJECTS}`)).status === 200);
-  }, 60_000);
+  });
 });

@@ -48,7 +48,7 @@ describe('the audit of a Tokenhub with a database', () => {
     });
   }, 120_000);
 
-  afterAll(() => stack.stop(), 60_000);
+  afterAll(() => stack.stop());
 
   it('has every change of providers, models and aliases, with what was and what is', async () => {
     const provider = {
@@ -199,7 +199,7 @@ describe('the audit of a Tokenhub with a database', () => {
       refused.map(() => [503, 'store_unavailable']),
     );
     expect((await admin.do('GET', 'pools/simulator')).body).toMatchObject({ paused: false, admin_pause: null });
-  }, 60_000);
+  });
 });
 
 describe('without a database', () => {
@@ -210,7 +210,7 @@ describe('without a database', () => {
     stack = await startStack({ appendfsync: 'no', env: { TOKENHUB_ADMIN_TOKEN: ADMIN_TOKEN } });
   }, 120_000);
 
-  afterAll(() => stack.stop(), 60_000);
+  afterAll(() => stack.stop());
 
   it('an action is one structured line of the log, and the audit cannot be read', async () => {
     const reason = `https://user:${CANARY}@grafana.internal`;

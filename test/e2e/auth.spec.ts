@@ -83,11 +83,11 @@ describe('with keys', () => {
       },
     });
     url = stack.url;
-  }, 60_000);
+  });
 
   afterAll(async () => {
     await stack.stop();
-  }, 30_000);
+  });
 
   const CALLS: { call: string; scope: string; body?: Json }[] = [
     { call: 'POST /v1/jobs', scope: 'jobs', body: chatJob() },
@@ -245,11 +245,11 @@ describe('without keys (TOKENHUB_AUTH=off)', () => {
 
   beforeAll(async () => {
     stack = await startStack({ appendfsync: 'no' });
-  }, 60_000);
+  });
 
   afterAll(async () => {
     await stack.stop();
-  }, 30_000);
+  });
 
   it.each(['0.0.0.0', '::', 'tokenhub.example'])(
     'does not start on %s: one line says why, exit code 1',

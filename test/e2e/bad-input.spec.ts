@@ -36,11 +36,11 @@ beforeAll(async () => {
   waitingId = (await post(stack.url, chatJob(later), { 'idempotency-key': 'taken' })).id;
   await simulator.reset();
   before = await footprint(stack.redis.url);
-}, 60_000);
+});
 
 afterAll(async () => {
   await stack.stop();
-}, 30_000);
+});
 
 const NO_JOB = `job_${'0'.repeat(32)}`;
 const soon = (ms: number): string => new Date(Date.now() + ms).toISOString();

@@ -49,7 +49,7 @@ afterAll(async () => {
   await Promise.all(opened.map((queue) => queue.close()));
   redis.disconnect();
   await stack.stop();
-}, 30_000);
+});
 
 /** `sim-large` has limits of its own, and with them a pool whose name has a slash. */
 function withOwnPool(url: string): StackConfig {

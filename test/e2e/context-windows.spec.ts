@@ -23,11 +23,11 @@ beforeAll(async () => {
   await waitFor(async () => (await explain(chat('hello'))).candidates[0]?.temporary === undefined, {
     describe: 'a worker to report that it has the credentials',
   });
-}, 60_000);
+});
 
 afterAll(async () => {
   await env.stop();
-}, 30_000);
+});
 
 beforeEach(async () => {
   await env.simulator.reset();
@@ -115,7 +115,7 @@ describe('a request whose estimate needs more than the window with headroom', ()
       await env.simulator.arm({ fault: { kind }, match: { endpoint: 'tokenize' } });
       const startedMs = performance.now();
       const answer = await post('/v1/jobs', { type: 'chat', request });
-      expect(performance.now() - startedMs).toBeLessThan(2_500);
+      expect(performance.now() - startedMs).toBeLessThan(10_000);
       expect(answer.status).toBe(400);
       expect(await answer.json()).toMatchObject({
         code: 'context_length_exceeded',

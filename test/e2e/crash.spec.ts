@@ -23,11 +23,11 @@ let simulator: SimulatorControl;
 beforeAll(async () => {
   stack = await startStack({ apis: 2 });
   simulator = new SimulatorControl(stack.simulatorUrl);
-}, 60_000);
+});
 
 afterAll(async () => {
   await stack.stop();
-}, 30_000);
+});
 
 beforeEach(async () => {
   await simulator.reset();
@@ -69,7 +69,7 @@ describe('a worker that is killed', () => {
     expect(other).toMatchObject({ state: 'completed', attempts: [{ n: 1, state: 'completed' }] });
     // Two calls were lost with the worker, and each was made once more.
     expect((await simulator.counters()).requests).toBe(4);
-  }, 60_000);
+  });
 });
 
 describe('an API process', () => {
@@ -78,5 +78,5 @@ describe('an API process', () => {
     const job = await post(doomed.url, chatJob({}, { ttft_ms: 300 }));
     await doomed.kill();
     expect((await untilState(stack.url, job.id, ENDED)).state).toBe('completed');
-  }, 30_000);
+  });
 });

@@ -17,13 +17,13 @@ const TOOL = { type: 'function', function: { name: 'look', parameters: { type: '
 beforeAll(async () => {
   stack = await startStack({ appendfsync: 'no', env: { TOKENHUB_LOG_LEVEL: 'debug' } });
   simulator = new SimulatorControl(stack.simulatorUrl);
-}, 60_000);
+});
 
 beforeEach(() => simulator.reset());
 
 afterAll(async () => {
   await stack.stop();
-}, 30_000);
+});
 
 /** A request at one of the doors that call a provider, waited for; a chat is also posted as a job. */
 const DOORS: [string, string, (request: Json) => Json][] = [

@@ -98,7 +98,7 @@ export async function read(url: string, id: string, headers: Record<string, stri
 }
 
 /** The job once it has reached one of these states; reads it again and again, also through refusals. */
-export async function untilState(url: string, id: string, states: string[], timeoutMs = 10_000): Promise<Job> {
+export async function untilState(url: string, id: string, states: string[], timeoutMs = 30_000): Promise<Job> {
   let seen = 'nothing';
   return waitFor(
     async () => {
@@ -209,7 +209,7 @@ export class SimulatorControl {
     return seen.requests.map((request) => request.body);
   }
 
-  async until(reached: (counters: Counters) => boolean, timeoutMs = 10_000): Promise<Counters> {
+  async until(reached: (counters: Counters) => boolean, timeoutMs = 30_000): Promise<Counters> {
     return waitFor(
       async () => {
         const counters = await this.counters();

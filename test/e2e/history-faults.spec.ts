@@ -15,7 +15,7 @@ beforeAll(async () => {
   redis = connectRedis({ kind: 'single', url: stack.redis.url }, { name: 'test', whenAway: 'wait' });
   redis.on('error', () => undefined);
   database = connectDatabase(stack.database?.url ?? '', { name: 'test', onError: () => undefined });
-}, 60_000);
+});
 
 /** Two workers, and nothing recorded. */
 beforeEach(async () => {
@@ -31,7 +31,7 @@ afterAll(async () => {
   redis.disconnect();
   await database.close();
   await stack.stop();
-}, 60_000);
+});
 
 const running = (processes: readonly StackProcess[]): StackProcess[] => processes.filter((one) => one.isRunning());
 
@@ -168,7 +168,7 @@ it('with the backlog at its bound only creation is refused, and goes on when it 
   expect(refused.headers.get('retry-after')).toBe('5');
   await expect(refused.json()).resolves.toMatchObject({ code: 'store_unavailable' });
   await expect(stateOf(early.id)).resolves.toBe('queued');
-  await waitFor(async () => (await stateOf(early.id)) === 'completed', { timeoutMs: 30_000 });
+  await waitFor(async () => (await stateOf(early.id)) === 'completed');
   for (const id of accepted) await expect(stateOf(id)).resolves.toBe('completed');
   await expect(post({ api })).resolves.toMatchObject({ status: 503 });
   await stack.database?.restart();
@@ -185,7 +185,7 @@ it('a process that finds the database of a newer Tokenhub ends with one line', a
     expect.stringMatching(/^tokenhub worker: The database is at version 9999/),
   ]);
   await database.db.deleteFrom('schema_migrations').where('version', '=', 9_999).execute();
-}, 60_000);
+});
 
 it('a migration that fails half-way ends the process that starts with one line, and nothing of it stays', async () => {
   await Promise.all(running(stack.workers).map((worker) => worker.stop()));

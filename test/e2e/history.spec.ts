@@ -30,7 +30,7 @@ describe.each(['pglite', 'postgres'] as const)('a stack with %s', (database) => 
   afterAll(async () => {
     redis.disconnect();
     await stack.stop();
-  }, 60_000);
+  });
 
   const call = (path: string, init?: RequestInit): Promise<Response> => fetch(`${stack.url}${path}`, init);
   const read = async <T>(path: string): Promise<T> => (await call(path)).json() as Promise<T>;
@@ -48,7 +48,6 @@ describe.each(['pglite', 'postgres'] as const)('a stack with %s', (database) => 
 
   const recorded = (): Promise<boolean> =>
     waitFor(async () => (await redis.xlen(keys.ledger())) === 0 && (await redis.get(keys.ledgerWaiting())) === '0', {
-      timeoutMs: 20_000,
       describe: 'everything to be recorded',
     });
 
@@ -205,5 +204,5 @@ describe.each(['pglite', 'postgres'] as const)('a stack with %s', (database) => 
     await recorded();
     const page = await waitFor(() => read<Page>('/v1/jobs?metadata[run]=outage'));
     expect(page.data.map(({ id }) => id)).toStrictEqual([during.id, before.id]);
-  }, 60_000);
+  });
 });

@@ -33,11 +33,11 @@ beforeAll(async () => {
   simulator = new SimulatorControl(stack.simulatorUrl);
   url = stack.url;
   otherUrl = stack.apis[1]?.url ?? '';
-}, 60_000);
+});
 
 afterAll(async () => {
   await stack.stop();
-}, 30_000);
+});
 
 beforeEach(async () => {
   await simulator.reset();

@@ -60,9 +60,9 @@ beforeAll(async () => {
   });
   ({ simulator } = hub);
   urls = hub.stack.apis.map(({ url }) => url);
-}, 60_000);
+});
 
-afterAll(() => hub.stop(), 60_000);
+afterAll(() => hub.stop());
 
 beforeEach(() => simulator.reset());
 

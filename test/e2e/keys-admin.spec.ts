@@ -18,7 +18,7 @@ beforeAll(async () => {
   hub = await KeysStack.start();
 }, 90_000);
 
-afterAll(() => hub.stop(), 60_000);
+afterAll(() => hub.stop());
 
 describe('the life of a key', () => {
   it('is made with a secret that is shown once, works at once where it was made, and everywhere within a second', async () => {
@@ -230,7 +230,7 @@ describe('what a key may use', () => {
       expect([status, body.state, body.error]).toEqual([200, 'completed', null]);
       for (const { model } of body.attempts) expect(['sim-large', 'sim-tiny']).toContain(model);
     }
-  }, 60_000);
+  });
 
   it('holds for a retry, too: with a key that may use it the job is made anew', async () => {
     const open = await hub.newKey();

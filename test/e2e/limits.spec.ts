@@ -25,13 +25,13 @@ const config = (simulatorUrl: string): StackConfig => {
 beforeAll(async () => {
   stack = await startStack({ appendfsync: 'no', workers: 3, config });
   simulator = new SimulatorControl(stack.simulatorUrl);
-}, 60_000);
+});
 
 beforeEach(() => simulator.reset());
 
 afterAll(async () => {
   await stack.stop();
-}, 30_000);
+});
 
 async function setLimits(limits: object): Promise<void> {
   const answer = await fetch(`${stack.simulatorUrl}/_control/settings`, {
@@ -66,13 +66,12 @@ describe('limits of a provider', () => {
             const one = await read(stack.url, id);
             return one.state === 'completed' && one;
           },
-          { timeoutMs: 30_000, describe: `${id} to be completed` },
+          { describe: `${id} to be completed` },
         );
         expect(ended.attempts).toHaveLength(1);
       }
       expect(await refused()).toBe(0);
     },
-    60_000,
   );
 
   it('show a job that waits for them its place, and when it may be served', async () => {

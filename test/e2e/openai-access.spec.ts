@@ -43,9 +43,9 @@ beforeAll(async () => {
     }),
   });
   ({ simulator } = hub);
-}, 60_000);
+});
 
-afterAll(() => hub.stop(), 60_000);
+afterAll(() => hub.stop());
 
 beforeEach(() => simulator.reset());
 

@@ -20,9 +20,9 @@ let simulator: SimulatorClient;
 beforeAll(async () => {
   hub = await startOpenAiStack();
   ({ simulator } = hub);
-}, 60_000);
+});
 
-afterAll(() => hub.stop(), 60_000);
+afterAll(() => hub.stop());
 
 beforeEach(() => simulator.reset());
 
@@ -231,7 +231,6 @@ describe('providers that fail', () => {
         );
       }
     },
-    10_000,
   );
 
   it.each([

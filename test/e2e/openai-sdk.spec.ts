@@ -11,9 +11,9 @@ let simulator: SimulatorClient;
 beforeAll(async () => {
   hub = await startOpenAiStack();
   ({ simulator } = hub);
-}, 60_000);
+});
 
-afterAll(() => hub.stop(), 60_000);
+afterAll(() => hub.stop());
 
 beforeEach(() => simulator.reset());
 
@@ -219,7 +219,7 @@ describe('a client that leaves', () => {
     } catch (error) {
       throw new Error(`seed ${seed}`, { cause: error });
     }
-  }, 20_000);
+  });
 });
 
 describe('an Idempotency-Key', () => {

@@ -18,9 +18,9 @@ let simulator: SimulatorClient;
 beforeAll(async () => {
   hub = await startOpenAiStack();
   ({ simulator } = hub);
-}, 60_000);
+});
 
-afterAll(() => hub.stop(), 60_000);
+afterAll(() => hub.stop());
 
 beforeEach(() => simulator.reset());
 
@@ -96,7 +96,7 @@ describe('a streamed chat completion', () => {
     const plain = await openai.chat.completions.create({ ...streamBody({ simulator: simulation }), stream: false });
     expect(text).toBe(plain.choices[0]?.message.content);
     expect(text.split(' ')).toHaveLength(20_000);
-  }, 15_000);
+  });
 
   it('gives the SDK’s stream helper whole parallel tool calls', async () => {
     const { openai } = hub.client();

@@ -17,9 +17,9 @@ let stack: Stack;
 
 beforeAll(async () => {
   stack = await startStack({ appendfsync: 'no' });
-}, 60_000);
+});
 
-afterAll(() => stack.stop(), 60_000);
+afterAll(() => stack.stop());
 
 describe('docs/orchestration.md', () => {
   it.each(['/v1/jobs', '/v1/chat/completions', '/v1/plan', '/v1/chat', '/v1/adversarial', '/v1/route/explain'])(

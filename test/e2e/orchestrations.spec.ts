@@ -11,9 +11,9 @@ let simulator: SimulatorClient;
 beforeAll(async () => {
   hub = await startOpenAiStack();
   ({ simulator } = hub);
-}, 60_000);
+});
 
-afterAll(() => hub.stop(), 60_000);
+afterAll(() => hub.stop());
 
 beforeEach(() => simulator.reset());
 

@@ -25,11 +25,11 @@ beforeAll(async () => {
   stack = await startStack({ apis: 2, appendfsync: 'no', config: withNarrowPool });
   simulator = new SimulatorControl(stack.simulatorUrl);
   await simulator.reset();
-}, 60_000);
+});
 
 afterAll(async () => {
   await stack.stop();
-}, 30_000);
+});
 
 /** One more model, in a pool of its own that runs one attempt at a time. */
 function withNarrowPool(simulatorUrl: string): StackConfig {
@@ -79,7 +79,7 @@ it('cancels what a client waited for at an API process that was killed, running 
   expect(await simulator.until(({ aborted }) => aborted === 1)).toMatchObject({ requests: 3, in_flight: 1 });
   expect(await unfinishedIds()).toEqual([blocker.id]);
   await ask(`${api.url}${blocker.urls.cancel}`, { method: 'POST' });
-}, 60_000);
+});
 
 async function unfinishedIds(): Promise<string[]> {
   const keys = Object.keys(await footprint(stack.redis.url));

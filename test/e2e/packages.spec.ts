@@ -196,7 +196,7 @@ describe('api and worker', () => {
     api = startImage('api', env, { readyUrl: `${url}/ready` });
     worker = startImage('worker', env, { readyUrl: `http://127.0.0.1:${workerPort}/ready` });
     await Promise.all([api.waitUntilReady(), worker.waitUntilReady()]);
-  }, 60_000);
+  });
 
   it('answer a request that has the key, and refuse every other with 401', () => expectServedWithTheKeyAlone(url));
 
@@ -210,7 +210,7 @@ describe('api and worker', () => {
       { code: 0, signal: null },
     ]);
     expect(await Promise.all([health('api', env), health('worker', env)])).toEqual([1, 1]);
-  }, 40_000);
+  });
 });
 
 describe('the all-in-one', () => {
@@ -249,7 +249,7 @@ describe('the all-in-one', () => {
     expect(await started.exit).toEqual({ code: 1, signal: null });
     expect(started.lines.join('\n')).toContain('TOKENHUB_API_KEY: must be th_');
     expect(started.lines.join('\n')).not.toContain('too-short');
-  }, 30_000);
+  });
 
   it('answers with the key alone, restarts what dies, ends in order and keeps its jobs', async () => {
     const first = startImage('all-in-one', { ...env, ...SECRETS }, { readyUrl: `${url}/ready` });

@@ -52,7 +52,7 @@ afterEach(async () => {
   await simulator.reset();
 });
 
-afterAll(() => stack.stop(), 60_000);
+afterAll(() => stack.stop());
 
 async function pools(of = admin): Promise<Pool[]> {
   return (await of.do('GET', 'pools')).body.data as Pool[];
@@ -141,7 +141,7 @@ describe('a pool that an administrator paused', () => {
   it('gives its jobs to another candidate that is open', async () => {
     await pause('simulator');
     const job = await post(stack.url, chatJob({ policy: { models: ['sim-small', 'spare'] } }));
-    const done = await untilState(stack.url, job.id, ['completed'], 20_000);
+    const done = await untilState(stack.url, job.id, ['completed']);
     expect(done.model).toBe('spare');
   });
 
@@ -159,10 +159,10 @@ describe('a pool that an administrator paused', () => {
     await stack.redis.kill();
     await stack.redis.restart();
     await Promise.all([stack.startWorker(), stack.startWorker()]);
-    await waitFor(async () => (await admin.send('GET', 'pools/second')).body.workers === 2, { timeoutMs: 20_000 });
+    await waitFor(async () => (await admin.send('GET', 'pools/second')).body.workers === 2);
     expect(await pool('second')).toMatchObject({ paused: true, admin_pause: { reason: 'until Monday' } });
     expect((await read(stack.url, job.id)).state).toBe('queued');
     await admin.do('POST', 'pools/second/resume');
-    await untilState(stack.url, job.id, ['completed'], 20_000);
+    await untilState(stack.url, job.id, ['completed']);
   }, 90_000);
 });

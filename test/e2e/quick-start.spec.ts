@@ -87,7 +87,6 @@ describe('the README’s quick start', () => {
     );
     expect(finished.state).toBe('completed');
     await waitFor(async () => (await recordedAttempts()).includes(`${waiting.id}-answer.1`), {
-      timeoutMs: 30_000,
       describe: 'the embedded database to have what both starts have used',
     });
     expect((await recordedAttempts()).length).toBeGreaterThan(1);

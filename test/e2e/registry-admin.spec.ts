@@ -19,7 +19,7 @@ beforeAll(async () => {
   });
 }, 120_000);
 
-afterAll(() => stack.stop(), 60_000);
+afterAll(() => stack.stop());
 
 afterEach(async () => {
   for (const list of ['aliases', 'models', 'providers']) {

@@ -25,7 +25,7 @@ beforeAll(async () => {
   await admin.do('PUT', 'providers/secret', { body: secret });
 }, 120_000);
 
-afterAll(() => stack.stop(), 60_000);
+afterAll(() => stack.stop());
 
 const models = async (): Promise<unknown> =>
   ((await admin.get('models?limit=100')).body.data as { id: string }[]).map(({ id }) => id);

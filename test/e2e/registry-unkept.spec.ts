@@ -9,7 +9,7 @@ beforeAll(async () => {
   stack = await startStack({ env: { TOKENHUB_ADMIN_TOKEN: ADMIN_TOKEN } });
 }, 120_000);
 
-afterAll(() => stack.stop(), 60_000);
+afterAll(() => stack.stop());
 
 it('without a database what is declared is shown', async () => {
   const { body } = await admin.do('GET', 'models');

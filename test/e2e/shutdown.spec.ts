@@ -22,11 +22,11 @@ let simulator: SimulatorControl;
 beforeAll(async () => {
   stack = await startStack({ apis: 2 });
   simulator = new SimulatorControl(stack.simulatorUrl);
-}, 60_000);
+});
 
 afterAll(async () => {
   await stack.stop();
-}, 30_000);
+});
 
 beforeEach(async () => {
   await simulator.reset();
@@ -44,7 +44,7 @@ describe('a worker that is told to stop', () => {
       attempts: [{ n: 1, state: 'completed' }],
     });
     expect((await simulator.counters()).requests).toBe(1);
-  }, 30_000);
+  });
 });
 
 describe('an API process', () => {
@@ -68,7 +68,7 @@ describe('an API process', () => {
     expect((await waiting).status).toBe(200);
     expect((await reading).at(-1)?.type).toBe('job.completed');
     expect(await exit).toEqual({ code: 0, signal: null });
-  }, 30_000);
+  });
 });
 
 describe('what outlasts the ten seconds of a shutdown', () => {
@@ -95,7 +95,7 @@ describe('what outlasts the ten seconds of a shutdown', () => {
     await ask(`${stack.url}${later.urls.cancel}`, { method: 'POST' });
     seen.push(...(await allEvents(`${stack.url}${later.urls.events}`, { 'last-event-id': String(seen.at(-1)?.id) })));
     expect(seen.map(({ id, type }) => `${id} ${type}`)).toEqual(['1 job.queued', '2 job.cancelled']);
-  }, 40_000);
+  });
 });
 
 describe('every process', () => {
@@ -106,7 +106,7 @@ describe('every process', () => {
     expect(exits).toEqual(running.map(() => ({ code: 0, signal: null })));
     const [api] = await Promise.all([stack.startApi(), stack.startWorker()]);
     expect((await untilState(api.url, job.id, ENDED)).state).toBe('completed');
-  }, 40_000);
+  });
 });
 
 describe('without Redis', () => {
@@ -117,5 +117,5 @@ describe('without Redis', () => {
     await stack.redis.kill();
     const exits = await Promise.all(running.map((one) => one.stop(25_000)));
     expect(exits.map(({ signal }) => signal)).toEqual(running.map(() => null));
-  }, 40_000);
+  });
 });

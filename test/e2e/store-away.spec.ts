@@ -61,7 +61,6 @@ describe('Redis that is away at the start', () => {
         await redis.stop();
       }
     },
-    60_000,
   );
 });
 
@@ -74,7 +73,7 @@ describe('Redis that goes away while jobs run', () => {
     stack = await startStack();
     simulator = new SimulatorControl(stack.simulatorUrl);
     url = stack.url;
-  }, 60_000);
+  });
 
   beforeEach(async () => {
     await simulator.reset();
@@ -82,7 +81,7 @@ describe('Redis that goes away while jobs run', () => {
 
   afterAll(async () => {
     await stack.stop();
-  }, 30_000);
+  });
 
   interface Work {
     streamed: Job;
@@ -166,7 +165,7 @@ describe('Redis that goes away while jobs run', () => {
 
   async function expectAllDone({ streamed, plain, later, events, reading, waiting }: Work): Promise<void> {
     for (const { id } of [streamed, ...plain, later]) {
-      const job = await untilState(url, id, ['completed'], 30_000);
+      const job = await untilState(url, id, ['completed']);
       expect(job.attempts.filter(({ state }) => state === 'completed')).toHaveLength(1);
     }
     for (const answer of await Promise.all(waiting))
@@ -180,24 +179,24 @@ describe('Redis that goes away while jobs run', () => {
   it('refuses new work while Redis is dead; all that was accepted goes on when it returns', async () => {
     const work = await startWork(4_000);
     await stack.redis.kill();
-    await expectRefusals(work.streamed, 2_000);
+    await expectRefusals(work.streamed, 4_000);
     await stack.redis.restart();
     await expectAllDone(work);
     expect((await ask(`${url}/ready`)).status).toBe(200);
     expect(await post(url, chatJob(), { prefer: 'wait=10' })).toMatchObject({ state: 'completed' });
-  }, 60_000);
+  });
 
   it('refuses new work within seconds while Redis hangs, too', async () => {
     const work = await startWork(4_000);
     stack.redis.pause();
     try {
-      await expectRefusals(work.streamed, 8_000);
+      await expectRefusals(work.streamed, 12_000);
     } finally {
       stack.redis.resume();
     }
     await expectAllDone(work);
     expect((await ask(`${url}/ready`)).status).toBe(200);
-  }, 60_000);
+  });
 });
 
 /** The server has no such user yet, and the client keeps trying. */

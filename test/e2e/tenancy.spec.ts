@@ -173,7 +173,7 @@ describe('of two projects', () => {
     expect(JSON.stringify(before)).toContain(CANARIES.answer);
   }, 180_000);
 
-  afterAll(() => stack.stop(), 60_000);
+  afterAll(() => stack.stop());
 
   const reveals = ({ text, headers }: Answer): string[] => {
     const all = `${text}\n${JSON.stringify([...headers])}`;

@@ -17,7 +17,7 @@ beforeAll(async () => {
   await vault.stack.startWorker(BARE);
 }, 120_000);
 
-afterAll(() => vault.stop(), 60_000);
+afterAll(() => vault.stop());
 
 it('without a cluster secret no vault can be made, and the state says why', async () => {
   const alone = await vault.stack.startApi({ TOKENHUB_CLUSTER_SECRET: '' });
@@ -28,7 +28,7 @@ it('without a cluster secret no vault can be made, and the state says why', asyn
   expect(refused.text).toContain('TOKENHUB_CLUSTER_SECRET');
   expect((await vault.view(at)).warnings.join()).toContain('TOKENHUB_CLUSTER_SECRET is not set');
   await alone.stop();
-}, 60_000);
+});
 
 it('is made without a password, and a process without the encryption key is handed the data key', async () => {
   await vault.furnish({ mode: 'env' });

@@ -30,7 +30,7 @@ async function restartAll(env: Record<string, string> = {}): Promise<void> {
 afterAll(async () => {
   redis.disconnect();
   await vault.stop();
-}, 60_000);
+});
 
 describe('a vault with a password', () => {
   beforeAll(async () => {
@@ -46,7 +46,7 @@ describe('a vault with a password', () => {
     await vault.stack.startApi();
     await vault.untilHeld();
     await vault.ended(await vault.job());
-  }, 60_000);
+  });
 
   it('a worker with another cluster secret never gets it, and takes no job that needs it', async () => {
     const stranger = await vault.stack.startWorker({ TOKENHUB_CLUSTER_SECRET: newKey() });
@@ -57,7 +57,7 @@ describe('a vault with a password', () => {
     const view = await vault.view();
     expect(view.processes.filter(({ key }) => !key)).toMatchObject([{ role: 'worker' }]);
     await stranger.stop();
-  }, 60_000);
+  });
 
   it('whoever can write to Redis, and does not know the cluster secret, is believed nothing', async () => {
     const id = 'worker-forged';
@@ -126,7 +126,7 @@ describe('a vault with a password', () => {
     await vault.untilHeld(false);
     await vault.do('POST', 'vault/unlock', { password: PASSWORD });
     await vault.untilHeld();
-  }, 60_000);
+  });
 
   it('Redis loses everything: whoever holds the key says that it is open', async () => {
     const { epoch } = await vault.view();
@@ -165,7 +165,7 @@ describe('a vault with a password', () => {
     expect(rotated).toMatchObject({ status: 500, body: { code: 'vault_corrupt' } });
     expect(rotated.body.detail).toContain('guarded-key');
     expect((await vault.view()).data_key_version).toBe(1);
-  }, 30_000);
+  });
 
   it('a damaged record opens for nobody, and says that it is the record', async () => {
     await query(`UPDATE vault SET kdf = jsonb_set(kdf::jsonb, '{passes}', '4')::json`);

@@ -125,7 +125,6 @@ export class VaultStack {
   /** The job once it has ended, which may take a worker's start and a hand-over. */
   async ended({ id }: Pick<Job, 'id'>, state = 'completed'): Promise<Job> {
     await waitFor(async () => (await read(this.url, id)).state === state, {
-      timeoutMs: 20_000,
       describe: `${id} to be ${state}`,
     }).catch(async (error: unknown) => {
       throw new Error(JSON.stringify(await read(this.url, id)), { cause: error });

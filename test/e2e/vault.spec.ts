@@ -12,7 +12,7 @@ beforeAll(async () => {
   vault = await VaultStack.start({ apis: 2, workers: 2 });
 }, 120_000);
 
-afterAll(() => vault.stop(), 60_000);
+afterAll(() => vault.stop());
 
 const said = (what: string, ms: number): boolean => process.stdout.write(`${what} in ${Math.round(ms)} ms\n`);
 const secret = (name: string): Promise<VaultView> => vault.do('PUT', `vault/secrets/${name}`, { value: 'sk-other' });
@@ -94,7 +94,7 @@ describe('a vault with a password', () => {
     said('an unlocking reached every process', (await held) - hashed);
     for (const job of waiting)
       expect(await vault.ended(job)).toMatchObject({ attempts: [{ n: expect.any(Number), state: 'completed' }] });
-  }, 60_000);
+  });
 
   it('while it is locked, jobs that may go elsewhere do, also those that were waiting', async () => {
     const either = { request: { model: 'auto' }, policy: { models: ['guarded-model', 'sim-small'] } };
@@ -109,7 +109,7 @@ describe('a vault with a password', () => {
     await vault.do('POST', 'vault/unlock', { password: PASSWORD });
     await vault.do('PATCH', 'providers/guarded', { limits: null });
     await vault.untilHeld();
-  }, 60_000);
+  });
 
   it('an epoch is never said twice', async () => {
     const before = (await vault.view()).epoch ?? 0;
@@ -204,7 +204,7 @@ describe('rotation', () => {
       `${ended.length} jobs ran through two rotations; the slowest ended`,
       Math.max(...ended.map((job) => Date.parse(job.finished_at ?? '') - Date.parse(job.created_at))),
     );
-  }, 60_000);
+  });
 
   it('of the password leaves everything open, and only the new one unlocks', async () => {
     await vault.do('POST', 'vault/rotate', { password: PASSWORD, new_password: NEXT_PASSWORD });

@@ -11,11 +11,11 @@ let env: OpenAiStack;
 
 beforeAll(async () => {
   env = await startOpenAiStack({ config: threeVendors });
-}, 60_000);
+});
 
 afterAll(async () => {
   await env.stop();
-}, 30_000);
+});
 
 beforeEach(async () => {
   await env.simulator.reset();

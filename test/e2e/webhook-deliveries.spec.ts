@@ -16,7 +16,7 @@ beforeAll(async () => {
   hub = await WebhookStack.start();
 }, 90_000);
 
-afterAll(() => hub.stop(), 60_000);
+afterAll(() => hub.stop());
 
 const fail = (path: string, status = 500): void =>
   hub.receiver.answer(path, (response) => response.writeHead(status).end());
@@ -219,7 +219,7 @@ describe('while the vault is locked', () => {
       await hub.unlockVault();
     }
     expect((await hub.ask('DELETE', `/${id}`)).status).toBe(204);
-  }, 60_000);
+  });
 });
 
 it('every route is in the OpenAPI document', async () => {

@@ -14,7 +14,7 @@ beforeAll(async () => {
   hub = await WebhookStack.start();
 }, 90_000);
 
-afterAll(() => hub.stop(), 60_000);
+afterAll(() => hub.stop());
 
 const newSecret = (): string => `whsec_${randomBytes(32).toString('base64')}`;
 

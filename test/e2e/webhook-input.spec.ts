@@ -13,7 +13,7 @@ beforeAll(async () => {
   await hub.newEndpoint('/first', { id: 'first' });
 }, 90_000);
 
-afterAll(() => hub.stop(), 60_000);
+afterAll(() => hub.stop());
 
 const url = 'https://example.org/hook';
 
@@ -157,7 +157,7 @@ describe('an endpoint', () => {
 describe('without', () => {
   let stack: Stack;
 
-  afterAll(() => stack.stop(), 30_000);
+  afterAll(() => stack.stop());
 
   const calls = (id: string): [string, string, Json | undefined][] => [
     ['POST', '', { url: `${url}/${id}` }],
@@ -178,7 +178,7 @@ describe('without', () => {
       [200, 'list'],
     ]);
     await stack.stop();
-  }, 60_000);
+  });
 
   it('a vault endpoints cannot be made, and the list is there', async () => {
     stack = await startStack({ config: simulatorConfig, workers: 0, database: 'postgres' });
@@ -186,5 +186,5 @@ describe('without', () => {
       [409, 'vault_uninitialised'],
       [200, 'list'],
     ]);
-  }, 60_000);
+  });
 });

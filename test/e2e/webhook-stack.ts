@@ -115,7 +115,7 @@ export class WebhookStack {
   /** What a path of the receiver has heard of this job once it is so much. */
   async heard(path: string, jobId: string, count = 1): Promise<Received[]> {
     const of = (): Received[] => this.receiver.at(path).filter(({ body }) => body.includes(jobId));
-    return waitFor(() => of().length >= count && of(), { timeoutMs: 15_000, describe: `${path} to hear of ${jobId}` });
+    return waitFor(() => of().length >= count && of(), { describe: `${path} to hear of ${jobId}` });
   }
 
   async deliveries(id: string, query = ''): Promise<Page<Delivery>> {
@@ -131,7 +131,7 @@ export class WebhookStack {
         const found = (await this.deliveries(id)).data.find(({ job }) => job === jobId);
         return found !== undefined && like(found) && found;
       },
-      { timeoutMs: 15_000, describe: `the delivery of ${jobId} to ${id}` },
+      { describe: `the delivery of ${jobId} to ${id}` },
     );
   }
 
@@ -153,7 +153,7 @@ export class WebhookStack {
         const found = (await this.deliveries(id)).data.find(({ job }) => job === jobId);
         return found !== undefined && like(found) && found;
       },
-      { timeoutMs: 30_000, pauseMs: 100, describe: `the delivery of ${jobId} to ${id}` },
+      { pauseMs: 100, describe: `the delivery of ${jobId} to ${id}` },
     );
   }
 

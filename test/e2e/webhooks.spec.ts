@@ -38,13 +38,13 @@ beforeAll(async () => {
     env: { TOKENHUB_WEBHOOK_ALLOW: '127.0.0.1', PROJECT_SECRET: projectSecret, HOOK_SECRET: hookSecret },
   });
   redis = new Redis(stack.redis.url);
-}, 60_000);
+});
 
 afterAll(async () => {
   redis.disconnect();
   await stack.stop();
   await receiver.stop();
-}, 30_000);
+});
 
 interface Event {
   id: string;
@@ -201,7 +201,7 @@ describe('a receiver', () => {
     const [received] = await receiver.until('/hang', 1);
     expect((await dropped.promise) - (received?.at ?? 0)).toBeGreaterThan(13_000);
     await waitFor(async () => (await deliveryOf(received)).reason === 'answer_timeout');
-  }, 40_000);
+  });
 });
 
 describe('at the door', () => {
@@ -244,7 +244,7 @@ it('a worker that is killed while it delivers: another delivers again, under the
   expect(second?.headers['webhook-id']).toBe(first?.headers['webhook-id']);
   expect(second && eventOf(second).data).toMatchObject({ id, state: 'completed' });
   await waitFor(async () => (await deliveryOf(second)).status === 'delivered');
-}, 60_000);
+});
 
 it('no secret is in Redis or in a log, and no URL of a job’s own in a log', async () => {
   const logs = [...stack.apis, ...stack.workers].flatMap(({ lines }) => lines).join('\n');

@@ -45,7 +45,7 @@ describe.each(DATABASE_KINDS)('the audit over %s', (kind) => {
     log = logOver(database);
     reader = new AuditReader(database.db);
     settings = new SettingsStore(database.db);
-  }, 60_000);
+  });
 
   afterAll(async () => {
     await Promise.all(opened.map((one) => one.close()));

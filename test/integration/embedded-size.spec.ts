@@ -22,7 +22,7 @@ beforeEach(async () => {
   server = await startPglite({ tidyEveryMs: 20 });
   database = connectDatabase(server.url, { name: 'test', onError: () => undefined });
   await migrate(database.db);
-}, 60_000);
+});
 
 afterEach(async () => {
   await database.close();

@@ -86,7 +86,7 @@ describe('a worker that dies between any two writes', () => {
     const callsMade = (boundary: Boundary): [string, number] => [nameOf(boundary), callsOf(adapter, boundary).length];
     expect(NO_CALL_AGAIN.map(callsMade)).toEqual(NO_CALL_AGAIN.map((boundary) => [nameOf(boundary), 3]));
     expect(LOSES_AN_ANSWER.map(callsMade)).toEqual(LOSES_AN_ANSWER.map((boundary) => [nameOf(boundary), 4]));
-  }, 60_000);
+  });
 });
 
 describe('a graph whose driving throws', () => {
@@ -112,7 +112,7 @@ describe('a graph whose driving throws', () => {
       expectPaidOnce(record);
     }
     expect(jobs.size).toBe(0);
-    expect(Date.now() - startedAt).toBeLessThan(5_000);
+    expect(Date.now() - startedAt).toBeLessThan(15_000);
   });
 
   it.each([

@@ -75,7 +75,7 @@ describe('many workers that drive the same graphs at once', () => {
       expect(record.attempts.filter(({ usage }) => usage && cost(usage))).toHaveLength(nodes);
       expect(record.attempts.reduce((sum, { costNano }) => sum + costNano, 0)).toBe(record.costNano);
     }
-  }, 60_000);
+  });
 });
 
 describe('a graph that is slower than its attempt', () => {
@@ -91,7 +91,7 @@ describe('a graph that is slower than its attempt', () => {
     const record = await ended(fixture, await submit(fixture, newGraph({ mode: 'adversarial' })));
     expect(record.state).toBe('completed');
     // Whoever is not woken looks again after five seconds.
-    expect(performance.now() - startedAt).toBeLessThan(3_000);
+    expect(performance.now() - startedAt).toBeLessThan(5_000);
   });
 });
 

@@ -126,7 +126,7 @@ describe('a graph', () => {
     const record = await ended(fixture, job);
     expect(record.state).toBe('completed');
     expect(adapter.calls).toHaveLength(3);
-  }, 60_000);
+  });
 
   it('goes on when the attempt of a step was lost', async () => {
     const adapter = new ScriptedAdapter([adversarial('Too short.')]);

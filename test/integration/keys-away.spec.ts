@@ -23,12 +23,12 @@ beforeAll(async () => {
   server = await startDatabase('postgres');
   database = connectDatabase(server.url, { name: 'test', onError: () => undefined });
   await migrate(database.db);
-}, 60_000);
+});
 
 afterAll(async () => {
   await database.close();
   await server.stop();
-}, 60_000);
+});
 
 const USE = { name: null, disabled: false, allowed_models: null, policy: {}, budget: {} };
 const key = (secret: string): KeyDefinition => ({
@@ -97,7 +97,7 @@ it('a key that is disabled as the database dies is not answered as disabled, and
   expect(isKnown()).toEqual([true, true]);
   settings.then = () => Promise.resolve();
   await server.restart();
-  await waitFor(() => isKnown().every((known) => !known), { describe: 'the key to be refused', timeoutMs: 30_000 });
+  await waitFor(() => isKnown().every((known) => !known), { describe: 'the key to be refused' });
 }, 90_000);
 
 it('a key that is disabled while Redis takes no more writes is not answered as disabled, and is when it does', async () => {
@@ -111,5 +111,5 @@ it('a key that is disabled while Redis takes no more writes is not answered as d
   } finally {
     await fixture.redis.config('SET', 'maxmemory', '0');
   }
-  await waitFor(() => isKnown().every((known) => !known), { describe: 'the key to be refused', timeoutMs: 30_000 });
+  await waitFor(() => isKnown().every((known) => !known), { describe: 'the key to be refused' });
 }, 90_000);

@@ -193,5 +193,5 @@ describe('concurrency', () => {
     await submitAll(5);
     await waitFor(() => gate.waiting === 5, { describe: '5 calls' });
     gate.open();
-  }, 30_000);
+  });
 });

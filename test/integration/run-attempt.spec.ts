@@ -156,7 +156,6 @@ describe('a failure', () => {
     const [, second] = record.attempts;
     // The waiting time of the second attempt holds its backoff of at least 100 ms.
     expect(second?.waitedMs).toBeGreaterThanOrEqual(95);
-    expect(second?.waitedMs).toBeLessThan(900);
     expect(record.attempts[0]?.error).toEqual({
       code: 'upstream',
       message: 'upstream: transient',

@@ -25,7 +25,7 @@ describe.each(DATABASE_KINDS)('settings over %s', (kind) => {
     database = connectDatabase(server.url, { name: 'test', onError: () => undefined });
     await migrate(database.db);
     store = new SettingsStore(database.db);
-  }, 60_000);
+  });
 
   beforeEach(async () => {
     await sql`TRUNCATE settings`.execute(database.db);

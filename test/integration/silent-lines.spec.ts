@@ -115,20 +115,16 @@ describe('whoever was stopped with a lock in its hands keeps nobody waiting for 
     ['a change of settings', 'pg_advisory_xact_lock(7401956)', change, 'a secret that is set', setSecret],
     ['who sets a secret', 'pg_advisory_xact_lock(7401956)', setSecret, 'changes of settings', change],
     ['an entry of the audit', 'pg_advisory_xact_lock(7401957)', append, 'changes of settings', change],
-  ])(
-    '%s that had said %s',
-    async (_stopped, lock, doIt, _waiting, after) => {
-      const proxy = await TcpProxy.start(history.server.url);
-      const stopped = connectDatabase(proxy.url, { name: 'stopped', silenceMs: 60_000, onError: () => undefined });
-      proxy.muteAfter(lock);
-      const refused = expect(doIt(stopped.db)).rejects.toThrow();
-      await waitFor(() => proxy.muted === 1, { describe: 'the lock to be taken' });
-      // An erasure that waits says so after a few seconds, and is tried again.
-      await waitFor(() => after(history.db).then(() => true), { timeoutMs: 20_000 });
-      await proxy.close();
-      await stopped.close();
-      await refused;
-    },
-    40_000,
-  );
+  ])('%s that had said %s', async (_stopped, lock, doIt, _waiting, after) => {
+    const proxy = await TcpProxy.start(history.server.url);
+    const stopped = connectDatabase(proxy.url, { name: 'stopped', silenceMs: 60_000, onError: () => undefined });
+    proxy.muteAfter(lock);
+    const refused = expect(doIt(stopped.db)).rejects.toThrow();
+    await waitFor(() => proxy.muted === 1, { describe: 'the lock to be taken' });
+    // An erasure that waits says so after a few seconds, and is tried again.
+    await waitFor(() => after(history.db).then(() => true));
+    await proxy.close();
+    await stopped.close();
+    await refused;
+  });
 });

@@ -127,7 +127,7 @@ describe.each(DATABASE_KINDS)('an export over %s', (kind) => {
     const rows = await history.db.selectFrom('usage_attempts').select('id').execute();
     expect(rows).toHaveLength(80);
     expect(new Set(seen).size).toBe(80);
-  }, 60_000);
+  });
 });
 
 describe('recorders over postgres', () => {
@@ -186,7 +186,7 @@ describe('recorders over postgres', () => {
     stopped.resolve(undefined);
     await expect(first).rejects.toThrow();
     expect((await new AttemptExport(history.db).page(ALL, page)).attempts).toHaveLength(1);
-  }, 40_000);
+  });
 
   const page = { after: 0, limit: 10 };
 });

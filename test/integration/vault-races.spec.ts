@@ -28,7 +28,7 @@ beforeAll(async () => {
   server = await startDatabase('pglite');
   database = connectDatabase(server.url, { name: 'test', onError: () => undefined });
   await migrate(database.db);
-}, 60_000);
+});
 
 beforeEach(async () => {
   await sql`TRUNCATE vault, vault_secrets, settings`.execute(database.db);

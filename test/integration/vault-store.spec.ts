@@ -32,7 +32,7 @@ describe.each(DATABASE_KINDS)('the vault over %s', (kind) => {
     store = new VaultStore(database.db);
     secrets = new SecretStore(database.db);
     settings = new SettingsStore(database.db);
-  }, 60_000);
+  });
 
   beforeEach(async () => {
     await sql`TRUNCATE vault, vault_secrets, settings`.execute(database.db);

@@ -242,13 +242,13 @@ describe('a delivery', () => {
     receiver.answer('/hook', (response) => response.writeHead(204).end());
     for (const response of held) response.writeHead(204).end();
     await waitFor(async () => (await bullmq.getJobCountByTypes('active', 'delayed', 'wait')) === 0, {
-      ...{ describe: 'the rest to be delivered', timeoutMs: 15_000 },
+      ...{ describe: 'the rest to be delivered' },
     });
     expect(receiver.at('/hook')).toHaveLength(110);
     const ids = receiver.at('/hook').map(({ headers }) => String(headers['webhook-id']));
     const attempts = await Promise.all(ids.map(async (id) => (await rig.known(`${id}.hook`)).attempts));
     expect(new Set(attempts)).toEqual(new Set([1]));
-  }, 40_000);
+  });
 
   it('that a shutdown interrupts is given back: another worker makes it, under the same id and as the first try', async () => {
     receiver.answer('/hook', (response, n) => (n === 1 ? undefined : response.writeHead(204).end()));

@@ -109,7 +109,7 @@ describe('a delivery that finds no place', () => {
     await end('second', 'quick');
     await receiver.until('/quick', 1);
     expect(receiver.at('/slow')).toHaveLength(MOST_OF_A_PROJECT);
-  }, 40_000);
+  });
 });
 
 describe('a delivery that waits', () => {

@@ -42,9 +42,9 @@ export interface RunningProcess {
   /** Resolves when its last line is read and whatever inherited its output has ended too: PostgreSQL's backends outlive a killed postmaster. */
   readonly exit: Promise<ProcessExit>;
   isRunning(): boolean;
-  /** Throws with the last lines when the process ends first, or after `timeoutMs` (30 s). */
+  /** Throws with the last lines when the process ends first, or after `timeoutMs` (60 s). */
   waitUntilReady(timeoutMs?: number): Promise<void>;
-  /** SIGTERM, and SIGKILL after `timeoutMs` (15 s). A process that had to be killed shows in the exit. */
+  /** SIGTERM, and SIGKILL after `timeoutMs` (30 s). A process that had to be killed shows in the exit. */
   stop(timeoutMs?: number): Promise<ProcessExit>;
   /** SIGKILL: what a crash looks like. */
   kill(): Promise<ProcessExit>;
@@ -84,8 +84,8 @@ export function startProcess(spec: ProcessSpec): RunningProcess {
     lines,
     exit,
     isRunning,
-    waitUntilReady: (timeoutMs = 30_000) => untilReady(spec, { isRunning, lines, timeoutMs }),
-    stop: async (timeoutMs = 15_000) => {
+    waitUntilReady: (timeoutMs = 60_000) => untilReady(spec, { isRunning, lines, timeoutMs }),
+    stop: async (timeoutMs = 30_000) => {
       signal(spec.stopSignal ?? 'SIGTERM');
       const timer = setTimeout(() => signal('SIGKILL'), timeoutMs);
       const ended = await exit;

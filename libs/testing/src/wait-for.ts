@@ -12,11 +12,11 @@ type Truthy<T> = Exclude<T, false | 0 | '' | null | undefined>;
 
 /**
  * Calls the probe until it gives something truthy, and gives that. A probe that throws counts as "not yet".
- * Throws after `timeoutMs` (10 s), saying what was awaited and what the probe last gave or threw.
+ * Throws after `timeoutMs` (30 s), saying what was awaited and what the probe last gave or threw.
  */
 export async function waitFor<T>(
   probe: () => T | Promise<T>,
-  { timeoutMs = 10_000, pauseMs = 20, describe = 'a state' }: WaitForOptions = {},
+  { timeoutMs = 30_000, pauseMs = 20, describe = 'a state' }: WaitForOptions = {},
 ): Promise<Truthy<T>> {
   const end = performance.now() + timeoutMs;
   for (;;) {

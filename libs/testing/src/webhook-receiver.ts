@@ -60,7 +60,7 @@ export class WebhookReceiver {
   }
 
   /** What has arrived at this path once it is so much; throws when it is not in time. */
-  async until(path: string, count: number, timeoutMs = 15_000): Promise<Received[]> {
+  async until(path: string, count: number, timeoutMs = 30_000): Promise<Received[]> {
     const describe = `${count} webhooks at ${path}`;
     return waitFor(() => this.at(path).length >= count && this.at(path), { timeoutMs, describe });
   }

@@ -31,7 +31,7 @@ export class HistoryFixture {
       this.server = await startDatabase(kind);
       this.database = connectDatabase(this.server.url, { name: 'test', onError: () => undefined });
       await migrate(this.db);
-    }, 60_000);
+    });
     beforeEach(async () => {
       await sql`TRUNCATE finished_jobs, erased_jobs, usage_attempts, usage_daily, webhook_deliveries`.execute(this.db);
     });
@@ -86,7 +86,7 @@ export class HistoryFixture {
   }
 
   /** Waits until everything that has happened is recorded. */
-  async untilRecorded(timeoutMs = 15_000): Promise<void> {
+  async untilRecorded(timeoutMs = 30_000): Promise<void> {
     await waitFor(async () => (await this.redis.redis.xlen(keys.ledger())) === 0, {
       timeoutMs,
       describe: 'the ledger to be empty',

@@ -221,7 +221,7 @@ export function poolOf(job: NewJob): string {
 }
 
 /** The record once the job has ended; throws when it does not in time. */
-export async function ended(fixture: RedisFixture, job: Pick<NewJob, 'id'>, timeoutMs = 15_000): Promise<JobRecord> {
+export async function ended(fixture: RedisFixture, job: Pick<NewJob, 'id'>, timeoutMs = 30_000): Promise<JobRecord> {
   const { notices } = await fixture.notices(`api-${job.id}`);
   const notice = await new EndWaiter(fixture.store, notices).waitForEnd(job.id, { timeoutMs });
   if (notice === null) throw new Error(`${job.id} did not end: ${JSON.stringify(await fixture.store.read(job.id))}`);
