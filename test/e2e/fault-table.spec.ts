@@ -32,7 +32,7 @@ beforeAll(async () => {
     const some = await runCells(cells.slice(start, start + AT_ONCE), { url: hub.stack.url, simulator: hub.simulator });
     for (const [cell, outcome] of some) observations.set(cell, outcome);
   }
-}, 120_000);
+}, 300_000);
 
 afterAll(async () => {
   if (process.env.TOKENHUB_PRINT_TABLE === '1') printTable(observations);

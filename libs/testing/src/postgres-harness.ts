@@ -1,12 +1,13 @@
 import { execFileSync } from 'node:child_process';
-import { chownSync, existsSync, readdirSync, rmSync } from 'node:fs';
-import { extname, join } from 'node:path';
+import { chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { dirname, extname, join } from 'node:path';
 import process from 'node:process';
 import pg from 'pg';
 import { findProgram, pathFolders } from './find-program.js';
 import { freePort } from './free-port.js';
 import { type RunningProcess, startProcess } from './process-harness.js';
 import { temporaryFolder } from './reaper.js';
+import { repositoryRoot } from './repository-root.js';
 
 /** Every kind that the store must work over; suites run once for each. */
 export const DATABASE_KINDS = ['pglite', 'postgres'] as const;
@@ -54,11 +55,7 @@ export async function startPostgres(): Promise<DatabaseServer> {
   const user = unprivilegedUser();
   if (user) chownSync(dir, user.uid, user.gid);
   const data = join(dir, 'data');
-  execFileSync(
-    postgresProgram('initdb'),
-    ['--pgdata', data, '--username', 'postgres', '--auth', 'trust', '--encoding', 'UTF8', '--locale', 'C', '--no-sync'],
-    { cwd: dir, stdio: ['ignore', 'ignore', 'pipe'], ...user },
-  );
+  initialise(data, user);
   const settings = {
     listen_addresses: '127.0.0.1',
     port: String(port),
@@ -83,6 +80,42 @@ export async function startPostgres(): Promise<DatabaseServer> {
   return serverOf({ url, dir, launch });
 }
 
+const INITDB = ['--username', 'postgres', '--auth', 'trust', '--encoding', 'UTF8', '--locale', 'C', '--no-sync'];
+
+/** Makes an empty cluster. The first of this checkout is made by initdb (a second of work), which the suites have dozens of times; the others are its copies. */
+function initialise(data: string, user: User | undefined): void {
+  const initdb = postgresProgram('initdb');
+  const version = execFileSync(initdb, ['--version'], { encoding: 'utf8' }).trim();
+  const kept = join(repositoryRoot(), '.tokenhub', 'clusters', `${version} ${user?.uid ?? 'own'}`);
+  if (existsSync(kept)) {
+    copy(kept, data);
+    return;
+  }
+  const cwd = dirname(data);
+  execFileSync(initdb, ['--pgdata', data, ...INITDB], { cwd, stdio: ['ignore', 'ignore', 'pipe'], ...user });
+  mkdirSync(dirname(kept), { recursive: true });
+  const unfinished = mkdtempSync(`${kept} `);
+  copy(data, join(unfinished, 'data'));
+  try {
+    renameSync(join(unfinished, 'data'), kept);
+  } catch (error) {
+    // Another suite was first.
+    if (!existsSync(kept)) throw error;
+  } finally {
+    rmSync(unfinished, { recursive: true });
+  }
+}
+
+/** With owners and modes, which PostgreSQL insists on. */
+function copy(from: string, to: string): void {
+  execFileSync('cp', ['-Rp', from, to], { stdio: ['ignore', 'ignore', 'pipe'] });
+}
+
+interface User {
+  uid: number;
+  gid: number;
+}
+
 /** A program of PostgreSQL 15 or later, from the PATH or where Debian puts it. Throws when there is none. */
 export function postgresProgram(name: 'postgres' | 'initdb'): string {
   const debian = '/usr/lib/postgresql';
@@ -96,7 +129,7 @@ export function postgresProgram(name: 'postgres' | 'initdb'): string {
   return found;
 }
 
-function unprivilegedUser(): { uid: number; gid: number } | undefined {
+function unprivilegedUser(): User | undefined {
   if (process.getuid?.() !== 0) return undefined;
   for (const name of ['postgres', 'nobody']) {
     try {
