@@ -1,11 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import process from 'node:process';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { freePort } from '#testing/free-port.js';
+import { freePort, isFree } from '#testing/free-port.js';
 import { readmeCommands } from '#testing/readme-commands.js';
 import { temporaryFolder } from '#testing/reaper.js';
 import { repositoryRoot } from '#testing/repository-root.js';
@@ -205,14 +204,6 @@ async function portsToUse(): Promise<Record<string, string>> {
     if (!(await isFree(port))) ports[variable] = String(await freePort());
   }
   return ports;
-}
-
-function isFree(port: number): Promise<boolean> {
-  const server = createServer();
-  return new Promise((resolve) => {
-    server.once('error', () => resolve(false));
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-  });
 }
 
 function withPort(command: string): string {
