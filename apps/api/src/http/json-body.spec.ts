@@ -44,10 +44,10 @@ it.each(['utf-16', 'utf-16le', 'utf-32'])(
   },
 );
 
-it('a body that grows beyond the limit when it is unpacked is refused, and unpacked no further', async () => {
-  const bomb = gzipSync(JSON.stringify({ text: 'x'.repeat(20_000_000) }));
-  expect(bomb.length).toBeLessThan(50_000);
-  expect((await read(bomb, { 'content-encoding': 'gzip' }, 100_000)).error).toMatchObject({ code: 'body_too_large' });
+it.each(['gzip', 'deflate', 'br', 'pigeon'])('a packed body (%s) is refused, and not unpacked', async (encoding) => {
+  const { body, error } = await read(gzipSync('{"a":1}'), { 'content-encoding': encoding });
+  expect(error).toMatchObject({ code: 'unsupported_media_type', status: 415 });
+  expect(body).toBeUndefined();
 });
 
 const nested = (levels: number): string => '['.repeat(levels) + ']'.repeat(levels);

@@ -10,6 +10,8 @@ export function readJsonBody(limitBytes: number): RequestHandler {
   // Not strict: `null` or a text is valid JSON, and the routes say themselves that they want an object.
   const parse = json({
     ...{ limit: limitBytes, type: () => true, strict: false },
+    // Sixteen kilobytes of a stranger's would become sixteen megabytes of ours before anybody has asked for a key.
+    inflate: false,
     // Before it is parsed: ten million brackets would hold up every other request for a second.
     verify: (_request, _response, body, encoding) => {
       if (encoding !== 'utf-8') throw refusal('encoding.refused');
@@ -35,6 +37,8 @@ function explain(error: unknown): unknown {
     // Without a cause: the parser has hung the body on it.
     case 'entity.too.deep':
       return tooDeep();
+    case 'encoding.unsupported':
+      return new TokenhubError('unsupported_media_type', 'Send the body as it is, without content-encoding.');
     case 'encoding.refused':
       return new TokenhubError('unsupported_media_type', 'Send JSON in UTF-8 (RFC 8259).');
     case 'entity.parse.failed': {

@@ -1,6 +1,7 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import {
+  ArrayMaxSize,
   ArrayNotEmpty,
   IsArray,
   IsDefined,
@@ -72,6 +73,7 @@ export class WebhookDto {
   @IsOptional()
   @IsArray()
   @ArrayNotEmpty()
+  @ArrayMaxSize(WEBHOOK_FILTERS.length)
   @IsIn(WEBHOOK_FILTERS, { each: true })
   events?: WebhookFilter[];
 }

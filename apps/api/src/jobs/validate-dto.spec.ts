@@ -20,6 +20,7 @@ function refusal(act: () => unknown): TokenhubError {
   throw new Error('nothing was refused');
 }
 
+const many = <T>(count: number, one: T): T[] => Array.from({ length: count }, () => one);
 const pairs = (count: number): Record<string, string> =>
   Object.fromEntries(Array.from({ length: count }, (_, i) => [`k${i}`, 'v']));
 
@@ -118,6 +119,7 @@ describe('refuses', () => {
     [{ deadline: 'tomorrow' }, 'invalid_value', 'deadline'],
     [{ deadline: '2030-02-30T00:00:00Z' }, 'invalid_value', 'deadline'],
     [{ not_before: 1_700_000_000 }, 'invalid_value', 'not_before'],
+    [{ webhook: { url: 'https://a.example', events: many(7, 'job.*') } }, 'invalid_value', 'webhook.events'],
     [{ metadata: [] }, 'invalid_value', 'metadata'],
     [{ metadata: 'a' }, 'invalid_value', 'metadata'],
     [{ metadata: { a: 1 } }, 'invalid_value', 'metadata'],
@@ -169,6 +171,32 @@ it('lists every fault at once, each with its JSON pointer', () => {
     '/type',
   ]);
   for (const { detail } of error.options.errors ?? []) expect(error.message).toContain(detail);
+});
+
+it.each<[string, () => unknown]>([
+  ['has a million fields', () => Object.fromEntries(many(1_000_000, 0).map((_, i) => [`f${i}`, 0]))],
+  ['has a million objects where one belongs', () => job({ policy: many(1_000_000, {}) })],
+  ['has a list of a million elements', () => job({ policy: { models: many(1_000_000, 'a') } })],
+  ['has a million elements in lists of lists', () => job({ policy: many(999, many(1_000, 0)) })],
+])('what %s is refused as a whole, without a look at each', (_what, body) => {
+  const error = refusal(() => check(body()));
+  expect([error.code, error.message, error.options.errors]).toEqual([
+    ...['invalid_value', 'The body has more than 1000 fields and list elements.', undefined],
+  ]);
+});
+
+it('opaque fields are not counted', () => {
+  const request = { messages: many(2_000, { role: 'user', content: 'hi' }) };
+  expect(check(job({ request })).request).toBe(request);
+});
+
+it('tells twenty faults and how many more there are, and no name at full length', () => {
+  const unknown = Object.fromEntries(many(50, 0).map((_, i) => [`${i}${'x'.repeat(1_000)}`, 0]));
+  const error = refusal(() => check(job(unknown)));
+  expect(error.options.errors).toHaveLength(20);
+  expect(error.message).toMatch(/; and 30 more\.$/);
+  expect(error.message.length).toBeLessThan(20 * 150);
+  for (const { pointer } of error.options.errors ?? []) expect(pointer.length).toBeLessThanOrEqual(102);
 });
 
 it('a path in front goes before every field', () => {

@@ -10,9 +10,18 @@ export interface ValidateOptions {
   opaque?: readonly string[];
 }
 
+/** No envelope has so many fields and list elements; a validator's work grows with them, and with their square where they must differ. */
+const MOST_VALUES = 1_000;
+
+/** Beyond, an error says how many more there are. */
+const MOST_FAULTS = 20;
+
+/** The longest name of a field that an error repeats whole. */
+const LONGEST_NAME = 100;
+
 /**
- * Checks one of Tokenhub's own envelopes against its class. Throws one error that lists every fault with its JSON pointer;
- * fields that the class does not have are faults.
+ * Checks one of Tokenhub's own envelopes against its class. Throws one error that lists the faults (20 at most) with their JSON
+ * pointers; fields that the class does not have are faults. What has more than a thousand values beside its opaque fields is refused whole.
  */
 export function validateDto<T extends object>(
   dto: ClassConstructor<T>,
@@ -24,6 +33,10 @@ export function validateDto<T extends object>(
     throw new TokenhubError('invalid_type', `${path || 'The body'} must be a JSON object.`, {
       param: path || undefined,
     });
+  }
+  if (holdsMore(MOST_VALUES, value, options.opaque)) {
+    const detail = `${path || 'The body'} has more than ${MOST_VALUES} fields and list elements.`;
+    throw new TokenhubError('invalid_value', detail, { param: path || undefined });
   }
   const { opaque, rest } = split(value, options.opaque ?? []);
   // Copying a large prompt field by field would cost more than all other checks together.
@@ -50,10 +63,25 @@ function split(value: JsonObject, opaqueFields: readonly string[]): { opaque: Js
   };
 }
 
+/** Whether there are more fields and elements in it, at any depth beside the opaque fields; looks no further than it must. */
+function holdsMore(most: number, root: JsonObject, opaque: readonly string[] = []): boolean {
+  const open: object[] = [root];
+  let count = 0;
+  for (let next = open.pop(); next; next = open.pop()) {
+    count += Array.isArray(next) ? next.length : Object.keys(next).length;
+    if (count > most) return true;
+    for (const [field, value] of Object.entries(next) as [string, unknown][]) {
+      const isOpaque = next === root && opaque.includes(field);
+      if (typeof value === 'object' && value !== null && !isOpaque) open.push(value);
+    }
+  }
+  return false;
+}
+
 /** class-transformer leaves out `__proto__` and `constructor`; here they are fields that do not exist, like any other. */
 function passedOver(plain: JsonObject, instance: object, parent: string[]): Fault[] {
   return Object.entries(plain).flatMap(([field, value]): Fault[] => {
-    const steps = [...parent, field];
+    const steps = [...parent, shortened(field)];
     const detail = `${steps.join('.')} does not exist`;
     if (!Object.hasOwn(instance, field)) return [{ steps, detail, code: 'unknown_parameter' }];
     const child = (instance as JsonObject)[field];
@@ -62,7 +90,7 @@ function passedOver(plain: JsonObject, instance: object, parent: string[]): Faul
 }
 
 function flatten(fault: ValidationError, parent: string[]): Fault[] {
-  const steps = [...parent, fault.property];
+  const steps = [...parent, shortened(fault.property)];
   const path = steps.join('.');
   const broken = Object.entries(fault.constraints ?? {});
   // A value of the wrong type also breaks the bounds of the right one.
@@ -73,6 +101,10 @@ function flatten(fault: ValidationError, parent: string[]): Fault[] {
     detail: rule === 'whitelistValidation' ? `${path} does not exist` : (message ?? '').replace(fault.property, path),
   };
   return [...(own ? [own] : []), ...(fault.children ?? []).flatMap((child) => flatten(child, steps))];
+}
+
+function shortened(name: string): string {
+  return name.length > LONGEST_NAME ? `${name.slice(0, LONGEST_NAME)}…` : name;
 }
 
 /** Rules that a value of the right type can break. */
@@ -100,9 +132,11 @@ function codeOf(rule: string, value: unknown): ErrorCode {
 function toError(faults: Fault[]): TokenhubError {
   const [first] = faults;
   if (!first) return new TokenhubError('invalid_request');
-  return new TokenhubError(first.code, `${faults.map((fault) => fault.detail).join('; ')}.`, {
+  const told = faults.slice(0, MOST_FAULTS);
+  const more = faults.length > told.length ? [`and ${faults.length - told.length} more`] : [];
+  return new TokenhubError(first.code, `${[...told.map(({ detail }) => detail), ...more].join('; ')}.`, {
     param: first.steps.join('.'),
-    errors: faults.map(({ detail, steps }) => ({ detail, pointer: pointerTo(steps) })),
+    errors: told.map(({ detail, steps }) => ({ detail, pointer: pointerTo(steps) })),
   });
 }
 
