@@ -76,7 +76,7 @@ describe('changes of endpoints', () => {
     await waitFor(() => there.take('a', nothing).then(() => true), { pauseMs: 50 });
   });
 
-  const counted = (project: string) => fixture.redis.get(`{th}:webhook-endpoint-changes:${project}`);
+  const counted = (project: string) => fixture.redis.get(`{th}:webhook-endpoints-changed:${project}`);
 });
 
 describe('hundreds of changes of one endpoint at once', () => {

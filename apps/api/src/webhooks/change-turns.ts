@@ -29,7 +29,7 @@ export class ChangeTurns {
     private readonly limits: ChangeLimits = CHANGE_LIMITS,
   ) {
     const { most, windowS } = limits;
-    const keyPrefix = keys.webhookEndpointChanges();
+    const keyPrefix = keys.webhookEndpointsChanged();
     this.limiter = new RateLimiterRedis({ storeClient: redis, keyPrefix, points: most, duration: windowS });
   }
 
