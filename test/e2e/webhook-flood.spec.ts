@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { askWith, signIn } from './admin-client.js';
-import type { Answer } from './doors.js';
+import { ask, type Answer } from './doors.js';
 import { WebhookStack, type Endpoint } from './webhook-stack.js';
 
 /* A key that changes its project's webhook endpoints as fast as it can. */
@@ -51,3 +51,15 @@ it('hundreds of changes at once keep no administrator from signing in and changi
     expect(Number(headers.get('retry-after'))).toBeGreaterThan(0);
   }
 }, 120_000);
+
+it.each([
+  ['', 'post'],
+  ['/{id}', 'patch'],
+  ['/{id}', 'delete'],
+  ['/{id}/rotate', 'post'],
+])('the OpenAPI document says of %s (%s) that it is limited, and how that is answered', async (path, method) => {
+  const { body } = await ask(`${hub.stack.url}/docs/openapi.json`);
+  const routes = body.paths as Record<string, Record<string, { description?: string }>>;
+  const { description } = routes[`/v1/webhook-endpoints${path}`]?.[method] ?? {};
+  expect(description).toMatch(/50 times in 10 s.*429 rate_limit_exceeded/);
+});
