@@ -78,7 +78,7 @@ module.exports = {
     fenced('ioredis', lib('platform')),
     fenced('bullmq', lib('queues')),
     fenced('@bull-board', lib('queues')),
-    fenced('rate-limiter-flexible', '^apps/api/src/auth/'),
+    fenced('rate-limiter-flexible', '^apps/api/src/(auth|webhooks)/'),
     fenced('cookie', '^apps/api/src/auth/'),
     fenced('playwright-core', lib('testing')),
     fenced('tiktoken', lib('tokens')),

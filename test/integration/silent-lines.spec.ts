@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { sql } from 'kysely';
 import { AuditLog } from '#audit/audit-log.js';
 import { connectDatabase, isDatabaseUnavailable, type Database } from '#database/connect-database.js';
 import { migrate } from '#database/migrate.js';
@@ -126,5 +127,41 @@ describe('whoever was stopped with a lock in its hands keeps nobody waiting for 
     await proxy.close();
     await stopped.close();
     await refused;
+  });
+
+  it.each([
+    ['settings', 7_401_956, change],
+    ['secrets', 7_401_956, setSecret],
+  ])('changes of %s that wait for a lock leave their connections to others before these give up', async (...row) => {
+    const [, lock, doIt] = row;
+    await history.db.connection().execute(async (holder) => {
+      await sql`SELECT pg_advisory_lock(${sql.lit(lock)})`.execute(holder);
+      const database = connectDatabase(history.server.url, { name: 'test', onError: () => undefined });
+      const waiting = Array.from({ length: 5 }, () => doIt(database.db).catch((error: unknown) => error));
+      await waitFor(async () => (await waitingFor(holder)) === 5);
+      await append(database.db);
+      for (const one of await Promise.all(waiting)) expect(one).toMatchObject({ code: 'store_unavailable' });
+      expect(await waitingFor(holder)).toBe(0);
+      await sql`SELECT pg_advisory_unlock(${sql.lit(lock)})`.execute(holder);
+      await doIt(database.db);
+      await database.close();
+    });
+  });
+
+  async function waitingFor(db: Database['db']): Promise<number> {
+    const { rows } = await sql`SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted`.execute(db);
+    return rows.length;
+  }
+
+  it('a migration waits for another as long as that takes', async () => {
+    await history.db.connection().execute(async (holder) => {
+      await sql`SELECT pg_advisory_lock(7401953)`.execute(holder);
+      const since = performance.now();
+      const migrated = migrate(history.db);
+      // Longer than anything waits for which somebody waits.
+      await waitFor(async () => performance.now() - since > 4_000 && (await waitingFor(holder)) === 1);
+      await sql`SELECT pg_advisory_unlock(7401953)`.execute(holder);
+      await expect(migrated).resolves.toEqual([]);
+    });
   });
 });

@@ -14,6 +14,7 @@ import { WebhookReceiver } from '#testing/webhook-receiver.js';
 import { ENDPOINT_KIND, madeEndpoints } from '#webhooks/endpoint-definition.js';
 import { EndpointMarks } from '#webhooks/endpoint-marks.js';
 import { endpointSnapshots, LiveEndpoints } from '#webhooks/live-endpoints.js';
+import { ChangeTurns } from '../../apps/api/src/webhooks/change-turns.js';
 import { EndpointDesk } from '../../apps/api/src/webhooks/endpoint-desk.js';
 import { MOST_ENDPOINTS, StoredEndpoints } from '../../apps/api/src/webhooks/stored-endpoints.js';
 import { FEWEST_FAILURES } from '../../apps/worker/src/webhooks/endpoint-disabler.js';
@@ -73,7 +74,7 @@ describe.each(DATABASE_KINDS)('webhook endpoints over %s', (kind) => {
       live.stop();
       await publisher.stop();
     });
-    const stored = new StoredEndpoints({ settings, publisher });
+    const stored = new StoredEndpoints({ settings, publisher, turns: new ChangeTurns(redis) });
     const desk = new EndpointDesk({
       ...{ projects: [], stored, marks: new EndpointMarks(redis), cipher: new FixedCipher(isLocked) },
       ...{ policy: new OutboundPolicy(['127.0.0.1']), now: Date.now, onError: fixture.onError },

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { sql, type Transaction } from 'kysely';
-import { takeLock } from './bounded-transaction.js';
+import { takeLockPatiently } from './bounded-transaction.js';
 import { isDatabaseUnavailable, type Db } from './connect-database.js';
 import type { DatabaseSchema } from './schema.js';
 
@@ -31,7 +31,7 @@ const MIGRATION_LOCK = 7_401_953;
  */
 export async function migrate(db: Db, migrations: readonly Migration[] = readMigrations()): Promise<string[]> {
   return db.transaction().execute(async (trx) => {
-    await takeLock(trx, MIGRATION_LOCK);
+    await takeLockPatiently(trx, MIGRATION_LOCK);
     await sql`CREATE TABLE IF NOT EXISTS schema_migrations (
       version integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())`.execute(trx);
     const current = await currentVersion(trx);

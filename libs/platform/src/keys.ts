@@ -69,6 +69,8 @@ export const keys = {
   webhookFailures: (project: string, endpoint: string) => `${KEY_PREFIX}:webhook-failures:${project}/${endpoint}`,
   /** String with a time to live: this endpoint was tested a moment ago. */
   webhookTested: (project: string, endpoint: string) => `${KEY_PREFIX}:webhook-tested:${project}/${endpoint}`,
+  /** What begins the names of numbers with a time to live, which count the changes of a project's endpoints. */
+  webhookEndpointsChanged: () => `${KEY_PREFIX}:webhook-endpoints-changed`,
   /** List: the newest deliveries that were given up, with the reason. */
   webhooksDead: () => `${KEY_PREFIX}:webhooks-dead`,
   /** Hash: endpoints (`project/endpoint`) whose receiver wants no more, with the reason. */

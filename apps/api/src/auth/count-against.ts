@@ -1,13 +1,17 @@
 import { RateLimiterRes, type RateLimiterRedis } from 'rate-limiter-flexible';
 import { TokenhubError } from '#contracts/error-catalogue.js';
 
-/** Counts one more; throws 429 with `Retry-After` when it is one too many. */
-export async function countAgainst(limiter: RateLimiterRedis, key: string): Promise<void> {
+/** Counts one more; throws 429 with `Retry-After` when it is one too many: what `refusal` makes of the time to wait. */
+export async function countAgainst(
+  limiter: RateLimiterRedis,
+  key: string,
+  refusal: (waitMs: number) => TokenhubError = tooManyWrong,
+): Promise<void> {
   try {
     await limiter.consume(key);
-  } catch (refusal) {
-    if (refusal instanceof RateLimiterRes) throw tooManyWrong(refusal.msBeforeNext);
-    throw refusal;
+  } catch (refused) {
+    if (refused instanceof RateLimiterRes) throw refusal(refused.msBeforeNext);
+    throw refused;
   }
 }
 

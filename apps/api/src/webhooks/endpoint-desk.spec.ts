@@ -41,7 +41,7 @@ function deskOf() {
   };
   const desk = new EndpointDesk({
     projects: [],
-    stored: new StoredEndpoints({ settings, publisher }),
+    stored: new StoredEndpoints({ settings, publisher, turns: { take: (_project, change) => change() } }),
     marks: { find: gone, clear: gone } as unknown as EndpointMarks,
     policy: new OutboundPolicy([]),
     cipher: new FixedCipher(),

@@ -18,9 +18,12 @@ import { listOf } from '../http/list-of.js';
 import { KeyGuard, RequireScope, type AuthenticatedRequest } from '../auth/key.guard.js';
 import { clientGone } from '../http/client-gone.js';
 import { validateDto } from '../jobs/validate-dto.js';
+import { CHANGE_LIMITS } from './change-turns.js';
 import { EndpointDesk } from './endpoint-desk.js';
 import { EndpointTest } from './endpoint-test.js';
 import { EndpointFieldsDto, NewEndpointDto, SecretRotationDto } from './endpoint.dto.js';
+
+const LIMITED = `A project's endpoints can be made, changed, rotated and deleted ${CHANGE_LIMITS.most} times in ${CHANGE_LIMITS.windowS} s; then 429 rate_limit_exceeded, with Retry-After.`;
 
 /** Webhook endpoints of the key's project. A secret is shown by the answer that makes it, once. */
 @ApiTags('webhooks')
@@ -43,7 +46,7 @@ export class EndpointsController {
   }
 
   @Post()
-  @ApiOperation({ summary: 'A new webhook endpoint; `secret` is in this answer and in no other' })
+  @ApiOperation({ summary: 'A new webhook endpoint; `secret` is in this answer and in no other', description: LIMITED })
   @ApiBody({ type: NewEndpointDto })
   async create(
     @Req() { principal }: AuthenticatedRequest,
@@ -62,7 +65,7 @@ export class EndpointsController {
   }
 
   @Patch(':id')
-  @ApiOperation({ summary: 'Change url, events or description; disable it, or enable it again' })
+  @ApiOperation({ summary: 'Change url, events or description; disable it, or enable it again', description: LIMITED })
   @ApiBody({ type: EndpointFieldsDto })
   async patch(
     @Req() { principal }: AuthenticatedRequest,
@@ -74,14 +77,17 @@ export class EndpointsController {
 
   @Delete(':id')
   @HttpCode(204)
-  @ApiOperation({ summary: 'Delete a webhook endpoint; what is on its way to it is given up' })
+  @ApiOperation({ summary: 'Delete a webhook endpoint; what is on its way to it is given up', description: LIMITED })
   async delete(@Req() { principal }: AuthenticatedRequest, @Param('id') id: string): Promise<void> {
     await this.endpoints.delete(principal.project, id);
   }
 
   @Post(':id/rotate')
   @HttpCode(200)
-  @ApiOperation({ summary: 'A new `secret`; the one before it signs too for overlap_seconds (a day when absent)' })
+  @ApiOperation({
+    summary: 'A new `secret`; the one before it signs too for overlap_seconds (a day when absent)',
+    description: LIMITED,
+  })
   @ApiBody({ type: SecretRotationDto, required: false })
   async rotate(
     @Req() { principal }: AuthenticatedRequest,

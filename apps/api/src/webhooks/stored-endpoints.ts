@@ -7,6 +7,7 @@ import {
   type SettingsDocument,
   type SettingsStore,
 } from '#settings/settings-store.js';
+import type { ChangeTurns } from './change-turns.js';
 import { documentId, ENDPOINT_KIND, ownerOf, type EndpointDefinition } from '#webhooks/endpoint-definition.js';
 
 /** How many a project may have, beside those that are declared. */
@@ -16,13 +17,10 @@ export interface StoredEndpointsDeps {
   /** Null where no database is configured. */
   settings: SettingsStore | null;
   publisher: Pick<SettingsPublisher<object>, 'publish'>;
+  turns: Pick<ChangeTurns, 'take'>;
 }
 
-interface WriteOptions extends PublishOptions {
-  check?: (all: SettingsDocument[]) => void;
-}
-
-/** The stored endpoints: read, and written so that every process hears of it. */
+/** The stored endpoints: read, and written so that every process hears of it. What writes throws `rate_limit_exceeded` when a project does it too often. */
 export class StoredEndpoints {
   constructor(private readonly deps: StoredEndpointsDeps) {}
 
@@ -35,9 +33,7 @@ export class StoredEndpoints {
 
   /** Throws `webhook_endpoint_not_found`. */
   async read(project: string, endpoint: string): Promise<SettingsDocument> {
-    const found = ID_PATTERN.test(endpoint)
-      ? await this.deps.settings?.read(ENDPOINT_KIND, documentId(project, endpoint))
-      : null;
+    const found = await this.deps.settings?.read(ENDPOINT_KIND, documentOf(project, endpoint));
     if (!found) throw endpointNotFound(endpoint);
     return found;
   }
@@ -45,34 +41,35 @@ export class StoredEndpoints {
   /** Throws `already_exists`, and `too_many_endpoints`. Its secret is made with it: it holds as soon as it is saved. */
   async insert(project: string, endpoint: string, definition: EndpointDefinition): Promise<SettingsDocument> {
     const change = { change: 'insert', kind: ENDPOINT_KIND, id: documentId(project, endpoint), definition } as const;
-    const check = (all: SettingsDocument[]): void => requireRoom(project, all);
-    return required(await this.write(change, { check, until: 'commit' }));
+    const decide = (all: SettingsDocument[]): SettingsChange => {
+      requireRoom(project, all);
+      return change;
+    };
+    return required(await this.write(project, decide, { until: 'commit' }));
   }
 
   /**
-   * Writes what `next` makes of it as it is; whoever changes it meanwhile is not undone: it is read again. What makes a secret holds as soon as it
-   * is saved (`until: 'commit'`).
+   * Writes what `next` makes of it as it is at that moment: nobody's change is undone. What makes a secret holds as soon as it is saved
+   * (`until: 'commit'`). Throws `webhook_endpoint_not_found`, and what `next` throws.
    */
   async update(
-    { project, endpoint, until }: { project: string; endpoint: string } & Pick<WriteOptions, 'until'>,
+    { project, endpoint, until }: { project: string; endpoint: string } & PublishOptions,
     next: (current: EndpointDefinition) => EndpointDefinition,
   ): Promise<SettingsDocument> {
-    for (;;) {
-      const { id, definition, version } = await this.read(project, endpoint);
-      const changed = next(definition as EndpointDefinition);
-      try {
-        const change = { change: 'update', kind: ENDPOINT_KIND, id, definition: changed, version } as const;
-        return required(await this.write(change, { until }));
-      } catch (error) {
-        if (!(error instanceof SettingsConflict && error.reason === 'stale')) throw error;
-      }
-    }
+    const id = documentOf(project, endpoint);
+    const decide = (all: SettingsDocument[]): SettingsChange => {
+      const current = all.find((document) => document.id === id);
+      if (!current) throw endpointNotFound(endpoint);
+      const definition = next(current.definition as EndpointDefinition);
+      return { change: 'update', kind: ENDPOINT_KIND, id, definition, version: null };
+    };
+    return required(await this.write(project, decide, { until }));
   }
 
   /** Throws `webhook_endpoint_not_found`. */
   async delete(project: string, endpoint: string): Promise<void> {
-    if (!ID_PATTERN.test(endpoint)) throw endpointNotFound(endpoint);
-    await this.write({ change: 'delete', kind: ENDPOINT_KIND, id: documentId(project, endpoint), version: null });
+    const id = documentOf(project, endpoint);
+    await this.write(project, () => ({ change: 'delete', kind: ENDPOINT_KIND, id, version: null }));
   }
 
   /** Throws `settings_not_kept` where there is no database. */
@@ -86,23 +83,23 @@ export class StoredEndpoints {
   }
 
   /**
-   * Once it is committed it is published; this process knows it when this resolves. Throws `store_unavailable` when that has not worked in
-   * time: the change is made all the same. With `until: 'commit'` it resolves then, too.
+   * Makes the change that `decide` finds, when it is the project's turn. Once it is committed it is published; this process knows it when
+   * this resolves. Throws `store_unavailable` when that has not worked in time: the change is made all the same. With `until: 'commit'`
+   * it resolves then, too.
    */
   private async write(
-    change: SettingsChange,
-    { check = () => undefined, until }: WriteOptions = {},
+    project: string,
+    decide: (all: SettingsDocument[]) => SettingsChange,
+    { until }: PublishOptions = {},
   ): Promise<SettingsDocument | null> {
-    const kinds = change.change === 'insert' ? [ENDPOINT_KIND] : [];
-    const decide = (all: SettingsDocument[]): SettingsChange[] => {
-      check(all);
-      return [change];
-    };
-    // A project's own, and no administrator's.
-    const written = this.requireKept().change(kinds, decide, null);
-    const { documents, revision } = await written.catch(refuse);
-    await this.deps.publisher.publish(revision, { until });
-    return documents[0] ?? null;
+    const settings = this.requireKept();
+    return this.deps.turns.take(project, async () => {
+      // A project's own, and no administrator's.
+      const written = settings.change([ENDPOINT_KIND], (all) => [decide(all)], null);
+      const { documents, revision } = await written.catch(refuse);
+      await this.deps.publisher.publish(revision, { until });
+      return documents[0] ?? null;
+    });
   }
 }
 
@@ -110,6 +107,12 @@ export class StoredEndpoints {
 export function endpointNotFound(id: string): TokenhubError {
   const message = `There is no webhook endpoint ${JSON.stringify(id.slice(0, 64))}.`;
   return new TokenhubError('webhook_endpoint_not_found', message);
+}
+
+/** The id of its document. Throws `webhook_endpoint_not_found` for what is the id of none: the database refuses U+0000. */
+function documentOf(project: string, endpoint: string): string {
+  if (ID_PATTERN.test(endpoint)) return documentId(project, endpoint);
+  throw endpointNotFound(endpoint);
 }
 
 function required(document: SettingsDocument | null): SettingsDocument {
@@ -122,9 +125,8 @@ function requireRoom(project: string, all: readonly SettingsDocument[]): void {
   throw new TokenhubError('too_many_endpoints', `A project has ${MOST_ENDPOINTS} webhook endpoints at most.`);
 }
 
-/** What is stale is for the caller, who reads it again. */
 function refuse(error: unknown): never {
-  if (!(error instanceof SettingsConflict) || error.reason === 'stale') throw error;
+  if (!(error instanceof SettingsConflict)) throw error;
   const { endpoint } = ownerOf(error.subject.id);
   if (error.reason === 'missing') throw endpointNotFound(endpoint);
   throw new TokenhubError('already_exists', `There is a webhook endpoint "${endpoint}" already.`, { param: 'id' });

@@ -22,6 +22,7 @@ import { EndpointMarks } from '#webhooks/endpoint-marks.js';
 import { KeptDeliveries } from '#webhooks/kept-deliveries.js';
 import { endpointSnapshots, LiveEndpoints } from '#webhooks/live-endpoints.js';
 import { TargetDirectory } from '#webhooks/target-directory.js';
+import { ChangeTurns } from './change-turns.js';
 import { DeliveriesController } from './deliveries.controller.js';
 import { DeliveryDesk } from './delivery-desk.js';
 import { EndpointDesk } from './endpoint-desk.js';
@@ -52,9 +53,9 @@ export const WEBHOOK_PARTS: Provider[] = [
   },
   {
     provide: StoredEndpoints,
-    inject: [SettingsStore, ENDPOINT_PUBLISHER],
-    useFactory: (settings: SettingsStore | null, publisher: SettingsPublisher<MadeEndpoints>) =>
-      new StoredEndpoints({ settings, publisher }),
+    inject: [SettingsStore, ENDPOINT_PUBLISHER, REDIS],
+    useFactory: (settings: SettingsStore | null, publisher: SettingsPublisher<MadeEndpoints>, redis: RedisClient) =>
+      new StoredEndpoints({ settings, publisher, turns: new ChangeTurns(redis) }),
   },
   {
     provide: EndpointDesk,
