@@ -164,6 +164,11 @@ function ledgerField({ id, project, key }: NewJob): string {
   return `${keys.ledger()} ${JSON.stringify({ job: id, project, key }).slice(1, -1)}`;
 }
 
+/** What may be large in a record, roughly: its characters. */
+export function textLength({ result, steps }: JobRecord): number {
+  return steps.reduce((sum, { output }) => sum + (output?.text.length ?? 0), result?.length ?? 0);
+}
+
 /** A call's hash, and the id under which it lies. */
 export interface CallFields {
   id: string;

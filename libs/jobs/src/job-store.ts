@@ -16,7 +16,7 @@ import { passesFilter } from './job-filter.js';
 import { JobFinder, type FinderBounds, type FindOptions } from './job-finder.js';
 import { PAGE_BYTES, type JobsFound } from './job-page.js';
 import { parseGraphFields, stepCallId, type GraphPlan } from './graph-record.js';
-import { answerCallId, parseJobRecord, type JobRecord, type NewJob } from './job-record.js';
+import { answerCallId, parseJobRecord, textLength, type JobRecord, type NewJob } from './job-record.js';
 import { loadJobScripts, type JobScripts } from './job-scripts.js';
 import { chargeArgs, parseLevels } from './key-levels.js';
 
@@ -142,7 +142,7 @@ export class JobStore {
       if (bytes >= PAGE_BYTES) return { records, lookedTo: ids[read - 1] ?? null };
       const found = await Promise.all(ids.slice(read, read + READ_AT_ONCE).map((id) => this.read(id)));
       records.push(...found.filter((record) => record !== null).filter((record) => passesFilter(record, filter)));
-      bytes = records.reduce((sum, record) => sum + textBytes(record), 0);
+      bytes = records.reduce((sum, record) => sum + textLength(record), 0);
     }
     return { records, lookedTo };
   }
@@ -205,9 +205,4 @@ function workOf({ job, calls, graph }: JobHashes): JobWork {
     graph: graph?.plan === undefined ? null : (JSON.parse(graph.plan) as GraphPlan),
     hooks: job.hooks === undefined ? [] : (JSON.parse(job.hooks) as { targets: HookTarget[] }).targets,
   };
-}
-
-/** What may be large in a record, roughly. */
-function textBytes({ result, steps }: JobRecord): number {
-  return steps.reduce((sum, { output }) => sum + (output?.text.length ?? 0), result?.length ?? 0);
 }
