@@ -45,6 +45,8 @@ export interface JobRecord {
   retryOf: string | null;
   /** Of an unfinished job: the attempt that waits, and for what. */
   waiting: (AttemptPayload & CallPlan['candidates'][number]) | null;
+  /** Only what is short was read of it: neither result nor attempts and steps. */
+  brief?: true;
 }
 
 /** A step with what its calls have cost. */

@@ -82,11 +82,20 @@ export class JobStore {
 
   /** The whole record, or null when there is no such job (any more). */
   async read(jobId: string): Promise<JobRecord | null> {
-    return recordOf(jobId, await this.readHashes(jobId, (key) => this.readFields(key)));
+    return recordOf(jobId, await this.readHashes(jobId, (key) => this.readWithout('request', key)));
   }
 
-  private async readFields(key: string): Promise<Record<string, string>> {
-    const flat = (await this.scripts['read-fields']([key], [])) as string[];
+  /** What `read` gives; or, of a job whose result has more bytes than these, the record without result, attempts and steps: `brief`. */
+  async readUpTo(jobId: string, resultBytes: number): Promise<JobRecord | null> {
+    const length = await this.redis.hstrlen(keys.job(jobId), 'result');
+    if (length <= resultBytes) return this.read(jobId);
+    const job = await this.readWithout('result', keys.job(jobId));
+    const record = recordOf(jobId, { job, calls: [], graph: null });
+    return record && { ...record, brief: true };
+  }
+
+  private async readWithout(field: string, key: string): Promise<Record<string, string>> {
+    const flat = (await this.scripts['read-fields']([key], [field])) as string[];
     return Object.fromEntries(flat.flatMap((name, i) => (i % 2 === 0 ? [[name, flat[i + 1] ?? '']] : [])));
   }
 

@@ -78,6 +78,11 @@ describe('a body', () => {
     expect(() => eventBody(ended, record({ result: '[' }))).toThrow(SyntaxError);
   });
 
+  it('of which only what is short was read is thin', () => {
+    const { data } = parse(eventBody(ended, record({ brief: true, result: null })));
+    expect(data).toEqual(parse(eventBody(ended, record({ result: '['.repeat(30_000) }))).data);
+  });
+
   it('is small whatever metadata and messages are as long as', () => {
     const metadata = Object.fromEntries(Array.from({ length: 16 }, (_, i) => [String(i), '🦙'.repeat(512)]));
     const long = 'm'.repeat(100_000);

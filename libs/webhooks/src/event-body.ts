@@ -5,7 +5,7 @@ import { textLength, type JobRecord } from '#jobs/job-record.js';
 import { jobView } from '#jobs/job-view.js';
 
 /** Standard Webhooks asks for bodies under 20 KB; a larger one carries only what a receiver needs to fetch the rest. */
-const LARGEST_BODY = 20_000;
+export const LARGEST_BODY = 20_000;
 
 /** The end of a job as an event. */
 export interface EndedJob {
@@ -37,7 +37,7 @@ export function eventBody(ended: EndedJob, record: JobRecord | null): string {
     return JSON.stringify({ ...envelope, data: { id: ended.jobId, object: 'job', state: ended.state } });
   }
   // Told from its length: parsing megabytes would hold up the process.
-  if (textLength(record) <= LARGEST_BODY) {
+  if (!record.brief && textLength(record) <= LARGEST_BODY) {
     const full = JSON.stringify({ ...envelope, data: jobView(record) });
     if (Buffer.byteLength(full) <= LARGEST_BODY) return full;
   }
