@@ -263,6 +263,21 @@ describe('usage', () => {
   });
 });
 
+it('a record is read whole up to so many bytes of its result, and brief beyond', async () => {
+  const job = await create();
+  await finish(job, 'completed');
+  const whole = await fixture.store.read(job.id);
+  const bytes = Buffer.byteLength(whole?.result ?? '');
+  expect(await fixture.store.readUpTo(job.id, bytes)).toEqual(whole);
+  expect(await fixture.store.readUpTo(job.id, bytes - 1)).toEqual({
+    ...whole,
+    result: null,
+    attempts: [],
+    brief: true,
+  });
+  expect(await fixture.store.readUpTo(`${job.id}x`, 0)).toBeNull();
+});
+
 describe('the list', () => {
   /** What a client's cursor says of a job: the id, and the time that is in it. */
   const createdAtOf = new Map<string, number>();

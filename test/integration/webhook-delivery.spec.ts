@@ -322,8 +322,8 @@ describe('a delivery', () => {
 
   it('of a job that only a database has which is away waits without a try, and tells all when it is back', async () => {
     const { id } = await rig.accepted();
-    const read = (): Promise<never> => Promise.reject(new TokenhubError('store_unavailable'));
-    const away = rigWith({ jobs: { read } }).deliver();
+    const readUpTo = (): Promise<never> => Promise.reject(new TokenhubError('store_unavailable'));
+    const away = rigWith({ jobs: { readUpTo } }).deliver();
     await expect(away.run({ deliveryId: id })).rejects.toMatchObject({ name: 'RetryLater' });
     expect(await rig.known(id)).toMatchObject({ status: 'pending', attempts: 0, heldBy: 'history', tries: [] });
     await rig.deliver().run({ deliveryId: id });
@@ -333,10 +333,26 @@ describe('a delivery', () => {
     ]);
   });
 
+  it('of a job with a result of megabytes is thin, and its result never leaves Redis', async () => {
+    const { id, jobId } = await rig.accepted();
+    await fixture.redis.hset(keys.job(jobId), 'result', '['.repeat(5_000_000));
+    const before = await sentBytes();
+    await rig.deliver().run({ deliveryId: id });
+    expect((await sentBytes()) - before).toBeLessThan(100_000);
+    const [body] = receiver.at('/hook').map((one) => (JSON.parse(one.body) as { data: object }).data);
+    expect(body).toMatchObject({ id: jobId, type: 'chat', state: 'cancelled', urls: { self: `/v1/jobs/${jobId}` } });
+    expect(body).not.toHaveProperty('result');
+  });
+
+  /** What Redis has sent to anybody. */
+  async function sentBytes(): Promise<number> {
+    return Number(/total_net_output_bytes:(\d+)/.exec(await fixture.redis.info('stats'))?.[1]);
+  }
+
   it('that a fault of ours fails is tried again, and does not count against its endpoint', async () => {
     const { id } = await rig.accepted();
-    const read = (): Promise<never> => Promise.reject(new Error('a fault of ours'));
-    const broken = rigWith({ jobs: { read } }).deliver();
+    const readUpTo = (): Promise<never> => Promise.reject(new Error('a fault of ours'));
+    const broken = rigWith({ jobs: { readUpTo } }).deliver();
     await expect(broken.run({ deliveryId: id })).rejects.toMatchObject({ delayMs: 5_000 });
     expect(await rig.known(id)).toMatchObject({ attempts: 1, tries: [{ error: 'internal_error', httpStatus: null }] });
     expect(await fixture.redis.exists(keys.webhookFailures('default', 'hook'))).toBe(0);

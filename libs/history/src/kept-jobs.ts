@@ -29,6 +29,12 @@ export class KeptJobs {
     return (await store.read(jobId)) ?? (await history?.read(jobId)) ?? null;
   }
 
+  /** The record, or, while Redis has it and its result is longer than so many bytes, what is short of it. */
+  async readUpTo(jobId: string, resultBytes: number): Promise<JobRecord | null> {
+    const { store, history } = this.deps;
+    return (await store.readUpTo(jobId, resultBytes)) ?? (await history?.read(jobId)) ?? null;
+  }
+
   /** The project that a job belongs to and its state. */
   async look(jobId: string): Promise<{ project: string; state: JobState } | null> {
     const { store, history } = this.deps;

@@ -1,9 +1,13 @@
 import type { LookupAddress } from 'node:dns';
+import process from 'node:process';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { OutboundPolicy } from '#platform/network/outbound-policy.js';
+import { NameServer } from '#testing/name-server.js';
 import { WebhookReceiver } from '#testing/webhook-receiver.js';
 import { AddressGuard } from './address-guard.js';
+import { askNameServers } from './ask-name-servers.js';
 import { HttpClient } from './http-client.js';
+import { HttpError } from './http-error.js';
 import type { HttpAnswer, HttpRequest } from './http-request.js';
 
 /*
@@ -32,15 +36,13 @@ afterEach(async () => {
 function clientWith(...answers: (string[] | Error)[]): void {
   looked = [];
   const policy = new PlainHttpPolicy([PUBLIC]);
-  const guard = new AddressGuard(policy, (host, done) => {
+  const guard = new AddressGuard(policy, (host) => {
     const answer = answers[Math.min(looked.length, answers.length - 1)] ?? [];
     looked.push(host);
-    if (answer instanceof Error) done(answer, []);
-    else
-      done(
-        null,
-        answer.map((address): LookupAddress => ({ address, family: address.includes(':') ? 6 : 4 })),
-      );
+    if (answer instanceof Error) return Promise.reject(answer);
+    return Promise.resolve(
+      answer.map((address): LookupAddress => ({ address, family: address.includes(':') ? 6 : 4 })),
+    );
   });
   // No connection is kept: each call opens its own, as it would hours later.
   client = new HttpClient({ guard, keepAliveMs: 1 });
@@ -102,11 +104,44 @@ describe('a name', () => {
   });
 
   it.each([
-    ['is not known', Object.assign(new Error('getaddrinfo ENOTFOUND'), { code: 'ENOTFOUND' })],
-    ['stands for nothing', []],
-  ])('that %s cannot be connected to', async (_what, answer) => {
+    ['is not known', 'connection_failed', new HttpError('connection_failed', 'The host stands for no address')],
+    ['nobody answers for', 'connect_timeout', new HttpError('connect_timeout', 'No name server answered')],
+    ['stands for nothing', 'connection_failed', []],
+  ])('that %s fails as %s', async (_what, kind, answer) => {
     clientWith(answer);
-    await expect(send()).rejects.toMatchObject({ kind: 'connection_failed' });
+    await expect(send()).rejects.toMatchObject({ kind });
+  });
+});
+
+describe('a look-up', () => {
+  beforeEach(() => clientWith([PUBLIC]));
+
+  /** What the process has under way once a guard, as production makes it, was asked for a host. */
+  async function underWay(allow: string[], host: string): Promise<string[]> {
+    const found = Promise.withResolvers<unknown>();
+    new AddressGuard(new OutboundPolicy(allow)).lookupWithin(50)(host, { all: true }, found.resolve);
+    const resources = process.getActiveResourcesInfo();
+    await found.promise;
+    return resources;
+  }
+
+  it('of a stranger’s name takes none of the threads that all other look-ups need', async () => {
+    expect(await underWay([], 'hooks.test')).not.toContain('GetAddrInfoReqWrap');
+  });
+
+  it('of a name that the operator allows is the system’s, which knows the hosts file', async () => {
+    expect(await underWay(['localhost'], 'localhost')).toContain('GetAddrInfoReqWrap');
+    client = new HttpClient({ guard: new AddressGuard(new OutboundPolicy(['localhost'])), keepAliveMs: 1 });
+    expect((await send(`http://localhost:${inside.port}/hook`)).status).toBe(204);
+    expect(heard()).toEqual([0, 1]);
+  });
+
+  it('that is not answered ends with the time that the connection has', async () => {
+    const silent = await NameServer.start({ 'public.test': 'silence' });
+    const guard = new AddressGuard(new PlainHttpPolicy([PUBLIC]), askNameServers([silent.address]));
+    client = new HttpClient({ guard, keepAliveMs: 1 });
+    await expect(send(undefined, { connectMs: 300 })).rejects.toMatchObject({ kind: 'connect_timeout' });
+    await silent.stop();
   });
 });
 

@@ -62,7 +62,7 @@ export class HttpClient {
       // One connection per call: an aborted call must end at the server, and a slow one must not share its fate.
       allowH2: false,
       connectTimeout: connectMs,
-      ...(this.#guard && { connect: { lookup: this.#guard.lookup } }),
+      ...(this.#guard && { connect: { lookup: this.#guard.lookupWithin(connectMs) } }),
       keepAliveTimeout: this.#keepAliveMs,
       // Node's own default, whatever its options say: all headers of an answer together.
       maxHeaderSize: MOST_HEADER_BYTES,

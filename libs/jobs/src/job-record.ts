@@ -45,6 +45,8 @@ export interface JobRecord {
   retryOf: string | null;
   /** Of an unfinished job: the attempt that waits, and for what. */
   waiting: (AttemptPayload & CallPlan['candidates'][number]) | null;
+  /** Only what is short was read of it: neither result nor attempts and steps. */
+  brief?: true;
 }
 
 /** A step with what its calls have cost. */
@@ -162,6 +164,11 @@ export function newJobFields(job: NewJob, list: string): NewFields {
 /** The stream, and what every entry about the job begins with. */
 function ledgerField({ id, project, key }: NewJob): string {
   return `${keys.ledger()} ${JSON.stringify({ job: id, project, key }).slice(1, -1)}`;
+}
+
+/** What may be large in a record, roughly: its characters. */
+export function textLength({ result, steps }: JobRecord): number {
+  return steps.reduce((sum, { output }) => sum + (output?.text.length ?? 0), result?.length ?? 0);
 }
 
 /** A call's hash, and the id under which it lies. */

@@ -16,7 +16,7 @@ import { passesFilter } from './job-filter.js';
 import { JobFinder, type FinderBounds, type FindOptions } from './job-finder.js';
 import { PAGE_BYTES, type JobsFound } from './job-page.js';
 import { parseGraphFields, stepCallId, type GraphPlan } from './graph-record.js';
-import { answerCallId, parseJobRecord, type JobRecord, type NewJob } from './job-record.js';
+import { answerCallId, parseJobRecord, textLength, type JobRecord, type NewJob } from './job-record.js';
 import { loadJobScripts, type JobScripts } from './job-scripts.js';
 import { chargeArgs, parseLevels } from './key-levels.js';
 
@@ -82,11 +82,20 @@ export class JobStore {
 
   /** The whole record, or null when there is no such job (any more). */
   async read(jobId: string): Promise<JobRecord | null> {
-    return recordOf(jobId, await this.readHashes(jobId, (key) => this.readFields(key)));
+    return recordOf(jobId, await this.readHashes(jobId, (key) => this.readWithout('request', key)));
   }
 
-  private async readFields(key: string): Promise<Record<string, string>> {
-    const flat = (await this.scripts['read-fields']([key], [])) as string[];
+  /** What `read` gives; or, of a job whose result has more bytes than these, the record without result, attempts and steps: `brief`. */
+  async readUpTo(jobId: string, resultBytes: number): Promise<JobRecord | null> {
+    const length = await this.redis.hstrlen(keys.job(jobId), 'result');
+    if (length <= resultBytes) return this.read(jobId);
+    const job = await this.readWithout('result', keys.job(jobId));
+    const record = recordOf(jobId, { job, calls: [], graph: null });
+    return record && { ...record, brief: true };
+  }
+
+  private async readWithout(field: string, key: string): Promise<Record<string, string>> {
+    const flat = (await this.scripts['read-fields']([key], [field])) as string[];
     return Object.fromEntries(flat.flatMap((name, i) => (i % 2 === 0 ? [[name, flat[i + 1] ?? '']] : [])));
   }
 
@@ -142,7 +151,7 @@ export class JobStore {
       if (bytes >= PAGE_BYTES) return { records, lookedTo: ids[read - 1] ?? null };
       const found = await Promise.all(ids.slice(read, read + READ_AT_ONCE).map((id) => this.read(id)));
       records.push(...found.filter((record) => record !== null).filter((record) => passesFilter(record, filter)));
-      bytes = records.reduce((sum, record) => sum + textBytes(record), 0);
+      bytes = records.reduce((sum, record) => sum + textLength(record), 0);
     }
     return { records, lookedTo };
   }
@@ -205,9 +214,4 @@ function workOf({ job, calls, graph }: JobHashes): JobWork {
     graph: graph?.plan === undefined ? null : (JSON.parse(graph.plan) as GraphPlan),
     hooks: job.hooks === undefined ? [] : (JSON.parse(job.hooks) as { targets: HookTarget[] }).targets,
   };
-}
-
-/** What may be large in a record, roughly. */
-function textBytes({ result, steps }: JobRecord): number {
-  return steps.reduce((sum, { output }) => sum + (output?.text.length ?? 0), result?.length ?? 0);
 }

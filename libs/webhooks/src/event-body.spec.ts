@@ -69,6 +69,20 @@ describe('a body', () => {
     );
   });
 
+  it('whose result is too long is thin without a look into it, however long', () => {
+    const unreadable = '['.repeat(5_000_000);
+    const body = eventBody(ended, record({ result: unreadable }));
+    expect(parse(body).data).toEqual(
+      parse(eventBody(ended, record({ result: JSON.stringify('x'.repeat(30_000)) }))).data,
+    );
+    expect(() => eventBody(ended, record({ result: '[' }))).toThrow(SyntaxError);
+  });
+
+  it('of which only what is short was read is thin', () => {
+    const { data } = parse(eventBody(ended, record({ brief: true, result: null })));
+    expect(data).toEqual(parse(eventBody(ended, record({ result: '['.repeat(30_000) }))).data);
+  });
+
   it('is small whatever metadata and messages are as long as', () => {
     const metadata = Object.fromEntries(Array.from({ length: 16 }, (_, i) => [String(i), '🦙'.repeat(512)]));
     const long = 'm'.repeat(100_000);

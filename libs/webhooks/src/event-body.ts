@@ -1,11 +1,11 @@
 import { hash } from 'node:crypto';
 import type { TerminalState } from '#contracts/job-state.js';
 import type { WebhookEvent } from '#contracts/webhook.js';
-import type { JobRecord } from '#jobs/job-record.js';
+import { textLength, type JobRecord } from '#jobs/job-record.js';
 import { jobView } from '#jobs/job-view.js';
 
 /** Standard Webhooks asks for bodies under 20 KB; a larger one carries only what a receiver needs to fetch the rest. */
-const LARGEST_BODY = 20_000;
+export const LARGEST_BODY = 20_000;
 
 /** The end of a job as an event. */
 export interface EndedJob {
@@ -36,13 +36,18 @@ export function eventBody(ended: EndedJob, record: JobRecord | null): string {
   if (record === null) {
     return JSON.stringify({ ...envelope, data: { id: ended.jobId, object: 'job', state: ended.state } });
   }
-  const view = jobView(record);
-  const full = JSON.stringify({ ...envelope, data: view });
-  return Buffer.byteLength(full) <= LARGEST_BODY ? full : JSON.stringify({ ...envelope, data: thin(view, record) });
+  // Told from its length: parsing megabytes would hold up the process.
+  if (!record.brief && textLength(record) <= LARGEST_BODY) {
+    const full = JSON.stringify({ ...envelope, data: jobView(record) });
+    if (Buffer.byteLength(full) <= LARGEST_BODY) return full;
+  }
+  return JSON.stringify({ ...envelope, data: thin(record) });
 }
 
 /** Nothing in it is as long as a client or a provider likes. */
-function thin(view: Record<string, unknown>, { error }: JobRecord): Record<string, unknown> {
+function thin(record: JobRecord): Record<string, unknown> {
+  const { error } = record;
+  const view = jobView({ ...record, result: null, steps: [] });
   const { id, object, type, state, created_at, started_at, finished_at, model, provider, usage, cost_usd, urls } = view;
   return {
     ...{ id, object, type, state, created_at, started_at, finished_at, model, provider },

@@ -39,7 +39,7 @@ export interface RigOptions {
   /** Where secrets of source `escrow` are. */
   escrow?: SecretEscrow;
   /** Where jobs are read; absent: Redis. */
-  jobs?: Pick<JobStore, 'read'>;
+  jobs?: Pick<JobStore, 'readUpTo'>;
 }
 
 /** What a worker has for webhooks, over the Redis of a spec. */

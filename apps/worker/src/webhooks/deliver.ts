@@ -7,7 +7,7 @@ import type { Logger } from '#platform/logging.js';
 import { RetryLater } from '#queues/webhook-worker.js';
 import { isNowhere, type DeliveryStore, type Failing, type TryReport } from '#webhooks/delivery-store.js';
 import type { EndpointMarks, EndpointName } from '#webhooks/endpoint-marks.js';
-import { eventBody, eventId } from '#webhooks/event-body.js';
+import { eventBody, eventId, LARGEST_BODY } from '#webhooks/event-body.js';
 import { failedBecause, type Verdict } from '#webhooks/judge-answer.js';
 import { sendWebhook } from '#webhooks/send-webhook.js';
 import type { FoundTarget, Hold, TargetDirectory } from '#webhooks/target-directory.js';
@@ -21,7 +21,7 @@ export interface DeliverDeps {
   marks: EndpointMarks;
   targets: TargetDirectory;
   disabler: EndpointDisabler;
-  jobs: Pick<JobStore, 'read'>;
+  jobs: Pick<JobStore, 'readUpTo'>;
   /** Guarded: it calls no address that a stranger must not make us call. */
   http: HttpClient;
   logger: Logger;
@@ -138,7 +138,7 @@ export class Deliver {
   private async send(delivery: Delivery, { url, secrets }: Ready): Promise<Tried | 'history'> {
     const at = Date.now();
     try {
-      const body = eventBody(delivery, await this.deps.jobs.read(delivery.jobId));
+      const body = eventBody(delivery, await this.deps.jobs.readUpTo(delivery.jobId, LARGEST_BODY));
       const id = eventId(delivery.jobId, `job.${delivery.state}`);
       const { signal } = this.closing;
       const { verdict, durationMs } = await sendWebhook(this.deps.http, { url, id, body, secrets, signal });

@@ -24,7 +24,7 @@ export interface WebhookRoleDeps {
   /** A connection of its own; its owner is this role. */
   blocking: RedisClient;
   processId: string;
-  jobs: Pick<JobStore, 'read'>;
+  jobs: Pick<JobStore, 'readUpTo'>;
   /** Guarded; its owner is this role. */
   http: HttpClient;
   projects: readonly WebhookProject[];

@@ -1,8 +1,8 @@
--- A call, or the steps of a graph, without what was asked: that may be large, and few want it.
--- KEYS: call or steps   Returns {field, value …}
+-- A hash without one of its fields: that may be large, and few want it.
+-- KEYS: hash   ARGV: field   Returns {field, value …}
 local names = {}
 for _, name in ipairs(redis.call('HKEYS', KEYS[1])) do
-  if name ~= 'request' then names[#names + 1] = name end
+  if name ~= ARGV[1] then names[#names + 1] = name end
 end
 if #names == 0 then return {} end
 local pairs_of = {}

@@ -50,7 +50,7 @@ export class OutboundPolicy {
     const parsed = isIP(address) === 0 ? null : unmapped(ipaddr.parse(address));
     if (parsed === null) return 'not an address';
     if (METADATA.has(parsed.toString())) return 'metadata';
-    if (this.names.has(host) || this.allowsAddress(parsed.toString())) return null;
+    if (this.allowsName(host) || this.allowsAddress(parsed.toString())) return null;
     if (parsed instanceof ipaddr.IPv6) {
       const embedded = parsed.match(NAT64) ? lastFour(parsed) : null;
       if (embedded !== null) return this.addressFault(embedded.toString(), host);
@@ -58,6 +58,11 @@ export class OutboundPolicy {
     }
     const range = parsed.range();
     return range === 'unicast' ? null : range;
+  }
+
+  /** True for a host name that the operator allows by itself, whatever it stands for. */
+  allowsName(host: string): boolean {
+    return this.names.has(host);
   }
 
   private allow(entry: string): void {
@@ -77,7 +82,7 @@ export class OutboundPolicy {
   }
 
   private allowsHost(host: string): boolean {
-    return isIP(host) === 0 ? this.names.has(host) : this.allowsAddress(host);
+    return isIP(host) === 0 ? this.allowsName(host) : this.allowsAddress(host);
   }
 
   private allowsAddress(address: string): boolean {
