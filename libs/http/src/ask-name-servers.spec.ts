@@ -19,6 +19,8 @@ beforeEach(async () => {
     'none.test': [],
     'broken.test': 'failure',
     'silent.test': 'silence',
+    'half.test': { ipv4: ['203.0.113.7'], ipv6: 'silence' },
+    'other-half.test': { ipv4: 'silence', ipv6: ['2001:db8::7'] },
   });
   resolve = askNameServers([server.address]);
 });
@@ -34,6 +36,15 @@ describe('a name', () => {
   ])('%s stands for what its servers say, IPv4 first', async (name, addresses) => {
     const found = await resolve(name, 10_000);
     expect(found.map(({ address, family }) => `${address} ${family}`)).toEqual(addresses);
+  });
+
+  it.each([
+    ['half.test', '203.0.113.7'],
+    ['other-half.test', '2001:db8::7'],
+  ])('%s whose servers are silent about one kind of address stands for the other kind', async (name, address) => {
+    const since = performance.now();
+    expect(await resolve(name, 60_000)).toMatchObject([{ address }]);
+    expect(performance.now() - since).toBeLessThan(30_000);
   });
 
   it('with more addresses than a connection could try stands for the first of them', async () => {

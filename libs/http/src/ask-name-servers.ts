@@ -8,6 +8,9 @@ export type Resolve = (host: string, withinMs: number) => Promise<LookupAddress[
 /** A question is put again, or to the next server, when no answer has come for so long; with one server, then after twice as long. */
 const ASK_AGAIN_MS = 500;
 
+/** Once there are addresses of one family: some name servers are silent about the other. */
+const OTHER_FAMILY_MS = 2 * ASK_AGAIN_MS;
+
 /** IPv4 and IPv6 each. Sockets try an address for 250 ms: to thousands no connection gets, and judging them would cost. */
 const MOST_ADDRESSES = 16;
 
@@ -24,9 +27,13 @@ export function askNameServers(servers?: readonly string[]): Resolve {
     // Its own for each look-up: cancelling ends all that a resolver was asked.
     const resolver = new Resolver({ timeout: ASK_AGAIN_MS, tries: Math.ceil(withinMs / ASK_AGAIN_MS) });
     if (servers) resolver.setServers(servers);
-    const timer = setTimeout(() => resolver.cancel(), withinMs);
-    const answers = await Promise.allSettled([resolver.resolve4(host), resolver.resolve6(host)]);
-    clearTimeout(timer);
+    const questions = [resolver.resolve4(host), resolver.resolve6(host)];
+    const atLatest = setTimeout(() => resolver.cancel(), withinMs);
+    await Promise.any(questions).catch(() => undefined);
+    const soon = setTimeout(() => resolver.cancel(), OTHER_FAMILY_MS);
+    const answers = await Promise.allSettled(questions);
+    clearTimeout(atLatest);
+    clearTimeout(soon);
     const addresses = answers.flatMap((answer, i) =>
       answer.status === 'fulfilled'
         ? answer.value.slice(0, MOST_ADDRESSES).map((address) => ({ address, family: i === 0 ? 4 : 6 }))

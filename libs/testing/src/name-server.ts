@@ -5,6 +5,12 @@ import ipaddr from 'ipaddr.js';
 /** What a name server says of a name: its addresses, that there is no such name, that it cannot tell, or nothing at all. */
 export type NameAnswer = readonly string[] | 'unknown' | 'failure' | 'silence';
 
+/** The same for each kind of address. */
+export interface NameAnswers {
+  ipv4: NameAnswer;
+  ipv6: NameAnswer;
+}
+
 const RCODES = { failure: 2, unknown: 3 } as const;
 const TYPE_OF_KIND = { ipv4: 1, ipv6: 28 } as const;
 const HEADER_BYTES = 12;
@@ -17,13 +23,13 @@ export class NameServer {
 
   private constructor(
     private readonly socket: Socket,
-    private readonly answers: Readonly<Record<string, NameAnswer>>,
+    private readonly answers: Readonly<Record<string, NameAnswer | NameAnswers>>,
   ) {
     socket.on('message', (query, from) => this.take(query, from));
   }
 
   /** What it has no answer for it does not know. */
-  static async start(answers: Readonly<Record<string, NameAnswer>>): Promise<NameServer> {
+  static async start(answers: Readonly<Record<string, NameAnswer | NameAnswers>>): Promise<NameServer> {
     const socket = createSocket('udp4');
     socket.bind(0, '127.0.0.1');
     await once(socket, 'listening');
@@ -42,7 +48,9 @@ export class NameServer {
   private take(query: Buffer, { port, address }: RemoteInfo): void {
     const { name, type, end } = questionOf(query);
     this.asked.push(name);
-    const answer = this.answers[name.toLowerCase()] ?? 'unknown';
+    const said = this.answers[name.toLowerCase()] ?? 'unknown';
+    const answer =
+      typeof said === 'object' && 'ipv4' in said ? said[type === TYPE_OF_KIND.ipv6 ? 'ipv6' : 'ipv4'] : said;
     if (answer === 'silence') return;
     const records = typeof answer === 'string' ? [] : answer.flatMap((one) => recordOf(one, type));
     const header = Buffer.from(query.subarray(0, HEADER_BYTES));
