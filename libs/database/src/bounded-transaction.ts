@@ -22,7 +22,7 @@ export async function takeLock(trx: Transaction<DatabaseSchema>, lock: number): 
   );
 }
 
-/** As `takeLock`, for what may take minutes: migrations. */
+/** As `takeLock`, for whom nobody waits, and who may wait long: migrations, recorders. */
 export async function takeLockPatiently(trx: Transaction<DatabaseSchema>, lock: number): Promise<void> {
   await sql`SELECT ${endsInSilence()}, pg_advisory_xact_lock(${sql.lit(lock)})`.execute(trx);
 }

@@ -1,5 +1,5 @@
 import type { Transaction } from 'kysely';
-import { takeLock } from '#database/bounded-transaction.js';
+import { takeLockPatiently } from '#database/bounded-transaction.js';
 import type { DatabaseSchema } from '#database/schema.js';
 
 const ORDER_LOCK = 7_401_955;
@@ -9,5 +9,5 @@ const ORDER_LOCK = 7_401_955;
  * order of their numbers, and an export that has seen one has seen all before it.
  */
 export async function waitForTurn(trx: Transaction<DatabaseSchema>): Promise<void> {
-  await takeLock(trx, ORDER_LOCK);
+  await takeLockPatiently(trx, ORDER_LOCK);
 }
