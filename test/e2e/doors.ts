@@ -229,7 +229,7 @@ export class SimulatorControl {
 
 /** Keys that change by themselves: signs of life, the registry and its pools, the API keys, the vault, the reconciler’s own queue, what BullMQ checked and counted last. */
 const RESTLESS =
-  /^\{th\}:(presence:|processes$|registry|pools$|api-keys|vault|reconciler|health:|latencies$|webhook-drainer$|webhook-endpoints$|(webhooks|orchestration):(meta|stalled-check)$|pool\.[^:]+:(stalled-check|limiter)$)/;
+  /^\{th\}:(presence:|processes$|registry|pools$|api-keys|vault|reconciler|health:|latencies$|webhook-drainer$|webhook-endpoints$|(webhooks|orchestration):(meta|stalled-check|marker)$|pool\.[^:]+:(stalled-check|limiter|marker)$)/;
 
 /** Every key that work leaves behind, with how much is in it: jobs, calls, events, indexes, queues. */
 export async function footprint(redisUrl: string): Promise<Record<string, string>> {

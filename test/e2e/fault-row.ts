@@ -70,4 +70,4 @@ export interface Failure {
 export const PRIMARY_CONTEXT = 8_192;
 
 /** Silence of this length is a failure in the rows that wait for one: long enough for a call on a busy machine to begin. */
-export const SHORT_TIMEOUTS = { first_token_ms: 700, idle_ms: 700, answer_ms: 700 };
+export const SHORT_TIMEOUTS = { first_token_ms: 3_000, idle_ms: 3_000, answer_ms: 3_000 };

@@ -161,14 +161,14 @@ it('with the backlog at its bound only creation is refused, and goes on when it 
     describe: 'a backlog close to its bound',
   });
   // Accepted before the bound is reached, it ends when it has been.
-  const early = (await (await post({ api, more: { not_before: new Date(Date.now() + 8_000) } })).json()) as {
+  const early = (await (await post({ api, more: { not_before: new Date(Date.now() + 20_000) } })).json()) as {
     id: string;
   };
   const refused = await waitFor(fill, { timeoutMs: 60_000, describe: 'creation to be refused' });
   expect(refused.headers.get('retry-after')).toBe('5');
   await expect(refused.json()).resolves.toMatchObject({ code: 'store_unavailable' });
   await expect(stateOf(early.id)).resolves.toBe('queued');
-  await waitFor(async () => (await stateOf(early.id)) === 'completed');
+  await waitFor(async () => (await stateOf(early.id)) === 'completed', { timeoutMs: 60_000 });
   for (const id of accepted) await expect(stateOf(id)).resolves.toBe('completed');
   await expect(post({ api })).resolves.toMatchObject({ status: 503 });
   await stack.database?.restart();

@@ -188,7 +188,7 @@ describe.each(['pglite', 'postgres'] as const)('a stack with %s', (database) => 
     const before = await post({ run: 'outage' });
     await recorded();
     await forget(before);
-    await expect(read('/ready')).resolves.toMatchObject({ database: 'reachable' });
+    await waitFor(async () => (await read<{ database: string }>('/ready')).database === 'reachable');
     await stack.database?.kill();
     const during = await post({ run: 'outage' });
     expect(during.state).toBe('completed');
@@ -202,7 +202,7 @@ describe.each(['pglite', 'postgres'] as const)('a stack with %s', (database) => 
     }
     await stack.database?.restart();
     await recorded();
-    const page = await waitFor(() => read<Page>('/v1/jobs?metadata[run]=outage'));
-    expect(page.data.map(({ id }) => id)).toStrictEqual([during.id, before.id]);
+    const data = await waitFor(async () => (await read<Partial<Page>>('/v1/jobs?metadata[run]=outage')).data);
+    expect(data.map(({ id }) => id)).toStrictEqual([during.id, before.id]);
   });
 });

@@ -119,7 +119,7 @@ describe('cancelling', () => {
 describe('erasing', () => {
   it('leaves nothing of a finished job, and refuses an unfinished one', async () => {
     const before = await footprint(stack.redis.url);
-    const job = await post(url, chatJob({ request: { stream: true } }, { ttft_ms: 300 }), {
+    const job = await post(url, chatJob({ request: { stream: true } }, { ttft_ms: 3_000 }), {
       'idempotency-key': 'erased',
     });
     const early = await ask(`${url}${job.urls.self}`, { method: 'DELETE' });
@@ -146,7 +146,7 @@ describe('Idempotency-Key', () => {
   });
 
   it('gives the same job while it runs and afterwards, and calls the provider once', async () => {
-    const body = chatJob({}, { ttft_ms: 600 });
+    const body = chatJob({}, { ttft_ms: 3_000 });
     const first = await ask<Job>(`${url}/v1/jobs`, { body, headers: withKey('again') });
     expect(first.headers.get('idempotent-replayed')).toBeNull();
     const running = await ask<Job>(`${otherUrl}/v1/jobs`, { body, headers: withKey('"again"') });
@@ -203,9 +203,9 @@ describe('Idempotency-Key', () => {
 
 describe('time', () => {
   it('expires a running job at its deadline and drops the upstream connection', async () => {
-    const job = await post(url, chatJob({ timeout_ms: 500 }, HANG));
-    expect(Math.abs(Date.parse(job.deadline) - Date.parse(job.created_at) - 500)).toBeLessThan(250);
-    const ended = await untilState(url, job.id, ENDED, 3_000);
+    const job = await post(url, chatJob({ timeout_ms: 3_000 }, HANG));
+    expect(Math.abs(Date.parse(job.deadline) - Date.parse(job.created_at) - 3_000)).toBeLessThan(1_000);
+    const ended = await untilState(url, job.id, ENDED);
     expect(ended).toMatchObject({
       state: 'expired',
       error: { code: 'job_expired' },
@@ -222,7 +222,7 @@ describe('time', () => {
     const release = await blockNarrowPool();
     const job = await post(url, narrowJob({ deadline: inMs(400) }));
     // The reconciler comes by every two seconds.
-    expect(await untilState(url, job.id, ENDED, 6_000)).toMatchObject({
+    expect(await untilState(url, job.id, ENDED)).toMatchObject({
       state: 'expired',
       attempts: [],
       started_at: null,

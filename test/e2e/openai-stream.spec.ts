@@ -73,7 +73,7 @@ describe('a streamed chat completion', () => {
 
   it('passes each piece on while the provider still speaks', async () => {
     const { openai } = hub.client();
-    const body = streamBody({ simulator: { tokens_per_second: 30 } });
+    const body = streamBody({ simulator: { tokens_per_second: 30, output_tokens: 150 } });
     let early = 0;
     for await (const chunk of await openai.chat.completions.create(body)) {
       if (chunk.choices[0]?.delta.content && (await simulator.tally()).in_flight === 1) early++;
@@ -216,7 +216,7 @@ describe('a reader that breaks out of the stream', () => {
 describe('an Idempotency-Key on a stream', () => {
   it('keeps the job going when its reader leaves; replays, during and after, have the whole text and no second upstream request', async () => {
     const { openai } = hub.client();
-    const body = streamBody({ simulator: { tokens_per_second: 20 } });
+    const body = streamBody({ simulator: { tokens_per_second: 4 } });
     const headers = { 'Idempotency-Key': 'stream-left-and-joined' };
     const { data, response } = await openai.chat.completions.create(body, { headers }).withResponse();
     const seen: ChatCompletionChunk[] = [];

@@ -51,7 +51,7 @@ it('cancels what a client waited for at an API process that was killed, running 
   await simulator.until(({ in_flight }) => in_flight === 1);
   const running = cut('/v1/chat/completions', chat(hang));
   const queued = cut('/v1/chat/completions', chat({ model: 'narrow' }));
-  const withKey = cut('/v1/chat/completions', chat({ simulator: { ttft_ms: 600 } }), { 'idempotency-key': 'kept' });
+  const withKey = cut('/v1/chat/completions', chat({ simulator: { ttft_ms: 5_000 } }), { 'idempotency-key': 'kept' });
   await simulator.until(({ in_flight }) => in_flight === 3);
   const ids = await waitFor(async () => {
     const found = await unfinishedIds();
@@ -63,7 +63,7 @@ it('cancels what a client waited for at an API process that was killed, running 
 
   // The key lets the client come back for its answer, on any process.
   const again = await ask(`${api.url}/v1/chat/completions`, {
-    body: chat({ simulator: { ttft_ms: 600 } }),
+    body: chat({ simulator: { ttft_ms: 5_000 } }),
     headers: { 'idempotency-key': 'kept' },
   });
   expect({ status: again.status, replayed: again.headers.get('idempotent-replayed') }).toEqual({

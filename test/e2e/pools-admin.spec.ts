@@ -6,7 +6,7 @@ import { ADMIN_TOKEN, AdminCalls } from './admin-calls.js';
 import { ask, chatJob, type Job, type Json, post, read, SimulatorControl, untilState } from './doors.js';
 
 /** The promise is a second; a machine that is busy with other things may be late. */
-const TOLERATED_MS = 5_000;
+const TOLERATED_MS = 15_000;
 const HANG = { fault: { kind: 'hang' } };
 
 interface Pool {

@@ -19,7 +19,7 @@ beforeAll(async () => {
   await admin.do('PUT', 'models/cheap', { body: { provider: 'local' } });
   await admin.do('PUT', 'providers/gone', { body: { ...openai, base_url: 'http://127.0.0.1:1/v1' } });
   await admin.do('PUT', 'models/gone-model', { body: { provider: 'gone' } });
-  await admin.do('PUT', 'providers/faulty', { body: { ...openai, timeouts: { answer_ms: 1_000 } } });
+  await admin.do('PUT', 'providers/faulty', { body: { ...openai, timeouts: { answer_ms: 4_000 } } });
   await admin.do('PUT', 'models/faulty', { body: { provider: 'faulty' } });
   const secret = { ...openai, credential: { source: 'env', name: 'ONLY_ON_WORKERS' } };
   await admin.do('PUT', 'providers/secret', { body: secret });

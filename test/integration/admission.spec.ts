@@ -45,8 +45,8 @@ describe('a provider that is down', () => {
   });
 
   it('is waited for by a job that nobody attends, which is queued until then', async () => {
-    await down('acme', 700);
-    const adapter = await work([answers('x')], 700);
+    await down('acme', 3_000);
+    const adapter = await work([answers('x')], 3_000);
     const job = await submit(fixture, newJob({ plan: alone }));
     await waitFor(() => fixture.queues.queueOf('acme').getDelayedCount(), { describe: 'the wait' });
     expect((await fixture.store.read(job.id))?.state).toBe('queued');

@@ -12,7 +12,10 @@ import { RedisFixture } from './support/redis-fixture.js';
 
 const fixture = new RedisFixture();
 const history = new HistoryFixture(fixture, 'pglite');
-const NOW = Date.parse('2026-11-22T12:00:00Z');
+/** In this month: what Redis counts of a month it forgets a week after it. */
+const MONTH = new Date().toISOString().slice(0, 7);
+const NOW = Date.parse(`${MONTH}-22T12:00:00Z`);
+const LAST_MONTHS_END = new Date(Date.parse(`${MONTH}-01T00:00:00Z`) - 86_400_000).toISOString().slice(0, 10);
 const LIMITS = { day: 10_000, month: 20_000 };
 const PROJECT: BudgetOwner = { project: 'default', key: null, rules: budgetRules({ key: {}, project: LIMITS }) };
 const KEY: BudgetOwner = { project: 'default', key: 'ci', rules: budgetRules({ key: LIMITS, project: {} }) };
@@ -27,13 +30,13 @@ const entry = (day: string, key: string, costNano: number, project = 'default'):
 });
 
 const ENTRIES: AttemptEntry[] = [
-  entry('2026-11-22', 'ci', 1_000),
-  entry('2026-11-22', 'other', 200),
-  entry('2026-11-21', 'ci', 30),
-  entry('2026-11-01', 'other', 4),
+  entry(`${MONTH}-22`, 'ci', 1_000),
+  entry(`${MONTH}-22`, 'other', 200),
+  entry(`${MONTH}-21`, 'ci', 30),
+  entry(`${MONTH}-01`, 'other', 4),
   // In no window, and of another project.
-  entry('2026-10-31', 'ci', 5_000),
-  entry('2026-11-22', 'ci', 5_000, 'another'),
+  entry(LAST_MONTHS_END, 'ci', 5_000),
+  entry(`${MONTH}-22`, 'ci', 5_000, 'another'),
 ];
 
 async function recounted(): Promise<{ project: number[]; key: number[] }> {
@@ -56,13 +59,15 @@ it('what Redis has lost is spent again as it is on record, and refuses what has 
   // What is reserved stays, and again is no more than once.
   expect(await recounted()).toEqual(expected);
   expect((await reserve(1)).kind).toBe('over_budget');
-  const kept = Number(await fixture.redis.call('PEXPIRETIME', keys.budgetLevels('default', '2026-11')));
-  expect(kept).toBe(Date.parse('2026-12-08T00:00:00Z'));
+  const kept = Number(await fixture.redis.call('PEXPIRETIME', keys.budgetLevels('default', MONTH)));
+  const [year, month] = MONTH.split('-').map(Number);
+  // The eighth of the next month.
+  expect(kept).toBe(Date.UTC(year ?? 0, month ?? 0, 8));
 });
 
 it('asks once for all keys of a project, however many they are', async () => {
   const keyOwners = Array.from({ length: 2_500 }, (_, i): BudgetOwner => ({ ...KEY, key: `k${i}` }));
-  await new HistoryWriter(history.db).addAttempts([entry('2026-11-22', 'k2499', 77)]);
+  await new HistoryWriter(history.db).addAttempts([entry(`${MONTH}-22`, 'k2499', 77)]);
   const levels = new BudgetLevels(fixture.redis);
   const calls = async (): Promise<number> =>
     Number(/cmdstat_evalsha:calls=(\d+)/.exec(await fixture.redis.info('commandstats'))?.[1] ?? 0);
@@ -76,7 +81,7 @@ it('asks once for all keys of a project, however many they are', async () => {
 
 it('what an administrator sets is spent, more or less than there was, and what is reserved stays', async () => {
   const levels = new BudgetLevels(fixture.redis);
-  await fixture.redis.hset(keys.budgetLevels('default', '2026-11'), 'key/ci/2026-11-22', '7 9000 10000');
+  await fixture.redis.hset(keys.budgetLevels('default', MONTH), `key/ci/${MONTH}-22`, '7 9000 10000');
   const [rule] = KEY.rules;
   if (!rule) throw new Error('the key has no rule');
   for (const spentNano of [100, 9_500]) {
@@ -87,6 +92,6 @@ it('what an administrator sets is spent, more or less than there was, and what i
 
 it('what Redis knows beyond the record stays spent', async () => {
   await new HistoryWriter(history.db).addAttempts(ENTRIES);
-  await fixture.redis.hset(keys.budgetLevels('default', '2026-11'), 'key/ci/2026-11-22', '7 9000 10000');
+  await fixture.redis.hset(keys.budgetLevels('default', MONTH), `key/ci/${MONTH}-22`, '7 9000 10000');
   expect(await recounted()).toEqual({ project: [1_200, 1_234], key: [9_000, 1_030] });
 });

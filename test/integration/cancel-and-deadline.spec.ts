@@ -199,7 +199,7 @@ describe('the deadline', () => {
   it('aborts a running call by itself; job and attempt are expired', async () => {
     const adapter = new ScriptedAdapter([hangs]);
     await startWorkerRig(fixture, { adapter });
-    const job = await submit(fixture, newJob({ deadline: Date.now() + 250 }));
+    const job = await submit(fixture, newJob({ deadline: Date.now() + 3_000 }));
     const record = await ended(fixture, job);
     expect(adapter.calls[0]?.signal.aborted).toBe(true);
     expect(record).toMatchObject({
@@ -220,7 +220,7 @@ describe('the deadline', () => {
   });
 
   it('holds while an attempt is delayed: the job expires between two attempts', async () => {
-    const job = await create(newJob({ deadline: Date.now() + 100 }));
+    const job = await create(newJob({ deadline: Date.now() + 2_000 }));
     await begin(job);
     await fixture.attempts.advance(runOf(job, 'a'), { ...hop(1), delayMs: 60_000 });
     await fixture.queues.enqueue(payloadOf(job, 2), { pool: poolOf(job), delayMs: 60_000 });

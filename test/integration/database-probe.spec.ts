@@ -36,7 +36,7 @@ it('a database that hangs is said to be away, and nobody waits for it to go on',
   const database = connectDatabase(server.url, { name: 'test', connections: 2, onError: () => undefined });
   try {
     const probe = new DatabaseProbe(database);
-    await expect(probe.status()).resolves.toBe('reachable');
+    await waitFor(async () => (await probe.status()) === 'reachable');
     server.pause();
     const answers = await Promise.all(Array.from({ length: 10 }, () => probe.status()));
     expect(new Set(answers)).toStrictEqual(new Set(['away']));

@@ -112,7 +112,7 @@ describe('a graph whose driving throws', () => {
       expectPaidOnce(record);
     }
     expect(jobs.size).toBe(0);
-    expect(Date.now() - startedAt).toBeLessThan(15_000);
+    expect(Date.now() - startedAt).toBeLessThan(30_000);
   });
 
   it.each([

@@ -52,13 +52,13 @@ describe('trying a failed graph again', () => {
 
   it('has as long as the first had, from now on, and keeps what was asked for', async () => {
     const { failed, again } = await retried(
-      { orchestration: adversarial, deadline: Date.now() + 400 },
+      { orchestration: adversarial, deadline: Date.now() + 3_000 },
       byStep({ ...ADVERSARIAL, critique: [hangs, answers('Good.\nAPPROVED')] }),
     );
     expect(failed.state).toBe('expired');
     expect(again.state).toBe('completed');
     const lifetime = ({ deadline, createdAt }: JobRecord): number => deadline - createdAt;
-    expect(Math.abs(lifetime(again) - lifetime(failed))).toBeLessThan(50);
+    expect(Math.abs(lifetime(again) - lifetime(failed))).toBeLessThan(1_000);
     expect(again).toMatchObject({ policy: failed.policy, metadata: failed.metadata });
   });
 

@@ -164,7 +164,7 @@ describe('a budget', () => {
     const content = registryContent({ models: [small, large] });
     const request = { messages: [{ role: 'user', content: 'Say it.' }], max_tokens: 20 };
     const { record } = await run({ mode: 'vote', voters: 3 }, byStep({ first: hangs }), {
-      ...{ content, request, policy: { maxBudgetUsd: 0.0005 }, deadline: Date.now() + 2_000 },
+      ...{ content, request, policy: { maxBudgetUsd: 0.0005 }, deadline: Date.now() + 5_000 },
     });
     expect(record.steps.filter(({ error }) => error?.code === 'budget_exceeded')).toHaveLength(1);
     expect(record.steps.filter(({ callId }) => callId !== null)).toHaveLength(2);
@@ -173,7 +173,7 @@ describe('a budget', () => {
 
 describe('a deadline', () => {
   it('that is reached inside a step expires the job at once, and what was finished can be read', async () => {
-    const deadline = Date.now() + 700;
+    const deadline = Date.now() + 3_000;
     const { record, adapter } = await run({ mode: 'adversarial' }, byStep({ ...ADVERSARIAL, critique: hangs }), {
       deadline,
     });

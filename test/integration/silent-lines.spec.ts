@@ -15,7 +15,7 @@ import { newJob, outcomeOf, runOf } from './support/new-job.js';
 import { RedisFixture } from './support/redis-fixture.js';
 import { TcpProxy } from './support/tcp-proxy.js';
 
-const SILENCE_MS = 300;
+const SILENCE_MS = 1_500;
 
 describe.each(DATABASE_KINDS)('behind a line that goes mute, %s', (kind) => {
   const fixture = new RedisFixture();

@@ -95,7 +95,7 @@ describe.each(DATABASE_KINDS)('webhook endpoints over %s', (kind) => {
     await one.desk.delete(PROJECT, id);
     await waitFor(() => two.live.find(PROJECT, id) === null, { pauseMs: 2 });
     // A second is meant; this is for a busy machine.
-    expect(performance.now() - since).toBeLessThan(5_000);
+    expect(performance.now() - since).toBeLessThan(20_000);
     expect(two.live.of(PROJECT)).toEqual([]);
   });
 
