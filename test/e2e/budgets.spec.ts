@@ -326,7 +326,7 @@ describe('PUT /admin/v1/budgets', () => {
   });
 });
 
-describe('1,000 submissions at once against a budget for 300', () => {
+describe('1,000 submissions, 250 at once, against a budget for 300', () => {
   it('are accepted 300 times, to the nano-dollar, over both processes', async () => {
     const later = new Date(Date.now() + 3_600_000).toISOString();
     const job = chatJob({ request: { model: 'sim-small', max_tokens: 10 }, not_before: later });

@@ -24,7 +24,7 @@ beforeAll(async () => {
 afterAll(() => hub.stop());
 
 describe('the life of a key', () => {
-  it('is made with a secret that is shown once, works at once where it was made, and everywhere within a second', async () => {
+  it('is made with a secret that is shown once, works at once where it was made, and soon everywhere', async () => {
     const { status, headers, body } = await hub.admin('POST', 'keys', {
       body: { id: 'first', project: 'house', name: 'First', scopes: ['jobs', 'chat'], limits: { rpm: 600 }, share: 2 },
     });
@@ -105,7 +105,7 @@ describe('the life of a key', () => {
     expect((await hub.admin('GET', `keys/${id}`)).body.secrets).toHaveLength(1);
   });
 
-  it('stops working everywhere within a second of being disabled, and comes back when it is enabled', async () => {
+  it('stops working everywhere soon after it is disabled, and comes back when it is enabled', async () => {
     const { id, secret } = await hub.newKey();
     await hub.untilAll(secret, 200);
     await hub.admin('PATCH', `keys/${id}`, { body: { disabled: true } });
@@ -301,7 +301,7 @@ describe('a budget', () => {
       .map(({ key, rule, limit_nano: limit }) => [key, rule, limit]);
   };
 
-  it('of a key refuses what is beyond it; raised, it lets jobs through everywhere within a second', async () => {
+  it('of a key refuses what is beyond it; raised, it soon lets jobs through everywhere', async () => {
     await hub.admin('PUT', 'projects/metered', { body: {} });
     const { id, secret, budget } = await hub.newKey({ project: 'metered', budget: { day_usd: 0, month_usd: 9 } });
     expect(budget).toEqual({ day_usd: 0, month_usd: 9 });

@@ -95,7 +95,7 @@ const update = (definition: KeyDefinition): SettingsChange => ({
 });
 const make = (...changes: SettingsChange[]) => settings.change([], () => changes, null);
 
-it('a key that is disabled is refused by two other processes within a second, by the channel alone', async () => {
+it('a key that is disabled is refused by two other processes, by the channel alone', async () => {
   const [writer, one, two] = [await startProcess(), await startProcess(), await startProcess()];
   await make(insert(keyOf()));
   await writer.publisher.repair();
@@ -196,7 +196,7 @@ describe('what is published', () => {
     for (const word of ['th_one', 'Named', 'hint', 'created_at']) expect(content).not.toContain(word);
   });
 
-  it('is followed with 2,000 keys within a second', async () => {
+  it('is followed with 2,000 keys', async () => {
     const [writer, other] = [await startProcess(), await startProcess()];
     await sql`
       INSERT INTO settings (kind, id, definition, version, created_ms, updated_ms)
